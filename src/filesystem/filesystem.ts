@@ -1,0 +1,143 @@
+/**
+What the FUSE layer (and every test) calls. Paths are as `model/object-key.ts` defines them: `''` is the
+root, no leading slash. Failures are `FsError` or `StoreError`; `fuse/errno.ts` turns both into numbers.
+Permission checks are the kernel's (`default_permissions`).
+*/
+
+/** Who makes a call: owner of what it creates. */
+export type Caller = {readonly uid: number; readonly gid: number};
+
+/** Seconds and nanoseconds as bigint nanoseconds since the epoch. */
+export type TimeNs = bigint;
+
+export type EntryKind = 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'character-device' | 'block-device';
+
+/** The attributes of an entry, as stat(2) shows them. */
+export type EntryStat = {
+	readonly ino: number;
+	readonly kind: EntryKind;
+	/** Permission bits with set-uid, set-gid and sticky: 0 to 0o7777. */
+	readonly permissions: number;
+	readonly uid: number;
+	readonly gid: number;
+	readonly sizeBytes: number;
+	readonly mtimeNs: TimeNs;
+	readonly atimeNs: TimeNs;
+	readonly ctimeNs: TimeNs;
+	readonly rdev: number;
+	readonly nlink: number;
+};
+
+export type OpenFlags = {
+	readonly read: boolean;
+	readonly write: boolean;
+	readonly append: boolean;
+	readonly truncate: boolean;
+	readonly create: boolean;
+	readonly exclusive: boolean;
+};
+
+/** An open file. The numbers are never used twice in the life of a file system. */
+export type Handle = number;
+
+export type OpenResult = {
+	readonly handle: Handle;
+	/** Whether the kernel may keep the pages that it has of this file: nothing changed since it last read them. */
+	readonly keepCache: boolean;
+};
+
+export type DirectoryEntry = {
+	readonly name: string;
+	readonly kind: EntryKind;
+	readonly ino: number;
+	/** Where to go on after this entry; never 0. */
+	readonly nextOffset: number;
+};
+
+/** A time to set: a value, the clock's, or leave it (utimensat(2): UTIME_NOW, UTIME_OMIT). */
+export type TimeChange = TimeNs | 'now' | 'omit';
+
+/** A file by name, or by an open handle where the kernel gives one (an unlinked file has no name). */
+export type Target = {readonly path: string} | {readonly handle: Handle};
+
+/** What statfs(2) answers; from memory, never from S3. */
+export type FileSystemStat = {
+	readonly blockBytes: number;
+	readonly blocksTotal: number;
+	readonly blocksFree: number;
+	readonly filesTotal: number;
+	readonly filesFree: number;
+	readonly nameBytesMax: number;
+};
+
+/** A snapshot for `status`, metrics and unmount progress. */
+export type FileSystemStatus = {
+	readonly openHandles: number;
+	/** Bytes that S3 does not have yet. */
+	readonly dirtyBytes: number;
+	/** Files that wait for their upload or are being uploaded. */
+	readonly uploadsPending: number;
+	readonly uploadsFailed: number;
+	readonly conflicts: number;
+	readonly cacheBytes: number;
+	readonly stagingBytes: number;
+	/** The newest failure that a user should know of, if it has not been repaired since. */
+	readonly lastError?: {readonly atMs: number; readonly message: string} | undefined;
+};
+
+export interface FileSystem {
+	/** ENOENT when there is nothing; the root is answered from memory. */
+	getattr(target: Target): Promise<EntryStat>;
+	statfs(): FileSystemStat;
+
+	/** For `create` the mode is that of a new file. Errors: ENOENT, EEXIST, EISDIR, ELOOP (a symlink), EROFS. */
+	open(path: string, flags: OpenFlags, create?: {permissions: number; caller: Caller}): Promise<OpenResult>;
+	/** Up to `buffer.length` bytes from `offset` into `buffer`; fewer only at the end of the file. ESTALE when the version that was opened is gone. */
+	read(handle: Handle, buffer: Uint8Array, offset: number): Promise<number>;
+	/** Takes all of `data` or fails. With `append` the offset counts only for pages that the kernel writes back (mmap). */
+	write(handle: Handle, data: Uint8Array, offset: number, options?: {writepage?: boolean}): Promise<number>;
+	/** close(2) of one descriptor: returns when the file is in S3 (durability `close`) or in the journal (`journal`). */
+	flush(handle: Handle): Promise<void>;
+	/** As flush; also reports an upload that failed since the last one. */
+	fsync(handle: Handle): Promise<void>;
+	/** The last descriptor is gone. Never fails; what is dirty still (mmap) goes to the upload queue. */
+	release(handle: Handle): Promise<void>;
+
+	truncate(target: Target, sizeBytes: number): Promise<void>;
+	fallocate(handle: Handle, request: {offset: number; length: number; keepSize: boolean; zeroRange: boolean; punchHole: boolean; otherFlags: boolean}): Promise<void>;
+	copyFileRange(source: {handle: Handle; offset: number}, destination: {handle: Handle; offset: number}, length: number): Promise<number>;
+
+	chmod(target: Target, permissions: number): Promise<void>;
+	/** `undefined` leaves one of them as it is. */
+	chown(target: Target, owner: {uid?: number | undefined; gid?: number | undefined}): Promise<void>;
+	utimens(target: Target, times: {atime: TimeChange; mtime: TimeChange}): Promise<void>;
+
+	/** Returns all names (`user.*`). */
+	listxattr(path: string): Promise<string[]>;
+	/** `undefined` when there is none of that name. */
+	getxattr(path: string, name: string): Promise<Uint8Array | undefined>;
+	/** EEXIST and ENODATA as in setxattr(2), EOPNOTSUPP outside `user.`, ENOSPC over 2 KB in all. */
+	setxattr(path: string, name: string, value: Uint8Array, mode: 'create' | 'replace' | 'either'): Promise<void>;
+	/** ENODATA when there is none. */
+	removexattr(path: string, name: string): Promise<void>;
+
+	mkdir(path: string, permissions: number, caller: Caller): Promise<void>;
+	rmdir(path: string): Promise<void>;
+	unlink(path: string): Promise<void>;
+	symlink(target: string, path: string, caller: Caller): Promise<void>;
+	readlink(path: string): Promise<string>;
+	mknod(path: string, node: {kind: EntryKind; permissions: number; rdev: number}, caller: Caller): Promise<void>;
+	rename(from: string, to: string, options?: {noReplace?: boolean; exchange?: boolean; whiteout?: boolean}): Promise<void>;
+
+	opendir(path: string): Promise<Handle>;
+	/** Entries after `offset` (0: from the start), `.` and `..` first; empty at the end. Each call returns at least one entry before the end. */
+	readdir(handle: Handle, offset: number): Promise<DirectoryEntry[]>;
+	releasedir(handle: Handle): Promise<void>;
+	fsyncdir(handle: Handle): Promise<void>;
+
+	status(): FileSystemStatus;
+	/** Uploads everything that is dirty; resolves when nothing is left, rejects when the signal ends it first. */
+	drain(options?: {signal?: AbortSignal; onProgress?: (status: FileSystemStatus) => void}): Promise<void>;
+	/** Ends background work. What is dirty stays in the journal. */
+	close(): Promise<void>;
+}

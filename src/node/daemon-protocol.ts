@@ -1,0 +1,65 @@
+/**
+What passes between the mount daemon (`bin/daemon.ts`) and whoever starts or asks it (`node/`, `cli/`).
+
+Start: `node dist/bin/daemon.js <volumeId>` in a session of its own, stdin /dev/null, stdout and stderr on the log
+file. fd 3 is a pipe from which it reads one `DaemonRequest` as JSON, to the end of the file: credentials travel there
+and nowhere else. fd 4 is a pipe on which it writes one line of JSON, a `DaemonReady`, and closes it. After that it
+holds no descriptor of its starter.
+
+Then: a Unix socket `<volumeDirectory>/control.sock` (0600) takes one `ControlRequest` as a line of JSON for each
+connection and answers with lines of JSON. SIGTERM and SIGINT mean `stop`.
+*/
+
+import type {FileSystemStatus} from '../filesystem/filesystem.ts';
+
+export type Credentials = {
+	readonly accessKeyId: string;
+	readonly secretAccessKey: string;
+	readonly sessionToken?: string | undefined;
+};
+
+export type DaemonRequest = {
+	readonly volumeId: string;
+	/** `formatVolumeOptions` of the options; the daemon parses them again. */
+	readonly options: Readonly<Record<string, string>>;
+	/** Absent: the AWS SDK's default chain. */
+	readonly credentials?: Credentials | undefined;
+	/** Group that everything belongs to, with group-writable modes (the pod's fsGroup). */
+	readonly fsGroup?: number | undefined;
+	/** For the tags of a bucket that is created: where the first mount came from. */
+	readonly createdFor?: {readonly namespace?: string | undefined; readonly volume?: string | undefined} | undefined;
+	/** Where the FUSE file system is mounted: an empty directory. */
+	readonly mountPoint: string;
+	/** Holds `staging/`, `cache/` and `control.sock`. */
+	readonly volumeDirectory: string;
+};
+
+export type DaemonReady =
+	| {readonly status: 'ready'; readonly pid: number}
+	/** One line for people: what failed, why, what to do; no secret. */
+	| {readonly status: 'failed'; readonly message: string};
+
+export type ControlRequest =
+	| {readonly request: 'status'}
+	/** Uploads what is dirty: `progress` lines, then `done` or `failed`. */
+	| {readonly request: 'drain'; readonly timeoutMs: number}
+	/** Drains, unmounts, exits: `progress` lines, then `done` just before the exit. What is left at the deadline stays in the journal. */
+	| {readonly request: 'stop'; readonly timeoutMs: number};
+
+export type DaemonStatus = {
+	readonly volumeId: string;
+	readonly pid: number;
+	readonly version: string;
+	readonly startedAtMs: number;
+	readonly bucket: string;
+	readonly prefix: string;
+	readonly mountPoint: string;
+	readonly residentBytes: number;
+	readonly fileSystem: FileSystemStatus;
+};
+
+export type ControlReply =
+	| {readonly reply: 'status'; readonly status: DaemonStatus}
+	| {readonly reply: 'progress'; readonly dirtyBytes: number; readonly uploadsPending: number}
+	| {readonly reply: 'done'}
+	| {readonly reply: 'failed'; readonly message: string};
