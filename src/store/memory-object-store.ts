@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict';
+import {keyBytesMax} from '../model/object-key.ts';
+import {StoreError} from '../model/store-error.ts';
+import {throwIfAborted} from './abort.ts';
+import {md5Hex} from './etag.ts';
+import {listVersions} from './memory-listing.ts';
+import {MemoryMultipartUploads} from './memory-multipart-uploads.ts';
+import {MemoryVersions, type StoredVersion} from './memory-versions.ts';
+import {assertMetadata} from './metadata-rules.ts';
+import {copyParts} from './multipart-rules.ts';
+import type {
+	ByteRange, CopyRequest, CopySource, GetRequest, GetResult, ListPage, ListRequest, MultipartUpload, ObjectHead, ObjectStore, PutRequest,
+	PutResult, UploadedPart, WriteAttributes, WriteCondition,
+} from './object-store.ts';
+
+export type MemoryObjectStoreOptions = {
+	/** Keeps every version, as a versioned bucket does. Default: false. */
+	readonly isVersioned?: boolean;
+	/** The server's clock. Default: the system's. */
+	readonly nowMs?: () => number;
+};
+
+type CallOptions = {readonly signal?: AbortSignal | undefined};
+
+/**
+An object store in memory: strongly consistent, each call atomic, and as strict as S3 about conditions, parts and
+keys. As on most servers, HEAD and GET know the time of a version to the second, and LIST to the millisecond.
+*/
+export const createMemoryObjectStore = (options: MemoryObjectStoreOptions = {}): MemoryObjectStore => new MemoryObjectStore(options);
+
+export class MemoryObjectStore implements ObjectStore {
+	readonly #versions: MemoryVersions;
+	readonly #uploads = new MemoryMultipartUploads();
+	readonly #nowMs: () => number;
+	#isClosed = false;
+
+	constructor({isVersioned = false, nowMs = Date.now}: MemoryObjectStoreOptions = {}) {
+		this.#versions = new MemoryVersions(isVersioned);
+		this.#nowMs = nowMs;
+	}
+
+	/** How many multipart uploads were begun and neither completed nor aborted. */
+	get openUploadCount(): number {
+		return this.#uploads.count;
+	}
+
+	async head(key: string, options?: CallOptions): Promise<ObjectHead | undefined> {
+		this.#begin('look up', key, options);
+		const version = this.#versions.find(key);
+		return version === undefined ? undefined : toHeadAnswer(version.head);
+	}
+
+	async get(key: string, {range, ifMatch, versionId, signal}: GetRequest = {}): Promise<GetResult | undefined> {
+		this.#begin('read', key, {signal});
+		const version = this.#versions.find(key, versionId);
+		if (version?.bytes === undefined) {
+			return undefined;
+		}
+
+		assertEtag(`read "${key}"`, version, ifMatch);
+		const bytes = range === undefined ? version.bytes : sliceRange(version.bytes, key, range);
+		return {object: toHeadAnswer(version.head), body: yieldPieces(bytes, key, signal)};
+	}
+
+	async list(request: ListRequest): Promise<ListPage> {
+		this.#begin('list', request.prefix, request);
+		return listVersions(this.#versions, request);
+	}
+
+	async put(key: string, body: Uint8Array | readonly Uint8Array[], request: PutRequest = {}): Promise<PutResult> {
+		this.#begin('write', key, request);
+		assertKeyLength(key);
+		assertMetadata(request.metadata);
+		this.#checkCondition(`write "${key}"`, key, request);
+		const bytes = copyParts(body);
+		return this.#add(key, {bytes, etag: md5Hex(bytes), attributes: request});
+	}
+
+	async copy(source: CopySource, key: string, request: CopyRequest = {}): Promise<PutResult> {
+		this.#begin('copy to', key, request);
+		assertKeyLength(key);
+		const action = `copy "${source.key}" to "${key}"`;
+		if (source.key === key && source.versionId === undefined && request.replace === undefined) {
+			throw new StoreError('invalidRequest', `Cannot ${action}: a copy onto itself must replace the metadata`);
+		}
+
+		assertMetadata(request.replace?.metadata);
+		const {head, bytes} = this.#findSource(action, source);
+		this.#checkCondition(action, key, request);
+		return this.#add(key, {bytes, etag: md5Hex(bytes), attributes: request.replace ?? head});
+	}
+
+	async delete(key: string, options?: CallOptions): Promise<void> {
+		this.#begin('delete', key, options);
+		if (this.#versions.isVersioned) {
+			this.#versions.add({head: this.#toHead(key, {sizeBytes: 0, etag: '', attributes: {}}), bytes: undefined});
+		} else {
+			this.#versions.remove(key);
+		}
+	}
+
+	async deleteMany(keys: readonly string[], options?: CallOptions): Promise<ReadonlyArray<{key: string; error: Error}>> {
+		assert(keys.length <= 1000, `deleteMany() takes up to 1000 keys: current count is ${keys.length}`);
+		for (const key of keys) {
+			await this.delete(key, options);
+		}
+
+		return [];
+	}
+
+	async createMultipartUpload(key: string, request: WriteAttributes & CallOptions = {}): Promise<MultipartUpload> {
+		this.#begin('begin the upload of', key, request);
+		assertKeyLength(key);
+		assertMetadata(request.metadata);
+		return this.#uploads.create(key, request);
+	}
+
+	async uploadPart(upload: MultipartUpload, partNumber: number, body: Uint8Array | readonly Uint8Array[], options?: CallOptions): Promise<UploadedPart> {
+		this.#begin('upload a part of', upload.key, options);
+		return this.#uploads.storePart(upload, partNumber, copyParts(body));
+	}
+
+	async uploadPartCopy(upload: MultipartUpload, partNumber: number, source: CopySource, range: ByteRange, options?: CallOptions): Promise<UploadedPart> {
+		this.#begin('copy a part of', upload.key, options);
+		const {bytes} = this.#findSource(`copy a part of "${source.key}" to "${upload.key}"`, source);
+		return this.#uploads.storePart(upload, partNumber, sliceRange(bytes, source.key, range));
+	}
+
+	async completeMultipartUpload(upload: MultipartUpload, parts: readonly UploadedPart[], condition: WriteCondition & CallOptions = {}): Promise<PutResult> {
+		this.#begin('complete the upload of', upload.key, condition);
+		const {attributes} = this.#uploads.find(upload);
+		const assembled = this.#uploads.assemble(upload, parts);
+		this.#checkCondition(`complete the upload of "${upload.key}"`, upload.key, condition);
+		this.#uploads.forget(upload);
+		return this.#add(upload.key, {...assembled, attributes});
+	}
+
+	async abortMultipartUpload(upload: MultipartUpload, options?: CallOptions): Promise<void> {
+		this.#begin('abort the upload of', upload.key, options);
+		this.#uploads.forget(upload);
+	}
+
+	async close(): Promise<void> {
+		this.#isClosed = true;
+	}
+
+	#begin(action: string, key: string, options: CallOptions | undefined): void {
+		if (this.#isClosed) {
+			throw new StoreError('invalidRequest', `Cannot ${action} "${key}": the store is closed`);
+		}
+
+		throwIfAborted(`${action} "${key}"`, options?.signal);
+	}
+
+	#checkCondition(action: string, key: string, {ifMatch, ifNoneMatch}: WriteCondition): void {
+		const current = this.#versions.find(key);
+		if (ifNoneMatch !== undefined && current !== undefined) {
+			throw new StoreError('preconditionFailed', `Cannot ${action}: "${key}" exists already`);
+		}
+
+		if (ifMatch !== undefined && current === undefined) {
+			throw new StoreError('notFound', `Cannot ${action}: "${key}" does not exist, and etag ${ifMatch} was asked for`);
+		}
+
+		assertEtag(action, current, ifMatch);
+	}
+
+	#findSource(action: string, source: CopySource): {head: ObjectHead; bytes: Uint8Array} {
+		const version = this.#versions.find(source.key, source.versionId);
+		if (version?.bytes === undefined) {
+			throw new StoreError('notFound', `Cannot ${action}: "${source.key}" does not exist`);
+		}
+
+		assertEtag(action, version, source.etag);
+		return {head: version.head, bytes: version.bytes};
+	}
+
+	#add(key: string, {bytes, etag, attributes}: {bytes: Uint8Array; etag: string; attributes: WriteAttributes}): PutResult {
+		const head = this.#toHead(key, {sizeBytes: bytes.length, etag, attributes});
+		this.#versions.add({head, bytes});
+		return {etag, versionId: head.versionId};
+	}
+
+	#toHead(key: string, {sizeBytes, etag, attributes}: {sizeBytes: number; etag: string; attributes: WriteAttributes}): ObjectHead {
+		return {
+			key, etag, sizeBytes,
+			versionId: this.#versions.nextVersionId(),
+			lastModifiedMs: this.#nowMs(),
+			metadata: Object.freeze({...attributes.metadata}),
+			contentType: attributes.contentType ?? 'binary/octet-stream',
+		};
+	}
+}
+
+const toHeadAnswer = (head: ObjectHead): ObjectHead => ({...head, lastModifiedMs: Math.floor(head.lastModifiedMs / 1000) * 1000});
+
+const assertKeyLength = (key: string): void => {
+	const bytes = Buffer.byteLength(key);
+	if (bytes > keyBytesMax || bytes === 0) {
+		throw new StoreError('keyTooLong', `Cannot write "${key.slice(0, 60)}": its key has ${bytes} bytes, and S3 takes 1 to ${keyBytesMax}`);
+	}
+};
+
+const assertEtag = (action: string, version: StoredVersion | undefined, etag: string | undefined): void => {
+	if (etag !== undefined && version !== undefined && version.head.etag !== etag) {
+		throw new StoreError('preconditionFailed', `Cannot ${action}: the etag is ${version.head.etag}, and ${etag} was asked for`);
+	}
+};
+
+const sliceRange = (bytes: Uint8Array, key: string, {start, end}: ByteRange): Uint8Array => {
+	assert(start >= 0 && end > start, `A range must not be empty: "${key}" from ${start} to ${end}`);
+	if (end > bytes.length) {
+		throw new StoreError('invalidRequest', `Cannot read "${key}" up to byte ${end}: it has ${bytes.length} bytes`);
+	}
+
+	return bytes.subarray(start, end);
+};
+
+/** At least three pieces where there are three bytes, so that nobody relies on a body in one piece. */
+async function * yieldPieces(bytes: Uint8Array, key: string, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+	const pieceBytes = Math.min(65_536, Math.max(1, Math.ceil(bytes.length / 3)));
+	for (let offset = 0; offset < bytes.length; offset += pieceBytes) {
+		throwIfAborted(`read "${key}"`, signal);
+		yield bytes.slice(offset, offset + pieceBytes);
+	}
+}

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import {StoreError} from '../model/store-error.ts';
+import type {Metadata} from './object-store.ts';
+
+/** The most bytes of keys and values together (Amazon S3 User Guide, "User-defined object metadata"). */
+export const metadataBytesMax = 2048;
+
+/**
+Metadata travels in HTTP headers. Keys in upper case would come back in lower case and values that are not printable
+ASCII would come back encoded, differently by each server: both are bugs of the caller. Too much of it is not.
+*/
+export const assertMetadata = (metadata: Metadata = {}): void => {
+	let bytes = 0;
+	for (const [key, value] of Object.entries(metadata)) {
+		assert(/^[a-z\d][a-z\d._-]*$/.test(key), `A metadata key must be of lower-case letters, digits, dots and dashes: current value is "${key}"`);
+		assert(/^(?:[\u0021-\u007E](?:[\u0020-\u007E]*[\u0021-\u007E])?)?$/.test(value), `The value of metadata key "${key}" must be printable ASCII without outer blanks`);
+		bytes += key.length + value.length;
+	}
+
+	if (bytes > metadataBytesMax) {
+		throw new StoreError('invalidRequest', `Cannot store metadata of ${bytes} bytes: S3 takes up to ${metadataBytesMax}`);
+	}
+};
