@@ -4,13 +4,15 @@ root, no leading slash. Failures are `FsError` or `StoreError`; `fuse/errno.ts` 
 Permission checks are the kernel's (`default_permissions`).
 */
 
+import type {EntryKind} from '../model/entry-kind.ts';
+
+export type {EntryKind} from '../model/entry-kind.ts';
+
 /** Who makes a call: owner of what it creates. */
 export type Caller = {readonly uid: number; readonly gid: number};
 
 /** Seconds and nanoseconds as bigint nanoseconds since the epoch. */
 export type TimeNs = bigint;
-
-export type EntryKind = 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'character-device' | 'block-device';
 
 /** The attributes of an entry, as stat(2) shows them. */
 export type EntryStat = {
@@ -48,7 +50,8 @@ export type OpenResult = {
 
 export type DirectoryEntry = {
 	readonly name: string;
-	readonly kind: EntryKind;
+	/** `unknown` where only the object's attributes could tell (readdir(3): DT_UNKNOWN). */
+	readonly kind: EntryKind | 'unknown';
 	readonly ino: number;
 	/** Where to go on after this entry; never 0. */
 	readonly nextOffset: number;

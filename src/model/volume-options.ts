@@ -53,7 +53,6 @@ export type OptionDefinition = OptionKind & {
 };
 
 const mebibyte = 2 ** 20;
-const gibibyte = 2 ** 30;
 const tebibyte = 2 ** 40;
 
 export const optionTable: readonly OptionDefinition[] = [
@@ -77,7 +76,7 @@ export const optionTable: readonly OptionDefinition[] = [
 	{name: 'memory', field: 'memoryBytesMax', kind: 'bytes', min: 0, max: tebibyte, zeroHelp: 'sized from the cgroup', default: '0', unit: 'bytes (KiB, MiB, GiB)', help: 'Memory for data in flight, reads and writes together; 0: sized from the cgroup limit.'},
 	{name: 'durability', field: 'durability', kind: 'choice', choices: ['close', 'journal'], default: 'close', unit: 'close, journal', help: 'close: close() and fsync() return when S3 has the bytes; journal: when the journal on local disk has them.'},
 	{name: 'staging-size', field: 'stagingBytesMax', kind: 'bytes', min: 64 * mebibyte, max: 64 * tebibyte, default: '64GiB', unit: 'bytes (KiB, MiB, GiB)', help: 'Disk space for bytes that are not in S3 yet; more gives ENOSPC.'},
-	{name: 'part-size', field: 'partBytes', kind: 'bytes', min: 5 * mebibyte, max: 5 * gibibyte, default: '8MiB', unit: 'bytes (KiB, MiB, GiB)', help: 'Size of the parts of large uploads and reads; grows by itself where 10,000 parts are not enough.'},
+	{name: 'part-size', field: 'partBytes', kind: 'bytes', min: 5 * mebibyte, max: 512 * mebibyte, default: '8MiB', unit: 'bytes (KiB, MiB, GiB)', help: 'Size of the parts of large uploads and reads; grows by itself where 10,000 parts are not enough.'},
 	{name: 'timeout', field: 'timeoutMs', kind: 'duration', minMs: 1000, maxMs: 3_600_000, default: '30s', unit: 'duration (ms, s, m, h)', help: 'How long one operation keeps trying to reach S3 before it fails.'},
 	{name: 'log-level', field: 'logLevel', kind: 'choice', choices: ['trace', 'debug', 'info', 'warn', 'error', 'silent'], default: 'info', unit: 'level', help: 'Least severe message that is logged.'},
 ];

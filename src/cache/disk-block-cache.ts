@@ -1,0 +1,198 @@
+import {randomBytes} from 'node:crypto';
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import {crc32} from 'node:zlib';
+import type {BlockCache, VersionId} from './block-cache.ts';
+
+/**
+Blocks as files: `<directory>/v1/<first two digits>/<version id>-<index>`.
+
+A file is a header of 16 bytes and the bytes of the block. Header: `PNXB`, CRC-32 of the bytes (big endian), length of
+the bytes, CRC-32 of the twelve bytes before. A file is written under a temporary name and renamed, so a crash
+leaves no half block under its name; what is damaged all the same fails its check and is removed.
+
+When the directory is full the blocks that were not used for longest go first. Which ones there are is read from the
+directory at start, oldest modification first; blocks that are used are moved to the end in memory only.
+*/
+export class DiskBlockCache implements BlockCache {
+	readonly #directory: string;
+	readonly #bytesMax: number;
+	/** File name to size; the least recently used first. */
+	readonly #files = new Map<string, number>();
+	#usedBytes = 0;
+	#writesPending = 0;
+	#closed = false;
+	readonly #onError: (error: unknown) => void;
+
+	private constructor(directory: string, bytesMax: number, onError: (error: unknown) => void) {
+		this.#directory = directory;
+		this.#bytesMax = bytesMax;
+		this.#onError = onError;
+	}
+
+	/** Opens a cache of at most `bytesMax` in a directory of its own; what an earlier run left there is used again. */
+	static async open(options: {directory: string; bytesMax: number; onError?: (error: unknown) => void}): Promise<DiskBlockCache> {
+		const directory = path.join(options.directory, 'v1');
+		await fs.mkdir(directory, {recursive: true, mode: 0o700});
+		const cache = new DiskBlockCache(directory, options.bytesMax, options.onError ?? (() => undefined));
+		await cache.#readDirectory();
+		return cache;
+	}
+
+	get usedBytes(): number {
+		return this.#usedBytes;
+	}
+
+	has(version: VersionId, index: number): boolean {
+		return this.#files.has(fileNameOf(version, index));
+	}
+
+	async get(version: VersionId, index: number, target: Uint8Array): Promise<number | undefined> {
+		const name = fileNameOf(version, index);
+		const fileBytes = this.#files.get(name);
+		if (fileBytes === undefined) {
+			return undefined;
+		}
+
+		this.#files.delete(name);
+		this.#files.set(name, fileBytes);
+		let file: fs.FileHandle | undefined;
+		try {
+			file = await fs.open(path.join(this.#directory, name), 'r');
+			const header = Buffer.alloc(headerBytes);
+			await file.read(header, 0, headerBytes, 0);
+			const bytes = parseHeader(header);
+			if (bytes !== undefined && bytes.length <= target.length) {
+				const {bytesRead} = await file.read(target, 0, bytes.length, headerBytes);
+				if (bytesRead === bytes.length && crc32(target.subarray(0, bytesRead)) === bytes.crc) {
+					return bytesRead;
+				}
+			}
+
+			this.#onError(new Error(`Block ${name} of the disk cache is damaged; it is read from S3 again`));
+		} catch (error) {
+			this.#onError(error);
+		} finally {
+			await file?.close();
+		}
+
+		await this.#remove(name);
+		return undefined;
+	}
+
+	async put(version: VersionId, index: number, bytes: Uint8Array): Promise<void> {
+		const name = fileNameOf(version, index);
+		const fileBytes = bytes.length + headerBytes;
+		// A slow disk must not slow down reads: what it cannot take now is not cached.
+		if (this.#closed || this.#files.has(name) || fileBytes > this.#bytesMax || this.#writesPending >= writesPendingMax) {
+			return;
+		}
+
+		this.#writesPending++;
+		const directory = path.join(this.#directory, name.slice(0, 2));
+		const temporary = path.join(directory, `.tmp-${randomBytes(6).toString('hex')}`);
+		try {
+			await this.#makeRoom(fileBytes);
+			let file: fs.FileHandle;
+			try {
+				file = await fs.open(temporary, 'wx', 0o600);
+			} catch (error) {
+				if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+					throw error;
+				}
+
+				await fs.mkdir(directory, {recursive: true, mode: 0o700});
+				file = await fs.open(temporary, 'wx', 0o600);
+			}
+
+			try {
+				await file.writev([formatHeader(bytes), bytes]);
+			} finally {
+				await file.close();
+			}
+
+			await fs.rename(temporary, path.join(this.#directory, name));
+			if (!this.#files.has(name)) {
+				this.#usedBytes += fileBytes;
+			}
+
+			this.#files.set(name, fileBytes);
+		} catch (error) {
+			// A full or broken disk costs speed, never a read.
+			this.#onError(error);
+			await fs.rm(temporary, {force: true}).catch(this.#onError);
+		} finally {
+			this.#writesPending--;
+		}
+	}
+
+	async close(): Promise<void> {
+		this.#closed = true;
+	}
+
+	async #makeRoom(bytes: number): Promise<void> {
+		for (const oldest of this.#files.keys()) {
+			if (this.#usedBytes + bytes <= this.#bytesMax) {
+				break;
+			}
+
+			await this.#remove(oldest);
+		}
+	}
+
+	async #remove(name: string): Promise<void> {
+		const fileBytes = this.#files.get(name);
+		if (fileBytes !== undefined) {
+			this.#files.delete(name);
+			this.#usedBytes -= fileBytes;
+			await fs.rm(path.join(this.#directory, name), {force: true}).catch(this.#onError);
+		}
+	}
+
+	async #readDirectory(): Promise<void> {
+		const found: Array<{name: string; bytes: number; mtimeMs: number}> = [];
+		for (const entry of await fs.readdir(this.#directory, {recursive: true, withFileTypes: true})) {
+			if (!entry.isFile()) {
+				continue;
+			}
+
+			const file = path.join(entry.parentPath, entry.name);
+			const name = path.relative(this.#directory, file);
+			if (!/^[\da-f]{2}\/[\da-f]{40}-\d+$/.test(name)) {
+				await fs.rm(file, {force: true});
+				continue;
+			}
+
+			const {size, mtimeMs} = await fs.stat(file);
+			found.push({name, bytes: size, mtimeMs});
+		}
+
+		found.sort((a, b) => a.mtimeMs - b.mtimeMs);
+		for (const {name, bytes} of found) {
+			this.#files.set(name, bytes);
+			this.#usedBytes += bytes;
+		}
+
+		await this.#makeRoom(0);
+	}
+}
+
+const headerBytes = 16;
+const writesPendingMax = 8;
+const magic = 0x50_4e_58_42; // "PNXB"
+
+const fileNameOf = (version: VersionId, index: number): string => `${version.slice(0, 2)}/${version}-${index}`;
+
+const formatHeader = (bytes: Uint8Array): Buffer => {
+	const header = Buffer.alloc(headerBytes);
+	header.writeUInt32BE(magic, 0);
+	header.writeUInt32BE(crc32(bytes), 4);
+	header.writeUInt32BE(bytes.length, 8);
+	header.writeUInt32BE(crc32(header.subarray(0, 12)), 12);
+	return header;
+};
+
+const parseHeader = (header: Buffer): {crc: number; length: number} | undefined =>
+	header.readUInt32BE(0) === magic && header.readUInt32BE(12) === crc32(header.subarray(0, 12))
+		? {crc: header.readUInt32BE(4), length: header.readUInt32BE(8)}
+		: undefined;

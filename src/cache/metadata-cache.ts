@@ -1,0 +1,166 @@
+import {isWithin, parentOf, nameOf} from '../model/object-key.ts';
+import type {ListedObject, ObjectHead} from '../store/object-store.ts';
+
+/** What is known of a path. */
+export type KnownEntry =
+	| {readonly state: 'absent'}
+	/** An object with all its attributes. */
+	| {readonly state: 'object'; readonly head: ObjectHead}
+	/** An object that a listing named: its attributes are not known. */
+	| {readonly state: 'listed'; readonly object: ListedObject}
+	/** A directory; `marker` is its marker object, `undefined` when it has none, `unknown` when only a listing named it. */
+	| {readonly state: 'directory'; readonly marker: ObjectHead | undefined | 'unknown'};
+
+/** The order of reads and changes: an answer is only believed when nothing changed since it was asked for. */
+export type ReadToken = number;
+
+type Slot = {readonly entry: KnownEntry; readonly expiresAtMs: number};
+
+/**
+Attributes and listings for at most `ttlMs`, and what this node changed itself at once. Bounded: the oldest
+entries go first.
+
+S3 is strongly consistent, but answers overtake our own changes: a listing that was asked for before a file was
+made may arrive after it and does not have the file. So each request takes a token before it is sent, and its
+answer is dropped for every path that was changed since.
+*/
+export class MetadataCache {
+	readonly #ttlMs: number;
+	readonly #entryCountMax: number;
+	readonly #now: () => number;
+	readonly #entries = new Map<string, Slot>();
+	readonly #listings = new Map<string, {readonly names: ReadonlySet<string>; readonly expiresAtMs: number}>();
+	#listedNameCount = 0;
+	readonly #changes = new Map<string, ReadToken>();
+	#sequence = 0;
+	/** Answers older than this are dropped for every path. */
+	#floor = 0;
+
+	constructor(options: {ttlMs: number; entryCountMax?: number; now: () => number}) {
+		this.#ttlMs = options.ttlMs;
+		this.#entryCountMax = options.entryCountMax ?? 100_000;
+		this.#now = options.now;
+	}
+
+	/** To be taken before a request is sent. */
+	beginRead(): ReadToken {
+		return this.#sequence;
+	}
+
+	get(path: string): KnownEntry | undefined {
+		const now = this.#now();
+		const slot = this.#entries.get(path);
+		if (slot !== undefined) {
+			if (slot.expiresAtMs > now) {
+				return slot.entry;
+			}
+
+			this.#entries.delete(path);
+		}
+
+		const listing = path === '' ? undefined : this.#listings.get(parentOf(path));
+		return listing !== undefined && listing.expiresAtMs > now && !listing.names.has(nameOf(path)) ? {state: 'absent'} : undefined;
+	}
+
+	/** Remembers the answer of a request. */
+	record(path: string, entry: KnownEntry, token: ReadToken): void {
+		if (!this.#isOutdated(path, token)) {
+			this.#store(path, entry);
+		}
+	}
+
+	/** Whether the path was changed by this node after the token was taken. */
+	isOutdated(path: string, token: ReadToken): boolean {
+		return this.#isOutdated(path, token);
+	}
+
+	/** Remembers that a directory has these names and no others. Large directories are not worth the memory. */
+	recordListing(directory: string, names: ReadonlySet<string>, token: ReadToken): void {
+		if (names.size > this.#entryCountMax / 10 || token < this.#floor || this.#isOutdated(`${directory}/`, token)) {
+			return;
+		}
+
+		this.#forgetListing(directory);
+		this.#listings.set(directory, {names, expiresAtMs: this.#now() + this.#ttlMs});
+		this.#listedNameCount += names.size;
+		for (const oldest of this.#listings.keys()) {
+			if (this.#listedNameCount <= this.#entryCountMax) {
+				break;
+			}
+
+			this.#forgetListing(oldest);
+		}
+	}
+
+	/** This node changed the path: what it is now, or `undefined` when that has to be asked. */
+	change(path: string, entry: KnownEntry | undefined): void {
+		this.#sequence++;
+		const parent = parentOf(path);
+		this.#noteChange(path);
+		this.#noteChange(`${parent}/`);
+		this.#forgetListing(parent);
+		if (entry === undefined) {
+			this.#entries.delete(path);
+		} else {
+			this.#store(path, entry);
+		}
+	}
+
+	/** This node changed everything below a directory: nothing of it is known any more. */
+	changeTree(directory: string): void {
+		this.#sequence++;
+		this.#floor = this.#sequence;
+		for (const path of this.#entries.keys()) {
+			if (isWithin(path, directory)) {
+				this.#entries.delete(path);
+			}
+		}
+
+		for (const listed of this.#listings.keys()) {
+			if (isWithin(listed, directory) || listed === parentOf(directory)) {
+				this.#forgetListing(listed);
+			}
+		}
+	}
+
+	/** Forgets what is known of a path, so that the next look-up asks. */
+	forget(path: string): void {
+		this.#entries.delete(path);
+		this.#forgetListing(parentOf(path));
+	}
+
+	#isOutdated(path: string, token: ReadToken): boolean {
+		return token < this.#floor || (this.#changes.get(path) ?? 0) > token;
+	}
+
+	#noteChange(path: string): void {
+		this.#changes.delete(path);
+		this.#changes.set(path, this.#sequence);
+		if (this.#changes.size > 20_000) {
+			for (const [oldest, token] of this.#changes) {
+				this.#changes.delete(oldest);
+				this.#floor = Math.max(this.#floor, token);
+				break;
+			}
+		}
+	}
+
+	#store(path: string, entry: KnownEntry): void {
+		this.#entries.delete(path);
+		this.#entries.set(path, {entry, expiresAtMs: this.#now() + this.#ttlMs});
+		if (this.#entries.size > this.#entryCountMax) {
+			for (const oldest of this.#entries.keys()) {
+				this.#entries.delete(oldest);
+				break;
+			}
+		}
+	}
+
+	#forgetListing(directory: string): void {
+		const listing = this.#listings.get(directory);
+		if (listing !== undefined) {
+			this.#listings.delete(directory);
+			this.#listedNameCount -= listing.names.size;
+		}
+	}
+}

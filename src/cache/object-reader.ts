@@ -1,0 +1,230 @@
+import {StoreError, isStoreError} from '../model/store-error.ts';
+import type {ObjectStore, ObjectVersion} from '../store/object-store.ts';
+import {type BlockCache, type VersionId, blockBytes, versionIdOf} from './block-cache.ts';
+import {MemoryBlocks, type MemoryBlock} from './memory-blocks.ts';
+import {ReadSequence} from './read-sequence.ts';
+
+/**
+Reads byte ranges of versions of objects through memory and the disk cache. All bytes of one read come from
+one version: every request carries its etag.
+*/
+export class ObjectReader {
+	readonly #store: ObjectStore;
+	readonly #blockCache: BlockCache;
+	readonly #memory: MemoryBlocks;
+	readonly #fetchBlocksMax: number;
+	readonly #windowBytesMax: number;
+	readonly #closing = new AbortController();
+	readonly #versionIds = new WeakMap<ObjectVersion, VersionId>();
+
+	constructor(options: {store: ObjectStore; blockCache: BlockCache; memoryBytesMax: number; partBytes: number}) {
+		this.#store = options.store;
+		this.#blockCache = options.blockCache;
+		this.#memory = new MemoryBlocks({bytesMax: options.memoryBytesMax});
+		this.#fetchBlocksMax = Math.max(1, Math.min(16, Math.floor(options.partBytes / blockBytes)));
+		this.#windowBytesMax = Math.max(blockBytes, Math.floor(options.memoryBytesMax / 2));
+	}
+
+	/** The state of one sequential reader: one for each open handle. */
+	createSequence(): ReadSequence {
+		return new ReadSequence({windowBytesMax: this.#windowBytesMax});
+	}
+
+	/**
+	Fills `target` with the bytes of the version from `offset` on; all of them must exist. Fails with
+	`preconditionFailed` or `notFound` when the version is gone.
+	*/
+	async read(version: ObjectVersion, offset: number, target: Uint8Array, sequence?: ReadSequence): Promise<void> {
+		if (target.length === 0) {
+			return;
+		}
+
+		const first = Math.floor(offset / blockBytes);
+		const last = Math.floor((offset + target.length - 1) / blockBytes);
+		const aheadCount = sequence?.advance(offset, target.length) ?? 0;
+		const blocks = this.#request(version, first, last, aheadCount, sequence);
+		try {
+			for (const [position, block] of blocks.entries()) {
+				await block.loaded;
+				const blockStart = (first + position) * blockBytes;
+				const from = Math.max(offset, blockStart);
+				const to = Math.min(offset + target.length, blockStart + blockBytes);
+				if (to - blockStart > block.length) {
+					throw new StoreError('corrupt', `Reading ${version.key}: block ${first + position} has ${block.length} bytes and ${to - blockStart} are needed`);
+				}
+
+				block.buffer.copy(target, from - offset, from - blockStart, to - blockStart);
+			}
+		} finally {
+			for (const block of blocks) {
+				this.#memory.unpin(block);
+			}
+		}
+	}
+
+	/** Ends reads that are on their way. */
+	async close(): Promise<void> {
+		this.#closing.abort();
+		this.#memory.clear();
+	}
+
+	/** Starts what is needed of [first, last] and `aheadCount` more; the needed blocks are pinned. */
+	#request(version: ObjectVersion, first: number, last: number, aheadCount: number, sequence: ReadSequence | undefined): MemoryBlock[] {
+		const versionId = this.#versionIdOf(version);
+		const lastOfObject = Math.floor((version.sizeBytes - 1) / blockBytes);
+		this.#start(version, versionId, first, last);
+		const needed: MemoryBlock[] = [];
+		for (let index = first; index <= last; index++) {
+			const block = this.#memory.get(blockIdOf(versionId, index)) ?? this.#fetchRun(version, versionId, index, 1);
+			block.pins++;
+			needed.push(block);
+		}
+
+		// Ahead in requests as large as possible: only when half of a full one, or the end of the object, is missing.
+		const aheadLast = Math.min(last + aheadCount, lastOfObject);
+		let missing = last + 1;
+		while (missing <= aheadLast && this.#memory.has(blockIdOf(versionId, missing))) {
+			missing++;
+		}
+
+		const missingCount = aheadLast - missing + 1;
+		if (missingCount > 0 && (missingCount >= Math.min(aheadCount, this.#fetchBlocksMax) / 2 || aheadLast === lastOfObject)) {
+			const spareCount = this.#memory.spareCount;
+			if (spareCount < missingCount) {
+				sequence?.shrink();
+			}
+
+			this.#start(version, versionId, missing, Math.min(aheadLast, missing + spareCount - 1));
+		}
+
+		return needed;
+	}
+
+	#versionIdOf(version: ObjectVersion): VersionId {
+		let versionId = this.#versionIds.get(version);
+		if (versionId === undefined) {
+			versionId = versionIdOf(version);
+			this.#versionIds.set(version, versionId);
+		}
+
+		return versionId;
+	}
+
+	/** Starts loading the blocks of [first, last] that are not in memory: from disk one by one, from S3 in runs. */
+	#start(version: ObjectVersion, versionId: string, first: number, last: number): void {
+		let runStart: number | undefined;
+		for (let index = first; index <= last + 1; index++) {
+			const isMissing = index <= last && !this.#memory.has(blockIdOf(versionId, index));
+			const isOnDisk = isMissing && this.#blockCache.has(versionId, index);
+			const isWanted = isMissing && !isOnDisk;
+			if (runStart !== undefined && (!isWanted || index - runStart >= this.#fetchBlocksMax)) {
+				this.#fetchRun(version, versionId, runStart, index - runStart);
+				runStart = undefined;
+			}
+
+			if (isWanted) {
+				runStart ??= index;
+			} else if (isOnDisk) {
+				this.#memory.add(blockIdOf(versionId, index), async buffer =>
+					await this.#blockCache.get(versionId, index, buffer) ?? this.#fetchBlock(version, index, buffer));
+			}
+		}
+	}
+
+	/** One request for consecutive blocks, each usable as soon as its bytes are there. The first of them is returned. */
+	#fetchRun(version: ObjectVersion, versionId: string, first: number, count: number): MemoryBlock {
+		const targets: Array<{buffer: Buffer; loaded: PromiseWithResolvers<number>}> = [];
+		const blocks: MemoryBlock[] = [];
+		for (let index = first; index < first + count; index++) {
+			const loaded = Promise.withResolvers<number>();
+			blocks.push(this.#memory.add(blockIdOf(versionId, index), buffer => {
+				targets.push({buffer, loaded});
+				return loaded.promise;
+			}));
+		}
+
+		void this.#fill(version, versionId, first, targets, blocks);
+		return blocks[0]!; // The count is at least one.
+	}
+
+	async #fill(version: ObjectVersion, versionId: string, first: number, targets: ReadonlyArray<{buffer: Buffer; loaded: PromiseWithResolvers<number>}>, blocks: readonly MemoryBlock[]): Promise<void> {
+		let position = 0;
+		let filled = 0;
+		const start = first * blockBytes;
+		const end = Math.min(start + (targets.length * blockBytes), version.sizeBytes);
+		const lengthOf = (index: number) => Math.min(blockBytes, end - start - (index * blockBytes));
+		try {
+			for await (const bytes of await this.#open(version, start, end)) {
+				for (let taken = 0; taken < bytes.length;) {
+					const target = targets[position];
+					if (target === undefined) {
+						throw new StoreError('corrupt', `Reading ${version.key}: more bytes came than the ${end - start} that were asked for`);
+					}
+
+					const count = Math.min(bytes.length - taken, lengthOf(position) - filled);
+					target.buffer.set(taken === 0 && count === bytes.length ? bytes : bytes.subarray(taken, taken + count), filled);
+					taken += count;
+					filled += count;
+					if (filled === lengthOf(position)) {
+						this.#settle(versionId, first + position, target, blocks[position]!, filled); // As many blocks as targets.
+						position++;
+						filled = 0;
+					}
+				}
+			}
+
+			if (position < targets.length) {
+				throw new StoreError('unavailable', `Reading ${version.key}: the connection ended ${end - start - (position * blockBytes) - filled} bytes early`);
+			}
+		} catch (error) {
+			for (const {loaded} of targets.slice(position)) {
+				loaded.reject(error);
+			}
+		}
+	}
+
+	/** A block is complete: to those who wait for it, and to the disk. */
+	#settle(versionId: string, index: number, target: {buffer: Buffer; loaded: PromiseWithResolvers<number>}, block: MemoryBlock, length: number): void {
+		block.pins++;
+		target.loaded.resolve(length);
+		void this.#blockCache.put(versionId, index, target.buffer.subarray(0, length)).finally(() => {
+			this.#memory.unpin(block);
+		});
+	}
+
+	async #fetchBlock(version: ObjectVersion, index: number, buffer: Buffer): Promise<number> {
+		const start = index * blockBytes;
+		const end = Math.min(start + blockBytes, version.sizeBytes);
+		let filled = 0;
+		for await (const bytes of await this.#open(version, start, end)) {
+			buffer.set(bytes, filled);
+			filled += bytes.length;
+		}
+
+		return filled;
+	}
+
+	async #open(version: ObjectVersion, start: number, end: number): Promise<AsyncIterable<Uint8Array>> {
+		const request = {range: {start, end}, ifMatch: version.etag, signal: this.#closing.signal};
+		try {
+			const result = await this.#store.get(version.key, request);
+			if (result !== undefined) {
+				return result.body;
+			}
+		} catch (error) {
+			if (version.versionId === undefined || !isStoreError(error, 'preconditionFailed')) {
+				throw error;
+			}
+		}
+
+		// Replaced or deleted since; a versioned bucket still has it. Not asked first, as it needs a permission of its own.
+		const result = version.versionId === undefined ? undefined : await this.#store.get(version.key, {...request, versionId: version.versionId});
+		if (result === undefined) {
+			throw new StoreError('notFound', `Reading ${version.key}: the version that was opened is gone`);
+		}
+
+		return result.body;
+	}
+}
+
+const blockIdOf = (versionId: string, index: number): string => `${versionId}-${index}`;

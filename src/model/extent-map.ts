@@ -1,0 +1,165 @@
+/**
+Which bytes of a file were changed, and where each changed byte is to be found. Extents are sorted, never
+overlap, and adjacent ones of one source are merged where the source allows it.
+*/
+
+/** Bytes in the staging file at the same offset, zeros, or a range of an object that a server-side copy named. */
+export type ExtentSource =
+	| {readonly kind: 'local'}
+	| {readonly kind: 'zero'}
+	| {readonly kind: 'object'; readonly object: {readonly key: string; readonly etag: string; readonly versionId?: string | undefined; readonly sizeBytes: number}; /** Offset in the object of the extent's first byte. */ readonly objectOffset: number};
+
+export type Extent = {readonly start: number; readonly end: number; readonly source: ExtentSource};
+
+/** A stretch of a range: changed, or not (`undefined`). */
+export type Piece = {readonly start: number; readonly end: number; readonly source: ExtentSource | undefined};
+
+export class ExtentMap {
+	#extents: Extent[] = [];
+
+	get extents(): readonly Extent[] {
+		return this.#extents;
+	}
+
+	get isEmpty(): boolean {
+		return this.#extents.length === 0;
+	}
+
+	/** Bytes that are covered by local extents. */
+	get localBytes(): number {
+		let bytes = 0;
+		for (const extent of this.#extents) {
+			bytes += extent.source.kind === 'local' ? extent.end - extent.start : 0;
+		}
+
+		return bytes;
+	}
+
+	/** The source of [start, end) is this from now on. */
+	set(start: number, end: number, source: ExtentSource): void {
+		if (start >= end) {
+			return;
+		}
+
+		const last = this.#extents.at(-1);
+		// Sequential writes are nearly all there is: grow the last extent in place.
+		if (last?.source.kind === 'local' && source.kind === 'local' && last.start <= start && last.end >= start) {
+			this.#extents[this.#extents.length - 1] = {start: last.start, end: Math.max(last.end, end), source};
+			return;
+		}
+
+		if (last === undefined || last.end < start) {
+			this.#extents.push({start, end, source});
+			return;
+		}
+
+		this.#replace(start, end, {start, end, source});
+	}
+
+	/** Nothing at or after this offset is changed any more. */
+	truncate(sizeBytes: number): void {
+		this.#replace(sizeBytes, Number.POSITIVE_INFINITY, undefined);
+	}
+
+	/** The pieces of [start, end) in order, without gaps. */
+	slice(start: number, end: number): Piece[] {
+		const pieces: Piece[] = [];
+		let position = start;
+		for (let index = this.#firstEndingAfter(start); index < this.#extents.length && position < end; index++) {
+			const extent = this.#extents[index]!; // The loop's bound.
+			if (extent.start >= end) {
+				break;
+			}
+
+			if (extent.start > position) {
+				pieces.push({start: position, end: extent.start, source: undefined});
+				position = extent.start;
+			}
+
+			const pieceEnd = Math.min(extent.end, end);
+			pieces.push({start: position, end: pieceEnd, source: advanceSource(extent.source, position - extent.start)});
+			position = pieceEnd;
+		}
+
+		if (position < end) {
+			pieces.push({start: position, end, source: undefined});
+		}
+
+		return pieces;
+	}
+
+	/** All extents moved by so many bytes. */
+	shifted(bytes: number): ExtentMap {
+		const map = new ExtentMap();
+		map.#extents = this.#extents.map(extent => ({...extent, start: extent.start + bytes, end: extent.end + bytes}));
+		return map;
+	}
+
+	toJSON(): readonly Extent[] {
+		return this.#extents;
+	}
+
+	static from(extents: readonly Extent[]): ExtentMap {
+		const map = new ExtentMap();
+		for (const {start, end, source} of extents) {
+			map.set(start, end, source);
+		}
+
+		return map;
+	}
+
+	#replace(start: number, end: number, replacement: Extent | undefined): void {
+		const kept: Extent[] = [];
+		let first = this.#firstEndingAfter(start);
+		const head = this.#extents[first];
+		const from = first;
+		if (head !== undefined && head.start < start) {
+			kept.push({start: head.start, end: start, source: head.source});
+		}
+
+		if (replacement !== undefined) {
+			kept.push(replacement);
+		}
+
+		while (first < this.#extents.length && this.#extents[first]!.start < end) {
+			const extent = this.#extents[first]!; // The loop's bound.
+			if (extent.end > end) {
+				kept.push({start: end, end: extent.end, source: advanceSource(extent.source, end - extent.start)});
+			}
+
+			first++;
+		}
+
+		this.#extents.splice(from, first - from, ...kept);
+		this.#mergeAround(from, kept.length);
+	}
+
+	#mergeAround(from: number, count: number): void {
+		for (let index = Math.min(from + count, this.#extents.length - 1); index >= Math.max(from, 1); index--) {
+			const left = this.#extents[index - 1]!;
+			const right = this.#extents[index]!; // Both are within the bounds of the loop.
+			if (left.end === right.start && left.source.kind === right.source.kind && left.source.kind !== 'object') {
+				this.#extents.splice(index - 1, 2, {start: left.start, end: right.end, source: left.source});
+			}
+		}
+	}
+
+	/** Binary search: the first extent whose end lies after the offset. */
+	#firstEndingAfter(offset: number): number {
+		let low = 0;
+		let high = this.#extents.length;
+		while (low < high) {
+			const middle = (low + high) >>> 1;
+			if (this.#extents[middle]!.end > offset) {
+				high = middle;
+			} else {
+				low = middle + 1;
+			}
+		}
+
+		return low;
+	}
+}
+
+const advanceSource = (source: ExtentSource, bytes: number): ExtentSource =>
+	source.kind === 'object' && bytes > 0 ? {...source, objectOffset: source.objectOffset + bytes} : source;

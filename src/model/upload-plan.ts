@@ -1,0 +1,147 @@
+/**
+How the bytes of a file get into S3: one PUT, or the parts of a multipart upload, with as many bytes as
+possible copied on the server. A plan is pure: `staging/uploader.ts` carries it out.
+*/
+
+/** Limits of S3 (Amazon S3 User Guide, "Amazon S3 multipart upload limits"). */
+export const partBytesMin = 5 * 2 ** 20;
+export const partBytesMax = 5 * 2 ** 30;
+export const partCountMax = 10_000;
+export const objectBytesMax = 5 * 2 ** 40;
+
+/** A stretch of the new object: from an object on the server, from the staging file, or zeros. */
+export type ContentPiece = {
+	readonly bytes: number;
+	readonly source:
+		| {readonly kind: 'local'; readonly offset: number}
+		| {readonly kind: 'zero'}
+		| {readonly kind: 'object'; readonly object: CopyableObject; readonly offset: number};
+};
+
+export type CopyableObject = {readonly key: string; readonly etag: string; readonly versionId?: string | undefined; readonly sizeBytes: number};
+
+export type PlannedPart =
+	/** The server copies a range of an object. */
+	| {readonly kind: 'copy'; readonly object: CopyableObject; readonly start: number; readonly end: number}
+	/** We send the bytes of these pieces. */
+	| {readonly kind: 'send'; readonly bytes: number; readonly pieces: readonly ContentPiece[]};
+
+export type UploadPlan =
+	| {readonly kind: 'put'; readonly bytes: number; readonly pieces: readonly ContentPiece[]}
+	/** The object is exactly another object: one server-side copy. */
+	| {readonly kind: 'copy'; readonly object: CopyableObject}
+	| {readonly kind: 'multipart'; readonly parts: readonly PlannedPart[]};
+
+/**
+Plans an upload of the given content. `partBytes` grows where 10,000 parts of it would not be enough.
+A `RangeError` says that the object is larger than S3 takes.
+*/
+export const planUpload = (content: readonly ContentPiece[], options: {partBytes: number}): UploadPlan => {
+	const totalBytes = content.reduce((total, piece) => total + piece.bytes, 0);
+	if (totalBytes > objectBytesMax) {
+		throw new RangeError(`Cannot plan upload as an object of S3 must be <= ${objectBytesMax} bytes: current value is ${totalBytes}`);
+	}
+
+	const only = content.length === 1 ? content[0] : undefined;
+	if (only?.source.kind === 'object' && only.source.offset === 0 && only.bytes === only.source.object.sizeBytes && only.bytes > 0 && only.bytes <= partBytesMax) {
+		return {kind: 'copy', object: only.source.object};
+	}
+
+	if (totalBytes <= options.partBytes) {
+		return {kind: 'put', bytes: totalBytes, pieces: content};
+	}
+
+	let partBytes = growPartBytes(totalBytes, options.partBytes);
+	let parts = planParts(content, partBytes);
+	while (parts.length > partCountMax) {
+		// Many short copied stretches: larger parts swallow them.
+		partBytes *= 2;
+		parts = planParts(content, partBytes);
+	}
+
+	return {kind: 'multipart', parts};
+};
+
+/** The size of the parts of an object so that it has 10,000 of them at most; a multiple of 1 MiB once it grew. */
+export const growPartBytes = (totalBytes: number, partBytes: number): number => {
+	// Copied ranges may leave a remainder of their own at each border: plan for a tenth of them.
+	const needed = Math.ceil(totalBytes / (partCountMax * 0.9));
+	return needed <= partBytes ? partBytes : Math.ceil(needed / 2 ** 20) * 2 ** 20;
+};
+
+const planParts = (content: readonly ContentPiece[], partBytes: number): PlannedPart[] => {
+	const parts: PlannedPart[] = [];
+	let pending: ContentPiece[] = [];
+	let pendingBytes = 0;
+	const take = (piece: ContentPiece) => {
+		pending.push(piece);
+		pendingBytes += piece.bytes;
+	};
+
+	const flush = () => {
+		if (pendingBytes > 0) {
+			parts.push({kind: 'send', bytes: pendingBytes, pieces: pending});
+			pending = [];
+			pendingBytes = 0;
+		}
+	};
+
+	for (const [index, whole] of content.entries()) {
+		let piece = whole;
+		const isLast = index === content.length - 1;
+		if (piece.source.kind === 'object') {
+			// What is pending must become a part of legal size before a copied part may follow it.
+			const missing = pendingBytes === 0 ? 0 : Math.max(0, partBytesMin - pendingBytes);
+			const copyable = piece.bytes - missing;
+			if (copyable >= partBytesMin || (isLast && copyable > 0 && missing === 0)) {
+				if (missing > 0) {
+					take(cut(piece, 0, missing));
+					piece = cut(piece, missing, piece.bytes);
+				}
+
+				flush();
+				parts.push(...planCopies(piece));
+				continue;
+			}
+		}
+
+		while (pendingBytes + piece.bytes >= partBytes) {
+			const room = partBytes - pendingBytes;
+			take(cut(piece, 0, room));
+			flush();
+			piece = cut(piece, room, piece.bytes);
+		}
+
+		if (piece.bytes > 0) {
+			take(piece);
+		}
+	}
+
+	flush();
+	return parts;
+};
+
+/** Ranges of 1 GiB at most, so that one slow copy does not hold up all; none but the last below 5 MiB. */
+const planCopies = (piece: ContentPiece): PlannedPart[] => {
+	if (piece.source.kind !== 'object') {
+		return [];
+	}
+
+	const {object, offset} = piece.source;
+	const copies: PlannedPart[] = [];
+	const stride = Math.max(2 ** 30, growPartBytes(piece.bytes, partBytesMin));
+	for (let start = 0; start < piece.bytes;) {
+		const rest = piece.bytes - start;
+		const end = rest < stride + partBytesMin ? piece.bytes : start + stride;
+		copies.push({kind: 'copy', object, start: offset + start, end: offset + end});
+		start = end;
+	}
+
+	return copies;
+};
+
+/** The bytes [start, end) of a piece. */
+const cut = (piece: ContentPiece, start: number, end: number): ContentPiece => ({
+	bytes: end - start,
+	source: piece.source.kind === 'zero' ? piece.source : {...piece.source, offset: piece.source.offset + start},
+});

@@ -1,0 +1,87 @@
+import fs from 'node:fs/promises';
+import path from 'node:path';
+import {crc32} from 'node:zlib';
+import type {Metadata, ObjectHead} from '../store/object-store.ts';
+import type {LayerState} from './staged-layer.ts';
+
+/**
+The journal: one record for each sealed layer, `<id>.json` beside its bytes in `<id>.data`.
+
+A record is one line of JSON and the CRC-32 of that line in hexadecimal on a second line. It is written under a
+temporary name, flushed, and renamed; a record that does not match its checksum was never acknowledged. Ids sort in the
+order in which layers were sealed. A record is removed when S3 has the bytes.
+*/
+export type JournalRecord = {
+	readonly format: 1;
+	readonly id: string;
+	readonly key: string;
+	/** The object that the layer lies on; `previous` when it lies on the layer of the same key that was sealed before. */
+	readonly base: ObjectHead | 'previous' | undefined;
+	readonly metadata: Metadata;
+	readonly contentType: string | undefined;
+	readonly layer: LayerState;
+	readonly sealedAtMs: number;
+};
+
+/** Makes a record durable (with `isDurable`: against a loss of power, otherwise only against the death of the process). */
+export const writeJournalRecord = async (directory: string, record: JournalRecord, options: {isDurable: boolean}): Promise<void> => {
+	const line = JSON.stringify(record);
+	const name = path.join(directory, `${record.id}.json`);
+	const temporary = `${name}.tmp`;
+	const file = await fs.open(temporary, 'w', 0o600);
+	try {
+		await file.write(`${line}\n${checksumOf(line)}\n`);
+		if (options.isDurable) {
+			await file.datasync();
+		}
+	} finally {
+		await file.close();
+	}
+
+	await fs.rename(temporary, name);
+	if (options.isDurable) {
+		await syncDirectory(directory);
+	}
+};
+
+export const removeJournalRecord = async (directory: string, id: string): Promise<void> => {
+	await fs.rm(path.join(directory, `${id}.json`), {force: true});
+};
+
+/** The records of an earlier run in the order in which they were sealed, and what is no record of ours. */
+export const readJournal = async (directory: string): Promise<{records: JournalRecord[]; damaged: string[]}> => {
+	const records: JournalRecord[] = [];
+	const damaged: string[] = [];
+	const names = await fs.readdir(directory);
+	for (const name of names.filter(candidate => candidate.endsWith('.json')).toSorted()) {
+		const record = parseJournalRecord(await fs.readFile(path.join(directory, name), 'utf8'));
+		if (record === undefined || `${record.id}.json` !== name || !names.includes(`${record.id}.data`)) {
+			damaged.push(name);
+		} else {
+			records.push(record);
+		}
+	}
+
+	return {records, damaged};
+};
+
+const parseJournalRecord = (text: string): JournalRecord | undefined => {
+	const [line, checksum] = text.split('\n');
+	if (line === undefined || checksum !== checksumOf(line)) {
+		return undefined;
+	}
+
+	const record = JSON.parse(line) as JournalRecord; // Its checksum says that we wrote it.
+	return record.format === 1 ? record : undefined;
+};
+
+const checksumOf = (line: string): string => crc32(line).toString(16).padStart(8, '0');
+
+const syncDirectory = async (directory: string): Promise<void> => {
+	const handle = await fs.open(directory, 'r');
+	try {
+		await handle.sync();
+	} finally {
+		await handle.close();
+	}
+};

@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict';
+import type fs from 'node:fs/promises';
+import {FsError} from '../model/fs-error.ts';
+import {ExtentMap, type ExtentSource, type Piece} from '../model/extent-map.ts';
+import type {ContentPiece, CopyableObject} from '../model/upload-plan.ts';
+
+/** What a layer tells of itself in the journal. */
+export type LayerState = {
+	readonly sizeBytes: number;
+	readonly lowerBytes: number;
+	readonly appendedFrom: number | undefined;
+	readonly displacementBytes: number;
+	readonly extents: ReturnType<ExtentMap['toJSON']>;
+};
+
+/** Disk space that is accounted for before it is used. */
+export type SpaceAccount = {
+	/** Fails with ENOSPC when so many bytes more are over the bound. */
+	reserve(bytes: number): void;
+	release(bytes: number): void;
+};
+
+/**
+Changes to a file that S3 does not have yet: a sparse local file with the changed bytes at their offsets, and a map
+of which bytes those are. What was not changed shows what lies below: an older layer, or the object.
+
+A layer is written until it is sealed; from then on it never changes, and newer writes go to a layer on top.
+*/
+export class StagedLayer {
+	readonly id: string;
+	readonly #file: fs.FileHandle;
+	readonly #space: SpaceAccount;
+	#extents = new ExtentMap();
+	#sizeBytes: number;
+	#lowerBytes: number;
+	#appendedFrom: number | undefined;
+	#displacementBytes = 0;
+	#reservedBytes = 0;
+	#isSealed = false;
+	#version = 0;
+
+	constructor(options: {id: string; file: fs.FileHandle; space: SpaceAccount; lowerBytes: number; state?: LayerState}) {
+		this.id = options.id;
+		this.#file = options.file;
+		this.#space = options.space;
+		this.#sizeBytes = options.lowerBytes;
+		this.#lowerBytes = options.lowerBytes;
+		this.#appendedFrom = options.lowerBytes;
+		if (options.state !== undefined) {
+			const {sizeBytes, lowerBytes, appendedFrom, displacementBytes, extents} = options.state;
+			this.#sizeBytes = sizeBytes;
+			this.#lowerBytes = lowerBytes;
+			this.#appendedFrom = appendedFrom;
+			this.#displacementBytes = displacementBytes;
+			this.#extents = ExtentMap.from(extents);
+		}
+	}
+
+	/** The size of the file with this layer. */
+	get sizeBytes(): number {
+		return this.#sizeBytes;
+	}
+
+	/** How many bytes of what lies below still show where nothing was changed. */
+	get lowerBytes(): number {
+		return this.#lowerBytes;
+	}
+
+	/** Set while the file was only appended to: where the appended bytes begin. */
+	get appendedFrom(): number | undefined {
+		return this.#appendedFrom;
+	}
+
+	get isSealed(): boolean {
+		return this.#isSealed;
+	}
+
+	get localBytes(): number {
+		return this.#extents.localBytes;
+	}
+
+	/** Grows with every change: equal numbers mean equal content. */
+	get version(): number {
+		return this.#version;
+	}
+
+	get state(): LayerState {
+		return {
+			sizeBytes: this.#sizeBytes, lowerBytes: this.#lowerBytes, appendedFrom: this.#appendedFrom,
+			displacementBytes: this.#displacementBytes, extents: this.#extents.toJSON(),
+		};
+	}
+
+	/** Writes bytes at an offset of the file. `isAppend`: the caller asked for the end of the file, wherever it is. */
+	async write(offset: number, data: Uint8Array, options: {isAppend: boolean}): Promise<void> {
+		assert(!this.#isSealed, 'a sealed layer never changes');
+		if (data.length === 0) {
+			return;
+		}
+
+		const end = offset + data.length;
+		const isExtending = offset >= this.#sizeBytes;
+		const growth = isExtending ? data.length : this.#unreservedBytes(offset, end);
+		this.#space.reserve(growth);
+		this.#reservedBytes += growth;
+		try {
+			for (let written = 0; written < data.length;) {
+				const {bytesWritten} = await this.#file.write(data, written, data.length - written, offset + written - this.#displacementBytes);
+				written += bytesWritten;
+			}
+		} catch (error) {
+			this.#space.release(growth);
+			this.#reservedBytes -= growth;
+			throw toFsError(error);
+		}
+
+		this.#noteChange(offset, options.isAppend);
+		this.#extents.set(offset, end, {kind: 'local'});
+		this.#sizeBytes = Math.max(this.#sizeBytes, end);
+	}
+
+	/** Gives [start, end) another source than the staging file. The size grows when `end` lies behind it. */
+	setSource(start: number, end: number, source: Exclude<ExtentSource, {kind: 'local'}>): void {
+		assert(!this.#isSealed, 'a sealed layer never changes');
+		this.#noteChange(start, false);
+		this.#extents.set(start, end, source);
+		this.#sizeBytes = Math.max(this.#sizeBytes, end);
+	}
+
+	/** Cuts the file or extends it with zeros. */
+	truncate(sizeBytes: number): void {
+		assert(!this.#isSealed, 'a sealed layer never changes');
+		this.#version++;
+		this.#extents.truncate(sizeBytes);
+		this.#lowerBytes = Math.min(this.#lowerBytes, sizeBytes);
+		this.#sizeBytes = sizeBytes;
+		this.#appendedFrom = undefined;
+	}
+
+	/** No other change may follow; what is read from it stays. */
+	seal(): void {
+		this.#isSealed = true;
+	}
+
+	/** Local bytes to stable storage. */
+	async sync(): Promise<void> {
+		await this.#file.datasync();
+	}
+
+	/** The pieces of [start, end) as this layer sees them: a source, or `undefined` for what lies below. */
+	slice(start: number, end: number): Piece[] {
+		return this.#extents.slice(start, end).flatMap((piece): Piece[] => {
+			if (piece.source !== undefined || piece.end <= this.#lowerBytes) {
+				return [piece];
+			}
+
+			const zero = {kind: 'zero'} as const;
+			return piece.start >= this.#lowerBytes
+				? [{...piece, source: zero}]
+				: [{...piece, end: this.#lowerBytes}, {start: this.#lowerBytes, end: piece.end, source: zero}];
+		});
+	}
+
+	/** Local bytes from an offset of the file; the range must be local. */
+	async read(offset: number, target: Uint8Array): Promise<void> {
+		for (let filled = 0; filled < target.length;) {
+			const {bytesRead} = await this.#file.read(target, filled, target.length - filled, offset + filled - this.#displacementBytes);
+			assert(bytesRead > 0, 'the staging file holds every byte that its map calls local');
+			filled += bytesRead;
+		}
+	}
+
+	/** The whole file as it will be in S3, over the object that lies below. Offsets of local pieces are those of `read`. */
+	content(base: CopyableObject | undefined): ContentPiece[] {
+		return this.slice(0, this.#sizeBytes).map((piece): ContentPiece => {
+			const bytes = piece.end - piece.start;
+			if (piece.source === undefined) {
+				assert(base !== undefined && piece.end <= base.sizeBytes, 'what was not changed is in the object');
+				return {bytes, source: {kind: 'object', object: base, offset: piece.start}};
+			}
+
+			switch (piece.source.kind) {
+				case 'local': {
+					return {bytes, source: {kind: 'local', offset: piece.start}};
+				}
+
+				case 'zero': {
+					return {bytes, source: piece.source};
+				}
+
+				case 'object': {
+					return {bytes, source: {kind: 'object', object: piece.source.object, offset: piece.source.objectOffset}};
+				}
+			}
+		});
+	}
+
+	/** Moves a layer that was only appended to: the file below it grew by so many bytes. */
+	displace(bytes: number): void {
+		this.#version++;
+		this.#displacementBytes += bytes;
+		this.#extents = this.#extents.shifted(bytes);
+		this.#sizeBytes += bytes;
+		this.#lowerBytes += bytes;
+		this.#appendedFrom = this.#appendedFrom === undefined ? undefined : this.#appendedFrom + bytes;
+	}
+
+	/** Frees the disk space that was accounted for and the file. */
+	async close(): Promise<void> {
+		this.#space.release(this.#reservedBytes);
+		this.#reservedBytes = 0;
+		await this.#file.close();
+	}
+
+	#noteChange(offset: number, isAppend: boolean): void {
+		this.#version++;
+		// A write at the end of a file that had bytes counts as an append too; a new file that is written from its start does not.
+		const isAtEnd = offset === this.#sizeBytes && (isAppend || (this.#appendedFrom ?? 0) > 0);
+		if (!isAtEnd) {
+			this.#appendedFrom = undefined;
+		}
+	}
+
+	#unreservedBytes(start: number, end: number): number {
+		return this.#extents.slice(start, end).reduce((total, piece) => total + (piece.source?.kind === 'local' ? 0 : piece.end - piece.start), 0);
+	}
+}
+
+const toFsError = (error: unknown): Error => {
+	const code = (error as NodeJS.ErrnoException).code;
+	const errno = code === 'ENOSPC' || code === 'EDQUOT' ? 'ENOSPC' : code === 'EFBIG' ? 'EFBIG' : 'EIO';
+	return new FsError(errno, `Writing to the staging directory failed: ${(error as Error).message}`, {cause: error});
+};
