@@ -1,0 +1,91 @@
+import type Fuse from 'fuse-native';
+import type {EntryKind, EntryStat, FileSystemStat, TimeChange, TimeNs} from '../filesystem/filesystem.ts';
+import {FsError} from '../model/fs-error.ts';
+
+/** The type bits of a mode (inode(7)). */
+const typeBits: Record<EntryKind, number> = {
+	fifo: 0o010_000,
+	'character-device': 0o020_000,
+	directory: 0o040_000,
+	'block-device': 0o060_000,
+	file: 0o100_000,
+	symlink: 0o120_000,
+	socket: 0o140_000,
+};
+
+const typeMask = 0o170_000;
+const blockBytes = 512;
+
+/** What programs should read and write at once: as much as one FUSE request carries. */
+const preferredIoBytes = 2 ** 20;
+
+const nanosecondsPerSecond = 1_000_000_000n;
+
+export const toFuseStat = (stat: EntryStat): Fuse.Stats => ({
+	mode: typeBits[stat.kind] | stat.permissions,
+	uid: stat.uid,
+	gid: stat.gid,
+	size: stat.sizeBytes,
+	nlink: stat.nlink,
+	ino: stat.ino,
+	rdev: stat.rdev,
+	blksize: preferredIoBytes,
+	blocks: Math.ceil(stat.sizeBytes / blockBytes),
+	atime: toTimespec(stat.atimeNs),
+	mtime: toTimespec(stat.mtimeNs),
+	ctime: toTimespec(stat.ctimeNs),
+});
+
+/** All that a directory entry tells: what kind it is. */
+export const toFuseEntryStat = (kind: EntryKind | 'unknown'): Fuse.Stats => (kind === 'unknown' ? {} : entryStats[kind]);
+
+const entryStats = Object.fromEntries(Object.entries(typeBits).map(([kind, mode]) => [kind, {mode}])) as Record<EntryKind, Fuse.Stats>;
+
+export const toFuseStatfs = (stat: FileSystemStat): Fuse.Statfs => ({
+	bsize: stat.blockBytes,
+	frsize: stat.blockBytes,
+	blocks: stat.blocksTotal,
+	bfree: stat.blocksFree,
+	bavail: stat.blocksFree,
+	files: stat.filesTotal,
+	ffree: stat.filesFree,
+	favail: stat.filesFree,
+	namemax: stat.nameBytesMax,
+});
+
+/** The kind in the mode of mknod(2): no type bits mean a regular file. */
+export const kindOfMode = (mode: number): EntryKind => {
+	const type = mode & typeMask;
+	if (type === 0) {
+		return 'file';
+	}
+
+	for (const [kind, bits] of Object.entries(typeBits) as Array<[EntryKind, number]>) {
+		if (bits === type) {
+			return kind;
+		}
+	}
+
+	throw new FsError('EINVAL', `Cannot create a node of mode 0${mode.toString(8)}: its type is unknown`);
+};
+
+/** Permission bits with set-uid, set-gid and sticky. */
+export const permissionsOfMode = (mode: number): number => mode & 0o7777;
+
+const toTimespec = (timeNs: TimeNs): Fuse.Timespec => {
+	// Rounded towards the past, so that the nanoseconds of a time before 1970 are positive too.
+	const nanoseconds = ((timeNs % nanosecondsPerSecond) + nanosecondsPerSecond) % nanosecondsPerSecond;
+	return {seconds: (timeNs - nanoseconds) / nanosecondsPerSecond, nanoseconds: Number(nanoseconds)};
+};
+
+/** The special nanoseconds of utimensat(2): UTIME_NOW and UTIME_OMIT (linux/stat.h). */
+const utimeNow = 0x3F_FF_FF_FF;
+const utimeOmit = 0x3F_FF_FF_FE;
+
+export const toTimeChange = ({seconds, nanoseconds}: Fuse.Timespec): TimeChange => {
+	if (nanoseconds === utimeNow) {
+		return 'now';
+	}
+
+	return nanoseconds === utimeOmit ? 'omit' : BigInt(seconds) * nanosecondsPerSecond + BigInt(nanoseconds);
+};

@@ -1,0 +1,124 @@
+import type {ErrnoName} from '../model/fs-error.ts';
+import {errnoNameOf, isOrdinaryAnswer, toFuseResult} from './errno.ts';
+import type {FuseLog} from './fuse-log.ts';
+
+export type Operation<T> = {
+	readonly name: string;
+	/** What it is about, for the log: a path or `#handle`. */
+	readonly subject: string;
+	readonly act: () => Promise<T>;
+	readonly succeed: (value: T) => void;
+	/** Gets the negative errno. */
+	readonly fail: (result: number) => void;
+	/**
+	Present on operations that change nothing: they are answered with EIO when they take too long, and what they
+	bring afterwards is given to this. The others have only the deadlines of the file system: an error for
+	something that happens after all would be a lie.
+	*/
+	readonly abandon?: ((value: T) => void) | undefined;
+};
+
+type RunningOperation = {
+	readonly name: string;
+	readonly subject: string;
+	readonly giveUp: ((result: number) => void) | undefined;
+	readonly startedMs: number;
+	isAnswered: boolean;
+	isReported: boolean;
+};
+
+const watchIntervalMs = 1000;
+
+/** Runs each operation of the kernel: answers it exactly once, times it, logs it, and watches over what takes too long. */
+export class OperationRunner {
+	readonly #log: FuseLog;
+	readonly #isEachLogged: boolean;
+	readonly #durationMsMax: number;
+	readonly #running = new Set<RunningOperation>();
+	readonly #watch: NodeJS.Timeout;
+
+	constructor(options: {log: FuseLog; isEachLogged: boolean; durationMsMax: number}) {
+		this.#log = options.log;
+		this.#isEachLogged = options.isEachLogged;
+		this.#durationMsMax = options.durationMsMax;
+		// Also what keeps the process alive: the native threads of a mount do not.
+		this.#watch = setInterval(() => this.#reportSlow(), watchIntervalMs);
+	}
+
+	run<T>(operation: Operation<T>): void {
+		const running: RunningOperation = {
+			name: operation.name,
+			subject: operation.subject,
+			giveUp: operation.abandon === undefined ? undefined : operation.fail,
+			startedMs: performance.now(),
+			isAnswered: false,
+			isReported: false,
+		};
+		this.#running.add(running);
+		void this.#settle(operation, running);
+	}
+
+	close(): void {
+		clearInterval(this.#watch);
+	}
+
+	/** Never rejects: every failure becomes the answer. */
+	async #settle<T>(operation: Operation<T>, running: RunningOperation): Promise<void> {
+		let errno: ErrnoName | undefined;
+		try {
+			const value = await operation.act();
+			if (running.isAnswered) {
+				operation.abandon?.(value);
+			} else {
+				running.isAnswered = true;
+				operation.succeed(value);
+			}
+		} catch (error) {
+			errno = errnoNameOf(error) ?? 'EIO';
+			this.#logFailure(error, running);
+			if (!running.isAnswered) {
+				running.isAnswered = true;
+				operation.fail(toFuseResult(errno));
+			}
+		} finally {
+			this.#running.delete(running);
+			if (this.#isEachLogged) {
+				this.#log.debug(describe(running, {result: errno ?? 'ok'}), 'operation');
+			}
+		}
+	}
+
+	#logFailure(error: unknown, running: RunningOperation): void {
+		const errno = errnoNameOf(error);
+		if (errno === undefined) {
+			this.#log.error(describe(running, {err: error}), 'operation met a bug');
+		} else if (isOrdinaryAnswer(errno)) {
+			this.#log.trace(describe(running, {result: errno}), 'operation refused');
+		} else {
+			this.#log.warn(describe(running, {result: errno, err: error}), 'operation failed');
+		}
+	}
+
+	#reportSlow(): void {
+		for (const running of this.#running) {
+			if (running.isReported || performance.now() - running.startedMs < this.#durationMsMax) {
+				continue;
+			}
+
+			running.isReported = true;
+			const isGivenUp = running.giveUp !== undefined && !running.isAnswered;
+			this.#log.warn(describe(running, {isGivenUp}), 'operation takes too long');
+			if (isGivenUp) {
+				running.isAnswered = true;
+				running.giveUp?.(toFuseResult('EIO'));
+			}
+		}
+	}
+}
+
+const describe = ({name, subject, startedMs}: RunningOperation, fields: Record<string, unknown>): Record<string, unknown> => ({
+	op: name,
+	subject,
+	durationMs: Math.round((performance.now() - startedMs) * 100) / 100,
+	...fields,
+});
