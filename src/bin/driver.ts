@@ -1,0 +1,94 @@
+/**
+Answers `mount` and `unmount` of the kubelet, started by `driver/volume`, which answers everything else itself. Arguments:
+the call and the directory; the JSON of a mount comes on stdin, because every process may read our arguments.
+Writes one line of JSON to stdout. Loads nothing that a call does not need: its start is part of each pod's start.
+*/
+
+import {readFileSync, writeSync} from 'node:fs';
+import {fileURLToPath} from 'node:url';
+import {formatReply, toOneLine, type CallOutcome} from '../flexvolume/format-reply.ts';
+import {CallOutError, parseCallOut, type CallOut} from '../flexvolume/parse-call-out.ts';
+import {parseMountOptions} from '../flexvolume/parse-mount-options.ts';
+import {redactSecrets} from '../flexvolume/redact-secrets.ts';
+import {OptionError} from '../model/volume-options.ts';
+import {logCall} from '../node/call-log.ts';
+import {mountVolume} from '../node/mount-volume.ts';
+import {readNodeEnvironment, type NodeEnvironment} from '../node/node-environment.ts';
+import {NodeError} from '../node/node-error.ts';
+import {unmountVolume} from '../node/unmount-volume.ts';
+
+/** How much later than the mount's own time-out the last resort is. */
+const graceMs = 10_000;
+
+const startedAtMs = performance.now();
+const [call = '', path = ''] = process.argv.slice(2);
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+let logPath = '/var/log/pnx-volume.log';
+
+const main = async (): Promise<CallOutcome> => {
+	try {
+		const environment = readNodeEnvironment(process.env, fileURLToPath(new URL(`daemon.${extension}`, import.meta.url)));
+		({logPath} = environment);
+		const argv = process.argv.slice(2);
+		return await answer(parseCallOut(call === 'mount' ? [...argv, readFileSync(0, 'utf8')] : argv), environment);
+	} catch (error) {
+		return {outcome: 'failure', message: toMessage(error)};
+	}
+};
+
+const answer = async (callOut: CallOut, environment: NodeEnvironment): Promise<CallOutcome> => {
+	switch (callOut.operation) {
+		case 'init': {
+			return {outcome: 'initialised'};
+		}
+
+		case 'mount': {
+			return mount(callOut, environment);
+		}
+
+		case 'unmount': {
+			await unmountVolume(callOut.path, environment);
+			return {outcome: 'success'};
+		}
+
+		case 'unsupported': {
+			return {outcome: 'unsupported'};
+		}
+	}
+};
+
+const mount = async ({path: directory, optionsJson}: {path: string; optionsJson: string}, environment: NodeEnvironment): Promise<CallOutcome> => {
+	const request = parseMountOptions(optionsJson);
+	const lastResort = setTimeout(() => {
+		finish({outcome: 'failure', message: `Cannot mount bucket ${request.options.name}: it took longer than ${environment.mountTimeoutMs / 1000} s; see ${environment.logPath}`});
+	}, environment.mountTimeoutMs + graceMs);
+	try {
+		await mountVolume(directory, request, environment);
+		return {outcome: 'success'};
+	} catch (error) {
+		return {outcome: 'failure', message: redactSecrets(toMessage(error), request.credentials)};
+	} finally {
+		clearTimeout(lastResort);
+	}
+};
+
+/** What we say ourselves is written for users; anything else is a mistake of ours, and says so. */
+const toMessage = (error: unknown): string => {
+	if (error instanceof NodeError || error instanceof CallOutError || error instanceof OptionError) {
+		return error.message;
+	}
+
+	process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+	return `An error that should not happen: ${error instanceof Error ? error.message : String(error)}`;
+};
+
+/** The one answer of this process. Nothing may run after it, so that there is never a second. */
+const finish = (outcome: CallOutcome): never => {
+	const status = {initialised: 'Success', success: 'Success', unsupported: 'Not supported', failure: 'Failure'}[outcome.outcome];
+	const message = outcome.outcome === 'failure' ? toOneLine(outcome.message) : undefined;
+	logCall(logPath, {call, path, durationMs: performance.now() - startedAtMs, status, message});
+	writeSync(1, formatReply(outcome));
+	process.exit(0);
+};
+
+finish(await main());

@@ -1,0 +1,39 @@
+import {readFileSync} from 'node:fs';
+
+/** One mount as the kernel lists it; reading it touches no file system, so a dead or hanging mount cannot stop us. */
+export type Mount = {
+	/** `major:minor` of the super block: every bind mount of one file system has the same. */
+	readonly device: string;
+	readonly path: string;
+	readonly options: readonly string[];
+	readonly type: string;
+	readonly source: string;
+};
+
+/** The mounts of this process's namespace, the upper ones of a stack last. */
+export const readMountTable = (path = '/proc/self/mountinfo'): Mount[] => parseMountTable(readFileSync(path, 'utf8'));
+
+/** Parses mountinfo as proc_pid_mountinfo(5) has it: `id parent major:minor root path options [tags…] - type source superOptions`. */
+export const parseMountTable = (text: string): Mount[] => {
+	const mounts: Mount[] = [];
+	for (const line of text.split('\n')) {
+		const [left, right] = line.split(' - ', 2);
+		const [, , device, , path, options] = (left ?? '').split(' ');
+		const [type, source] = (right ?? '').split(' ');
+		if (device !== undefined && path !== undefined && options !== undefined && type !== undefined) {
+			mounts.push({device, path: unescapePath(path), options: options.split(','), type, source: unescapePath(source ?? '')});
+		}
+	}
+
+	return mounts;
+};
+
+/** The mounts at exactly this path; the last one is on top. */
+export const mountsAt = (mounts: readonly Mount[], path: string): Mount[] => mounts.filter(mount => mount.path === path);
+
+/**
+The kernel writes space, tab, line feed and backslash (and `#` in some versions) as three octal digits of one byte.
+Bytes, not characters: so the unescaping is done on latin1, which maps each byte to one character.
+*/
+const unescapePath = (escaped: string): string =>
+	escaped.includes('\\') ? Buffer.from(Buffer.from(escaped, 'utf8').toString('latin1').replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8))), 'latin1').toString('utf8') : escaped;

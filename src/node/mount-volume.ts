@@ -1,0 +1,177 @@
+import {formatVolumeOptions} from '../model/volume-options.ts';
+import type {MountOptions} from '../flexvolume/parse-mount-options.ts';
+import {answers, bindMount, detachMounts} from './bind-mount.ts';
+import type {DaemonRequest} from './daemon-protocol.ts';
+import {createDeadline, type Deadline} from './deadline.ts';
+import {mountsAt, readMountTable} from './mount-table.ts';
+import type {NodeEnvironment} from './node-environment.ts';
+import {NodeError, toReason} from './node-error.ts';
+import {preparePodDirectory, removePodDirectory, resolveMountPath} from './pod-directory.ts';
+import {findDaemon, startDaemon, stopDaemon} from './volume-daemon.ts';
+import {pathLockFile, removeVolumeDirectory, stagingFileCount, volumePaths, type VolumePaths} from './volume-directory.ts';
+import {toVolumeId} from './volume-id.ts';
+import {withLock} from './volume-lock.ts';
+import {podsInUse, readAllVolumeStates, readVolumeState, writeVolumeState, type PodMount, type VolumeState} from './volume-state.ts';
+
+/** The part of the time-out that is kept for cleaning up after a failure. */
+const cleanUpShare = 0.1;
+const cleanUpMs = 5000;
+
+/** What one mount works with. */
+type MountJob = {
+	readonly path: string;
+	readonly volumeId: string;
+	readonly paths: VolumePaths;
+	readonly request: MountOptions;
+	readonly environment: NodeEnvironment;
+	readonly deadline: Deadline;
+};
+
+/**
+Shows a volume at a pod's directory, starting its daemon if none serves it yet. When this resolves the file system answers
+there; when it rejects, nothing is left of the attempt. Mounting again what is mounted already is a success.
+*/
+export const mountVolume = async (givenPath: string, request: MountOptions, environment: NodeEnvironment): Promise<void> => {
+	const deadline = createDeadline(environment.mountTimeoutMs * (1 - cleanUpShare));
+	const path = resolveMountPath(givenPath);
+	if (path === undefined) {
+		throw new NodeError(`Cannot mount at ${givenPath}: its parent directory does not exist`);
+	}
+
+	const volumeId = toVolumeId(request);
+	const paths = volumePaths(environment.stateDirectory, volumeId);
+	const job: MountJob = {path, volumeId, paths, request, environment, deadline};
+	const removeAfterwards = () => mountsAt(readMountTable(), path).length === 0;
+	await withLock({path: pathLockFile(environment.stateDirectory, path), what: path, deadline, removeAfterwards}, async () =>
+		withLock({path: paths.lockFile, what: `bucket ${request.options.name}`, deadline}, async () => mountLocked(job)));
+};
+
+const mountLocked = async (job: MountJob): Promise<void> => {
+	const {path, paths, environment, deadline} = job;
+	const hadStaging = stagingFileCount(paths) > 0;
+	let created = false;
+	try {
+		const state = readState(job);
+		const daemon = await findDaemon(state, environment.stateDirectory, deadline);
+		if (await isMountedAlready(job, state, daemon !== undefined)) {
+			return;
+		}
+
+		({created} = preparePodDirectory(path));
+		await serveAndBind(job, {...state, daemon: daemon ?? state.daemon}, {isServed: daemon !== undefined, hadStaging});
+	} catch (error) {
+		if (created) {
+			removePodDirectory(path);
+		}
+
+		if (readVolumeState(paths.stateFile) === undefined) {
+			removeVolumeDirectory(paths, {keepStaging: hadStaging});
+		}
+
+		throw error;
+	}
+};
+
+/** The state of the volume as it holds now: pods whose mounts are gone or dead (a reboot, a killed daemon) no longer count. */
+const readState = ({volumeId, paths, request}: MountJob): VolumeState => {
+	const known = readVolumeState(paths.stateFile);
+	return {
+		formatVersion: 1,
+		volumeId,
+		bucket: request.options.name,
+		prefix: request.options.prefix,
+		kind: 'pods',
+		mountPoint: paths.mountPoint,
+		daemon: known?.daemon,
+		pods: known === undefined ? [] : podsInUse(known, readMountTable()),
+	};
+};
+
+/** Whether this volume, alive, is at the path. A dead mount of ours is taken away; anybody else's is an error. */
+const isMountedAlready = async ({path, paths, environment, deadline}: MountJob, state: VolumeState, isServed: boolean): Promise<boolean> => {
+	const table = readMountTable();
+	const mount = mountsAt(table, path).at(-1);
+	if (mount === undefined) {
+		return false;
+	}
+
+	if (isServed && mountsAt(table, paths.mountPoint).at(-1)?.device === mount.device) {
+		if (!state.pods.some(pod => pod.path === path)) {
+			writeVolumeState(paths.stateFile, {...state, pods: [...state.pods, {path}]});
+		}
+
+		return true;
+	}
+
+	const owner = readAllVolumeStates(environment.stateDirectory).find(candidate => candidate.pods.some(pod => pod.path === path));
+	const isLive = owner !== undefined && podsInUse(owner, table).some(pod => pod.path === path)
+		&& await findDaemon(owner, environment.stateDirectory, deadline) !== undefined;
+	if (owner === undefined || isLive) {
+		throw new NodeError(`Cannot mount at ${path}: ${mount.type} (${mount.source}) is mounted there already; unmount it first`);
+	}
+
+	await detachMounts(path, deadline);
+	return false;
+};
+
+const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadStaging}: {isServed: boolean; hadStaging: boolean}): Promise<void> => {
+	const {path, paths, request, environment, deadline} = job;
+	const others = state.pods.filter(pod => pod.path !== path);
+	let current: VolumeState = {...state, pods: others};
+	try {
+		if (!isServed) {
+			const onStarted = (daemon: VolumeState['daemon']) => {
+				current = {...current, daemon};
+				writeVolumeState(paths.stateFile, current);
+			};
+
+			await startDaemon(toDaemonRequest(job), {state, environment, deadline, inUse: others.length > 0, onStarted});
+		}
+
+		// Written before the bind: whatever ends us now, `unmount` finds the volume of this path.
+		current = {...current, pods: [...others, toPodMount(path, request)]};
+		writeVolumeState(paths.stateFile, current);
+		await bindMount({source: paths.mountPoint, target: path, readOnly: request.options.readOnly, deadline});
+		if (!await answers(path, deadline)) {
+			throw new NodeError(`The file system of bucket ${request.options.name} is mounted at ${path} but does not answer; see ${environment.logPath}`);
+		}
+	} catch (error) {
+		try {
+			await undo(job, {...current, pods: others}, hadStaging);
+		} catch (undoError) {
+			throw new NodeError(`${toReason(error)}; and then, cleaning up: ${toReason(undoError)}`, {cause: error});
+		}
+
+		throw error;
+	}
+};
+
+/** Leaves the node as it was: other pods keep the volume; without any, nothing of it stays but the unfinished journal that was there before. */
+const undo = async ({path, paths, environment}: MountJob, state: VolumeState, hadStaging: boolean): Promise<void> => {
+	await detachMounts(path, createDeadline(cleanUpMs));
+	if (state.pods.length > 0) {
+		writeVolumeState(paths.stateFile, state);
+		return;
+	}
+
+	const {isClean} = await stopDaemon(state, environment.stateDirectory, createDeadline(cleanUpMs));
+	// No pod wrote anything through the daemon that was just stopped: only an older journal can hold dirty bytes.
+	const keepStaging = hadStaging && !isClean;
+	if (keepStaging) {
+		writeVolumeState(paths.stateFile, {...state, daemon: undefined});
+	}
+
+	removeVolumeDirectory(paths, {keepStaging});
+};
+
+const toPodMount = (path: string, {pod, volumeName}: MountOptions): PodMount => ({path, ...pod, volumeName});
+
+const toDaemonRequest = ({volumeId, paths, request}: MountJob): DaemonRequest => ({
+	volumeId,
+	options: formatVolumeOptions(request.options),
+	credentials: request.credentials,
+	fsGroup: request.fsGroup,
+	createdFor: {namespace: request.pod.namespace, volume: request.volumeName},
+	mountPoint: paths.mountPoint,
+	volumeDirectory: paths.directory,
+});

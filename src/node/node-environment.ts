@@ -1,0 +1,41 @@
+import {resolve} from 'node:path';
+import {NodeError} from './node-error.ts';
+
+/** What the code of this folder needs to know of the machine. */
+export type NodeEnvironment = {
+	/** Holds `volumes/` and `locks/`; mode 0700. */
+	readonly stateDirectory: string;
+	/** One line for each call, and what the daemons say. */
+	readonly logPath: string;
+	/** The script of the mount daemon. */
+	readonly daemonPath: string;
+	/** A mount that takes longer fails. */
+	readonly mountTimeoutMs: number;
+	/** How long the unmount of a volume's last pod waits for uploads before it fails (the kubelet then calls again). */
+	readonly drainTimeoutMs: number;
+};
+
+const timeoutMsMax = 86_400_000;
+
+/** Reads the variables; `defaultDaemonPath` is where the build put the daemon. */
+export const readNodeEnvironment = (variables: NodeJS.ProcessEnv, defaultDaemonPath: string): NodeEnvironment => ({
+	stateDirectory: resolve(variables['PNX_VOLUME_STATE_DIR'] || '/var/lib/pnx-volume'),
+	logPath: resolve(variables['PNX_VOLUME_LOG'] || '/var/log/pnx-volume.log'),
+	daemonPath: variables['PNX_VOLUME_DAEMON'] || defaultDaemonPath,
+	mountTimeoutMs: parseTimeoutMs(variables, 'PNX_VOLUME_MOUNT_TIMEOUT_MS', 60_000),
+	drainTimeoutMs: parseTimeoutMs(variables, 'PNX_VOLUME_DRAIN_TIMEOUT_MS', 600_000),
+});
+
+const parseTimeoutMs = (variables: NodeJS.ProcessEnv, name: string, defaultMs: number): number => {
+	const value = variables[name];
+	if (value === undefined || value === '') {
+		return defaultMs;
+	}
+
+	const timeoutMs = /^\d{1,9}$/.test(value) ? Number(value) : 0;
+	if (timeoutMs < 1 || timeoutMs > timeoutMsMax) {
+		throw new NodeError(`${name} must be a number of milliseconds from 1 to ${timeoutMsMax}: current value is "${value.slice(0, 40)}"`);
+	}
+
+	return timeoutMs;
+};

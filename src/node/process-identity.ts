@@ -1,0 +1,52 @@
+import {readFileSync} from 'node:fs';
+
+/**
+A process that cannot be mistaken for another: pids are used again, also after a reboot, so the identity holds when
+it started (in clock ticks since the boot) and in which boot.
+*/
+export type ProcessIdentity = {
+	readonly pid: number;
+	readonly startTicks: string;
+	readonly bootId: string;
+};
+
+/** The identity of a running process; `undefined` when there is none of that pid, or only its zombie. */
+export const readProcessIdentity = (pid: number): ProcessIdentity | undefined => {
+	const stat = readProcFile(`/proc/${pid}/stat`);
+	// proc_pid_stat(5): the name in parentheses may hold spaces and parentheses itself. State and start time are the fields 3 and 22.
+	const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+	const state = fields?.[0];
+	const startTicks = fields?.[19];
+	if (state === undefined || startTicks === undefined || state === 'Z' || state === 'X') {
+		return undefined;
+	}
+
+	return {pid, startTicks, bootId: readProcFile('/proc/sys/kernel/random/boot_id')?.trim() ?? 'unknown'};
+};
+
+export const isRunning = (identity: ProcessIdentity): boolean => {
+	const current = readProcessIdentity(identity.pid);
+	return current !== undefined && current.startTicks === identity.startTicks && current.bootId === identity.bootId;
+};
+
+/** Sends a signal to the process, never to another one that got its pid; whether there was anybody to send it to. */
+export const signalProcess = (identity: ProcessIdentity, signal: NodeJS.Signals): boolean => {
+	if (!isRunning(identity)) {
+		return false;
+	}
+
+	try {
+		process.kill(identity.pid, signal);
+		return true;
+	} catch {
+		return false; // It ended in between.
+	}
+};
+
+const readProcFile = (path: string): string | undefined => {
+	try {
+		return readFileSync(path, 'utf8');
+	} catch {
+		return undefined; // The process is gone (ENOENT, or ESRCH between open and read).
+	}
+};

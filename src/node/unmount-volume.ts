@@ -1,0 +1,149 @@
+import {setTimeout as delay} from 'node:timers/promises';
+import {formatBytes} from '../model/volume-options.ts';
+import {detachMounts} from './bind-mount.ts';
+import {askStatus, askToEnd, type ControlOutcome, type Progress} from './control-client.ts';
+import {createDeadline, type Deadline} from './deadline.ts';
+import {mountsAt, readMountTable, type Mount} from './mount-table.ts';
+import type {NodeEnvironment} from './node-environment.ts';
+import {NodeError} from './node-error.ts';
+import {resolveMountPath} from './pod-directory.ts';
+import {isRunning} from './process-identity.ts';
+import {stopDaemon} from './volume-daemon.ts';
+import {pathLockFile, removeVolumeDirectory, stagingFileCount, volumePaths} from './volume-directory.ts';
+import {withLock} from './volume-lock.ts';
+import {podsInUse, readAllVolumeStates, readVolumeState, writeVolumeState, type VolumeState} from './volume-state.ts';
+
+export type UnmountSettings = {
+	/** Called while dirty bytes are uploaded. */
+	readonly onProgress?: (progress: Progress) => void;
+	/** Detach although uploads are unfinished; they stay in the journal on this node. */
+	readonly force?: boolean;
+};
+
+export type UnmountResult = {
+	/** False: nothing was mounted there. */
+	readonly wasMounted: boolean;
+	/** Set when bytes that S3 may lack stay in this directory for the volume's next daemon. */
+	readonly journal?: string | undefined;
+};
+
+/** While other pods keep the daemon, theirs are uploads to wait for, too: only for so long. */
+const sharedDrainMs = 30_000;
+/** How long a daemon may be deaf before it counts as hanging. */
+const deafMs = 15_000;
+const lockMs = 120_000;
+const detachMs = 30_000;
+const stopMs = 60_000;
+const forcedStopMs = 3000;
+
+/**
+Takes a volume away from a directory: uploads what is dirty, detaches every mount there, and ends the daemon when
+nobody else uses it. Success also when nothing is mounted, or when the daemon is dead (what it had not uploaded stays
+in its journal). Rejects, with everything still in place, when the uploads do not end in time: the caller tries again.
+Never looks at the directory itself, which may be dead or hanging.
+*/
+export const unmountVolume = async (givenPath: string, environment: NodeEnvironment, settings: UnmountSettings = {}): Promise<UnmountResult> => {
+	const path = resolveMountPath(givenPath);
+	if (path === undefined) {
+		return {wasMounted: false};
+	}
+
+	const removeAfterwards = () => mountsAt(readMountTable(), path).length === 0;
+	return withLock({path: pathLockFile(environment.stateDirectory, path), what: path, deadline: createDeadline(lockMs), removeAfterwards}, async () => {
+		const table = readMountTable();
+		const owner = findOwner(path, table, environment.stateDirectory);
+		if (owner === undefined) {
+			const wasMounted = mountsAt(table, path).length > 0;
+			await detachMounts(path, createDeadline(detachMs));
+			return {wasMounted};
+		}
+
+		await drain(owner, path, environment, settings);
+		const {lockFile} = volumePaths(environment.stateDirectory, owner.volumeId);
+		return withLock({path: lockFile, what: `bucket ${owner.bucket}`, deadline: createDeadline(lockMs)}, async () =>
+			detachLocked(owner.volumeId, path, environment, settings));
+	});
+};
+
+/** Who is mounted there now; otherwise who was, for its books to be put right. */
+const findOwner = (path: string, table: readonly Mount[], stateDirectory: string): VolumeState | undefined => {
+	const states = readAllVolumeStates(stateDirectory);
+	const inner = states.find(state => state.kind === 'pods' && state.mountPoint === path);
+	if (inner !== undefined) {
+		throw new NodeError(`${path} is what the pods' mounts of bucket ${inner.bucket} are made of; unmount their directories instead`);
+	}
+
+	return states.find(state => (state.kind === 'directory' ? state.mountPoint === path && mountsAt(table, path).length > 0 : podsInUse(state, table).some(pod => pod.path === path)))
+		?? states.find(state => state.mountPoint === path || state.pods.some(pod => pod.path === path));
+};
+
+/** Has everything uploaded before anything is detached, without the volume's lock: other pods may come and go meanwhile. */
+const drain = async (owner: VolumeState, path: string, environment: NodeEnvironment, settings: UnmountSettings): Promise<void> => {
+	const isShared = podsInUse(owner, readMountTable()).some(pod => pod.path !== path);
+	const timeoutMs = isShared ? Math.min(sharedDrainMs, environment.drainTimeoutMs) : environment.drainTimeoutMs;
+	const drained = await askToDrain(owner, environment.stateDirectory, createDeadline(timeoutMs), settings);
+	if (drained.outcome === 'done' || drained.outcome === 'unreachable' || isShared || settings.force === true) {
+		return;
+	}
+
+	const reason = drained.outcome === 'failed' ? drained.message : `not everything was uploaded within ${timeoutMs / 1000} s`;
+	throw new NodeError(`Cannot unmount ${path} yet: ${formatBytes(drained.dirtyBytes)} of bucket ${owner.bucket} are not in S3: ${reason}. It stays mounted and keeps trying; to give up (the bytes stay in the journal on this node): pnx-volume unmount --force`);
+};
+
+/** A daemon that lives but does not answer gets a while before it is taken for a hanging one. */
+const askToDrain = async (owner: VolumeState, stateDirectory: string, deadline: Deadline, {onProgress}: UnmountSettings): Promise<ControlOutcome> => {
+	const {socket} = volumePaths(stateDirectory, owner.volumeId);
+	const deafUntil = deadline.within(deafMs);
+	for (;;) {
+		if (await askStatus(socket, deafUntil) !== undefined) {
+			return askToEnd(socket, 'drain', deadline, onProgress);
+		}
+
+		const isAlive = owner.daemon !== undefined && isRunning(owner.daemon);
+		if (!isAlive || deafUntil.remainingMs() === 0) {
+			return {outcome: 'unreachable'};
+		}
+
+		await delay(Math.min(200, deafUntil.remainingMs()));
+	}
+};
+
+const detachLocked = async (volumeId: string, path: string, environment: NodeEnvironment, {force}: UnmountSettings): Promise<UnmountResult> => {
+	const paths = volumePaths(environment.stateDirectory, volumeId);
+	const state = readVolumeState(paths.stateFile);
+	const table = readMountTable();
+	const wasMounted = mountsAt(table, path).length > 0;
+	if (state === undefined) {
+		await detachMounts(path, createDeadline(detachMs));
+		return {wasMounted};
+	}
+
+	if (state.kind === 'pods') {
+		const others = podsInUse(state, table).filter(pod => pod.path !== path);
+		await detachMounts(path, createDeadline(detachMs));
+		if (others.length > 0) {
+			writePods(paths.stateFile, {...state, pods: others});
+			return {wasMounted};
+		}
+	}
+
+	const {isClean} = await stopDaemon(state, environment.stateDirectory, createDeadline(force === true ? forcedStopMs : stopMs));
+	const keepStaging = !isClean && stagingFileCount(paths) > 0;
+	if (keepStaging) {
+		writePods(paths.stateFile, {...state, daemon: undefined, pods: []});
+	}
+
+	removeVolumeDirectory(paths, {keepStaging});
+	return {wasMounted, journal: keepStaging ? paths.staging : undefined};
+};
+
+/** The mount table has the last word on which pods use a volume, so a full disk must not make an unmount fail. */
+const writePods = (stateFile: string, state: VolumeState): void => {
+	try {
+		writeVolumeState(stateFile, state);
+	} catch (error) {
+		if (!(error instanceof NodeError)) {
+			throw error;
+		}
+	}
+};

@@ -1,0 +1,88 @@
+import {rmSync} from 'node:fs';
+import {detachMounts} from './bind-mount.ts';
+import {askStatus, askToEnd} from './control-client.ts';
+import {endDaemon, launchDaemon} from './daemon-launcher.ts';
+import type {DaemonRequest} from './daemon-protocol.ts';
+import {createDeadline, waitUntil, type Deadline} from './deadline.ts';
+import {mountsAt, readMountTable} from './mount-table.ts';
+import type {NodeEnvironment} from './node-environment.ts';
+import {NodeError} from './node-error.ts';
+import {isRunning, readProcessIdentity, type ProcessIdentity} from './process-identity.ts';
+import {createVolumeDirectory, volumePaths} from './volume-directory.ts';
+import type {VolumeState} from './volume-state.ts';
+
+/** A healthy daemon answers at once; one that is busy for longer than this counts as hanging. */
+const statusMs = 10_000;
+const cleanUpMs = 5000;
+
+/** The daemon that serves a volume right now: it answers on its socket, and its mount is in the mount table. */
+export const findDaemon = async (state: VolumeState, stateDirectory: string, deadline: Deadline): Promise<ProcessIdentity | undefined> => {
+	const {socket} = volumePaths(stateDirectory, state.volumeId);
+	if (mountsAt(readMountTable(), state.mountPoint).length === 0) {
+		return undefined;
+	}
+
+	const status = await askStatus(socket, deadline.within(statusMs));
+	return status?.volumeId === state.volumeId ? readProcessIdentity(status.pid) : undefined;
+};
+
+/**
+Starts the volume's daemon after clearing away what an earlier one left: its process, its dead mount, its socket.
+Refuses to kill one that merely does not answer while pods use it: their open files would be lost.
+`onStarted` gets the identity before the daemon is ready, to be written down.
+*/
+export const startDaemon = async (
+	request: DaemonRequest,
+	{state, environment, deadline, inUse, onStarted}: {state: VolumeState; environment: NodeEnvironment; deadline: Deadline; inUse: boolean; onStarted: (identity: ProcessIdentity) => void},
+): Promise<ProcessIdentity> => {
+	const paths = volumePaths(environment.stateDirectory, request.volumeId);
+	const previous = state.daemon;
+	if (previous !== undefined && isRunning(previous)) {
+		if (inUse && mountsAt(readMountTable(), request.mountPoint).length > 0) {
+			throw new NodeError(`The daemon of bucket ${state.bucket} (pid ${previous.pid}) does not answer while other pods use it; see ${environment.logPath}, and kill -9 ${previous.pid} to start over`);
+		}
+
+		await endDaemon(previous);
+	}
+
+	await detachMounts(request.mountPoint, deadline);
+	rmSync(paths.socket, {force: true});
+	createVolumeDirectory(paths);
+	try {
+		const identity = await launchDaemon(request, environment, {deadline, onStarted});
+		if (mountsAt(readMountTable(), request.mountPoint).length === 0) {
+			await endDaemon(identity);
+			throw new NodeError(`The daemon of bucket ${state.bucket} said that it is ready, but nothing is mounted; see ${environment.logPath}`);
+		}
+
+		return identity;
+	} catch (error) {
+		// Its own time: the deadline may be what failed it.
+		await detachMounts(request.mountPoint, createDeadline(cleanUpMs));
+		throw error;
+	}
+};
+
+/**
+Ends a volume's daemon, politely if it answers; its mount is gone afterwards. Whether nothing was left to upload:
+otherwise the staging directory must stay for the next daemon.
+*/
+export const stopDaemon = async (state: VolumeState, stateDirectory: string, deadline: Deadline): Promise<{isClean: boolean}> => {
+	const paths = volumePaths(stateDirectory, state.volumeId);
+	const known = state.daemon;
+	const isListening = await askStatus(paths.socket, deadline.within(statusMs)) !== undefined;
+	const stopped = isListening ? await askToEnd(paths.socket, 'stop', deadline) : {outcome: 'unreachable' as const};
+	const isClean = stopped.outcome === 'done' && stopped.dirtyBytes === 0;
+	if (known !== undefined) {
+		if (stopped.outcome === 'done') {
+			await waitUntil(() => !isRunning(known), deadline.within(cleanUpMs));
+		}
+
+		// The journal has what it did not upload.
+		await endDaemon(known);
+	}
+
+	await detachMounts(state.mountPoint, createDeadline(cleanUpMs));
+	rmSync(paths.socket, {force: true});
+	return {isClean};
+};

@@ -1,0 +1,99 @@
+import {closeSync, mkdirSync, openSync, rmSync, statSync} from 'node:fs';
+import {dirname} from 'node:path';
+import {DatabaseSync} from 'node:sqlite';
+import {setTimeout as delay} from 'node:timers/promises';
+import type {Deadline} from './deadline.ts';
+import {hasErrorCode, NodeError, toReason} from './node-error.ts';
+
+const pollMs = 15;
+
+/** Result code SQLITE_BUSY: another process holds the lock. */
+const sqliteBusy = 5;
+
+/**
+Runs `work` while no other process runs anything under the same lock file. The lock is SQLite's exclusive lock on an
+empty database, the one advisory lock of the kernel (fcntl) that Node.js reaches: it ends with the process that
+holds it, however that dies. `what` names the holder's business for the message when the deadline passes.
+
+The lock file may be removed by who holds it (`removeAfterwards`): whoever waited on the removed file notices
+that the path leads elsewhere now, and waits on the new one.
+*/
+export const withLock = async <Result>(
+	{path, what, deadline, removeAfterwards}: {path: string; what: string; deadline: Deadline; removeAfterwards?: () => boolean},
+	work: () => Promise<Result>,
+): Promise<Result> => {
+	const database = await acquire(path, what, deadline);
+	try {
+		return await work();
+	} finally {
+		if (removeAfterwards?.() ?? false) {
+			rmSync(path, {force: true});
+		}
+
+		database.close();
+	}
+};
+
+const acquire = async (path: string, what: string, deadline: Deadline): Promise<DatabaseSync> => {
+	for (;;) {
+		const database = tryAcquire(path);
+		if (database !== undefined) {
+			return database;
+		}
+
+		if (deadline.remainingMs() === 0) {
+			throw new NodeError(`Another call is still busy with ${what}; try again later`);
+		}
+
+		await delay(pollMs);
+	}
+};
+
+const tryAcquire = (path: string): DatabaseSync | undefined => {
+	let database: DatabaseSync | undefined;
+	try {
+		mkdirSync(dirname(path), {recursive: true, mode: 0o700});
+		createIfAbsent(path);
+		const inodeBefore = inodeOf(path);
+		database = new DatabaseSync(path);
+		database.exec('BEGIN EXCLUSIVE');
+		if (inodeBefore !== undefined && inodeOf(path) === inodeBefore) {
+			return database;
+		}
+
+		database.close();
+		return undefined;
+	} catch (error) {
+		database?.close();
+		if (isBusy(error)) {
+			return undefined;
+		}
+
+		throw new NodeError(`Cannot lock ${path}: ${toReason(error)}. Is the file system of the state directory full or read-only?`, {cause: error});
+	}
+};
+
+/** Opens only a file that it creates: closing a descriptor of an existing one would free a lock that this process holds on it. */
+const createIfAbsent = (path: string): void => {
+	try {
+		closeSync(openSync(path, 'wx', 0o600));
+	} catch (error) {
+		if (!hasErrorCode(error, 'EEXIST')) {
+			throw error;
+		}
+	}
+};
+
+const inodeOf = (path: string): bigint | undefined => {
+	try {
+		return statSync(path, {bigint: true}).ino;
+	} catch (error) {
+		if (hasErrorCode(error, 'ENOENT')) {
+			return undefined;
+		}
+
+		throw error;
+	}
+};
+
+const isBusy = (error: unknown): boolean => error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy;

@@ -1,0 +1,86 @@
+import {closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {mountsAt, type Mount} from './mount-table.ts';
+import {hasErrorCode, NodeError, toReason} from './node-error.ts';
+import type {ProcessIdentity} from './process-identity.ts';
+import {listVolumeIds, volumePaths} from './volume-directory.ts';
+
+/** A directory that shows the volume to a pod. */
+export type PodMount = {
+	readonly path: string;
+	readonly uid?: string | undefined;
+	readonly name?: string | undefined;
+	readonly namespace?: string | undefined;
+	readonly volumeName?: string | undefined;
+};
+
+/** What `state.json` of a volume remembers; no secret. Written under the volume's lock, readable without it. */
+export type VolumeState = {
+	readonly formatVersion: 1;
+	readonly volumeId: string;
+	readonly bucket: string;
+	readonly prefix: string;
+	/** `pods`: bind mounts for the kubelet. `directory`: mounted by hand right where it is used. */
+	readonly kind: 'pods' | 'directory';
+	/** Where the FUSE file system is mounted. */
+	readonly mountPoint: string;
+	readonly daemon?: ProcessIdentity | undefined;
+	readonly pods: readonly PodMount[];
+};
+
+/** `undefined` when there is none, or none that can be understood. */
+export const readVolumeState = (stateFile: string): VolumeState | undefined => {
+	try {
+		const parsed: unknown = JSON.parse(readFileSync(stateFile, 'utf8'));
+		return isVolumeState(parsed) ? parsed : undefined;
+	} catch (error) {
+		if (error instanceof SyntaxError || hasErrorCode(error, 'ENOENT', 'ENOTDIR')) {
+			return undefined;
+		}
+
+		throw new NodeError(`Cannot read ${stateFile}: ${toReason(error)}`, {cause: error});
+	}
+};
+
+/** Durable before visible: a crash leaves the old state or the new one. */
+export const writeVolumeState = (stateFile: string, state: VolumeState): void => {
+	const temporary = `${stateFile}.${process.pid}.tmp`;
+	try {
+		const fd = openSync(temporary, 'w', 0o600);
+		try {
+			writeFileSync(fd, `${JSON.stringify(state, undefined, '\t')}\n`);
+			fsyncSync(fd);
+		} finally {
+			closeSync(fd);
+		}
+
+		renameSync(temporary, stateFile);
+	} catch (error) {
+		rmSync(temporary, {force: true});
+		throw new NodeError(`Cannot write ${stateFile}: ${toReason(error)}; make room in the file system of the state directory`, {cause: error});
+	}
+};
+
+export const readAllVolumeStates = (stateDirectory: string): VolumeState[] =>
+	listVolumeIds(stateDirectory)
+		.map(volumeId => readVolumeState(volumePaths(stateDirectory, volumeId).stateFile))
+		.filter(state => state !== undefined);
+
+/**
+The pods that see the volume's present mount. Not those whose mount is gone, nor those that hold the dead mount of an
+earlier daemon: they have another super block, and their `unmount` concerns no daemon any more.
+*/
+export const podsInUse = (state: VolumeState, table: readonly Mount[]): PodMount[] => {
+	const device = mountsAt(table, state.mountPoint).at(-1)?.device;
+	return state.pods.filter(pod => device !== undefined && mountsAt(table, pod.path).some(mount => mount.device === device));
+};
+
+const isVolumeState = (value: unknown): value is VolumeState =>
+	typeof value === 'object' && value !== null
+	&& 'formatVersion' in value && value.formatVersion === 1
+	&& 'volumeId' in value && typeof value.volumeId === 'string'
+	&& 'bucket' in value && typeof value.bucket === 'string'
+	&& 'prefix' in value && typeof value.prefix === 'string'
+	&& 'kind' in value && (value.kind === 'pods' || value.kind === 'directory')
+	&& 'mountPoint' in value && typeof value.mountPoint === 'string'
+	&& 'pods' in value && Array.isArray(value.pods)
+	&& value.pods.every((pod: unknown) => typeof pod === 'object' && pod !== null && 'path' in pod && typeof pod.path === 'string');

@@ -1,0 +1,150 @@
+import {readdirSync, readFileSync, rmdirSync, statSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import test from 'ava';
+import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
+import {readProcessIdentity} from '../../src/node/process-identity.ts';
+import {createStandInHarness} from '../support/driver.ts';
+
+/** Not by /proc/<pid>: where nobody reaps orphans, zombies stay. */
+const isAlive = (pid: number) => readProcessIdentity(pid) !== undefined;
+const isMounted = (path: string) => mountsAt(readMountTable(), path).length > 0;
+
+test('mount shows the volume at the pod\'s directory, and unmount leaves an empty directory and nothing else', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	const mounted = await node.mount(directory, {name: 'bucket-1'});
+	t.deepEqual(mounted.reply, {status: 'Success'}, mounted.output);
+	t.is(mounted.exitCode, 0);
+	t.is(mounted.output, '{"status":"Success"}\n');
+	t.true(isMounted(directory));
+	writeFileSync(join(directory, 'file'), 'hello');
+
+	const unmounted = await node.unmount(directory);
+	t.is(unmounted.output, '{"status":"Success"}\n');
+	t.false(isMounted(directory));
+	t.notThrows(() => rmdirSync(directory));
+	t.deepEqual(readdirSync(join(node.stateDirectory, 'volumes')), []);
+	t.deepEqual(readdirSync(join(node.stateDirectory, 'locks')), []);
+	t.false(isAlive(node.starts()[0]!.pid));
+});
+
+test('two pods share one daemon, which ends with the last of them', async t => {
+	const node = createStandInHarness(t);
+	const [first, second] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
+	await node.mount(first, {name: 'bucket-1'});
+	await node.mount(second, {name: 'bucket-1'});
+	writeFileSync(join(first, 'file'), 'shared');
+	t.is(readFileSync(join(second, 'file'), 'utf8'), 'shared');
+	t.is(node.starts().length, 1);
+
+	t.is((await node.unmount(first)).reply.status, 'Success');
+	t.is(readFileSync(join(second, 'file'), 'utf8'), 'shared');
+	t.is((await node.unmount(second)).reply.status, 'Success');
+	t.false(isAlive(node.starts()[0]!.pid));
+	t.deepEqual(readdirSync(join(node.stateDirectory, 'volumes')), []);
+});
+
+test('three mounts of one volume at once start one daemon', async t => {
+	const node = createStandInHarness(t);
+	const directories = ['a', 'b', 'c'].map(uid => node.podDirectory(uid));
+	const mounts = await Promise.all(directories.map(async directory => node.mount(directory, {name: 'bucket-pv'})));
+	t.deepEqual(mounts.map(({output}) => output), ['{"status":"Success"}\n', '{"status":"Success"}\n', '{"status":"Success"}\n']);
+	t.is(node.starts().length, 1);
+	t.true(directories.every(directory => isMounted(directory)));
+
+	const unmounts = await Promise.all(directories.map(async directory => node.unmount(directory)));
+	t.deepEqual(unmounts.map(({reply}) => reply.status), ['Success', 'Success', 'Success']);
+	t.false(directories.some(directory => isMounted(directory)));
+	t.deepEqual(readdirSync(join(node.stateDirectory, 'volumes')), []);
+});
+
+test('mounts and unmounts of one volume that interleave leave the right pods mounted', async t => {
+	const node = createStandInHarness(t);
+	const old = ['a', 'b'].map(uid => node.podDirectory(uid));
+	await Promise.all(old.map(async directory => node.mount(directory, {name: 'bucket-1'})));
+	const fresh = ['c', 'd'].map(uid => node.podDirectory(uid));
+	const results = await Promise.all([
+		...old.map(async directory => node.unmount(directory)),
+		...fresh.map(async directory => node.mount(directory, {name: 'bucket-1'})),
+	]);
+	t.deepEqual(results.map(({reply}) => reply.status), ['Success', 'Success', 'Success', 'Success']);
+	t.deepEqual([...old, ...fresh].map(directory => isMounted(directory)), [false, false, true, true]);
+	writeFileSync(join(fresh[0]!, 'file'), 'x');
+	t.is(readFileSync(join(fresh[1]!, 'file'), 'utf8'), 'x');
+	await Promise.all(fresh.map(async directory => node.unmount(directory)));
+	t.deepEqual(readdirSync(join(node.stateDirectory, 'volumes')), []);
+});
+
+test('two volumes of one pod, mounted at once, stay apart', async t => {
+	const node = createStandInHarness(t);
+	const [media, backup] = [node.podDirectory('uid-1', 'media'), node.podDirectory('uid-1', 'backup')];
+	const mounts = await Promise.all([node.mount(media, {name: 'media'}), node.mount(backup, {name: 'backup'})]);
+	t.deepEqual(mounts.map(({reply}) => reply.status), ['Success', 'Success']);
+	writeFileSync(join(media, 'file'), 'media');
+	t.deepEqual(readdirSync(backup), []);
+	t.is(new Set(node.starts().map(({request}) => request.volumeId)).size, 2);
+	await Promise.all([node.unmount(media), node.unmount(backup)]);
+});
+
+test('mount is a success when the same volume is mounted at the directory already', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'bucket-1'});
+	t.is((await node.mount(directory, {name: 'bucket-1'})).reply.status, 'Success');
+	t.is(mountsAt(readMountTable(), directory).length, 1);
+	const other = await node.mount(directory, {name: 'bucket-2'});
+	t.is(other.reply.status, 'Failure');
+	t.regex(other.reply.message!, /is mounted there already; unmount it first/);
+	t.is(node.starts().length, 1);
+	await node.unmount(directory);
+});
+
+test('unmount is a success when nothing is mounted, and when there is not even a directory', async t => {
+	const node = createStandInHarness(t);
+	t.is((await node.unmount(node.podDirectory('uid-1'))).output, '{"status":"Success"}\n');
+	t.is((await node.unmount('/no/such/pods/uid/volumes/pnx~volume/v')).output, '{"status":"Success"}\n');
+});
+
+test('the daemon holds no descriptor of the driver, gets its credentials over the pipe alone, and leaves no core file', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	const secret = {
+		'kubernetes.io/secret/accessKey': Buffer.from('AK id').toString('base64').replace('QUsgaWQ=', 'QUtJRA=='),
+		'kubernetes.io/secret/secretKey': Buffer.from('hush-hush').toString('base64'),
+	};
+	const {output} = await node.callWith({AWS_SECRET_ACCESS_KEY: 'of-the-node', LD_PRELOAD: '', SOMETHING: 'else'}, 'mount', directory, JSON.stringify({name: 'bucket-1', ...secret}));
+	t.is(output, '{"status":"Success"}\n');
+	const start = node.starts()[0]!;
+	t.deepEqual(start.request.credentials, {accessKeyId: 'AKID', secretAccessKey: 'hush-hush'});
+	t.false(JSON.stringify(start.argv).includes('hush'));
+	t.false(JSON.stringify(start.env).includes('hush'));
+	t.is(start.env['AWS_SECRET_ACCESS_KEY'], undefined);
+	t.is(start.env['SOMETHING'], undefined);
+	t.is(start.coreLimit, '0');
+	t.false(node.log().includes('hush'));
+	t.false(readFileSync(join(node.stateDirectory, 'volumes', start.request.volumeId, 'state.json'), 'utf8').includes('hush'));
+	// 0 is /dev/null, 1 and 2 the log; 4 is the ready pipe, and 3 was closed by the stand-in itself.
+	const pipes = start.descriptors.filter(descriptor => /^\d+ (pipe|socket):/.test(descriptor) && !descriptor.startsWith('4 '));
+	t.deepEqual(pipes.filter(descriptor => Number.parseInt(descriptor, 10) <= 4), []);
+	t.true(start.descriptors.includes('0 /dev/null'));
+	t.true(start.descriptors.includes(`1 ${node.logPath}`));
+	t.is(statSync(join(node.stateDirectory, 'volumes')).mode & 0o77, 0);
+	await node.unmount(directory);
+});
+
+test('each call is one line in the log: call, path tail, duration and status', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.call('init');
+	await node.mount(directory, {name: 'bucket-1', 'kubernetes.io/secret/accessKey': 'QUtJRA==', 'kubernetes.io/secret/secretKey': 'aHVzaA=='});
+	await node.unmount(directory);
+	await node.mount(directory, {nmae: 'bucket-1'});
+	const lines = node.log().trim().split('\n').map(line => line.replace(/^\S+ /, '').replace(/\d+ms/, 'Nms'));
+	t.deepEqual(lines, [
+		'init - Nms Success',
+		'mount uid-1/volumes/pnx~volume/v Nms Success',
+		'unmount uid-1/volumes/pnx~volume/v Nms Success',
+		'mount uid-1/volumes/pnx~volume/v Nms Failure Unknown option "nmae"; did you mean "name"?',
+	]);
+	t.false(node.log().includes('aHVzaA'));
+});
