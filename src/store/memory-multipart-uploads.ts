@@ -1,7 +1,8 @@
 import {StoreError} from '../model/store-error.ts';
 import type {MultipartUpload, UploadedPart, WriteAttributes} from './object-store.ts';
 import {md5Hex, toMultipartEtag} from './etag.ts';
-import {copyParts, partBytesMin, partNumberMax} from './multipart-rules.ts';
+import {assertPartNumber, partBytesMin} from './multipart-rules.ts';
+import {copyBytes} from './write-body.ts';
 
 type StoredPart = {readonly etag: string; readonly bytes: Uint8Array};
 type StoredUpload = {readonly key: string; readonly attributes: WriteAttributes; readonly parts: Map<number, StoredPart>};
@@ -21,6 +22,10 @@ export class MemoryMultipartUploads {
 		return {key, uploadId};
 	}
 
+	has({key, uploadId}: MultipartUpload): boolean {
+		return this.#uploads.get(uploadId)?.key === key;
+	}
+
 	/** The stored upload; an unknown one is `notFound`, as S3's NoSuchUpload. */
 	find({key, uploadId}: MultipartUpload): StoredUpload {
 		const upload = this.#uploads.get(uploadId);
@@ -32,10 +37,7 @@ export class MemoryMultipartUploads {
 	}
 
 	storePart(upload: MultipartUpload, partNumber: number, bytes: Uint8Array): UploadedPart {
-		if (!Number.isInteger(partNumber) || partNumber < 1 || partNumber > partNumberMax) {
-			throw new StoreError('invalidRequest', `Cannot upload part of "${upload.key}" as part numbers go from 1 to ${partNumberMax}: current value is ${partNumber}`);
-		}
-
+		assertPartNumber(partNumber);
 		const etag = md5Hex(bytes);
 		this.find(upload).parts.set(partNumber, {etag, bytes});
 		return {partNumber, etag};
@@ -67,7 +69,7 @@ export class MemoryMultipartUploads {
 			chosen.push(part);
 		}
 
-		return {bytes: copyParts(chosen.map(part => part.bytes)), etag: toMultipartEtag(chosen.map(part => part.etag))};
+		return {bytes: copyBytes(chosen.map(part => part.bytes)), etag: toMultipartEtag(chosen.map(part => part.etag))};
 	}
 
 	forget(upload: MultipartUpload): void {

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import {keyBytesMax} from '../model/object-key.ts';
 import {StoreError} from '../model/store-error.ts';
 import {throwIfAborted} from './abort.ts';
-import {md5Hex} from './etag.ts';
+import {md5Hex, toMultipartEtag} from './etag.ts';
+import {assertCopy, assertKeyLength, assertRange} from './key-rules.ts';
 import {listVersions} from './memory-listing.ts';
 import {MemoryMultipartUploads} from './memory-multipart-uploads.ts';
 import {MemoryVersions, type StoredVersion} from './memory-versions.ts';
 import {assertMetadata} from './metadata-rules.ts';
-import {copyParts} from './multipart-rules.ts';
 import type {
 	ByteRange, CopyRequest, CopySource, GetRequest, GetResult, ListPage, ListRequest, MultipartUpload, ObjectHead, ObjectStore, PutRequest,
 	PutResult, UploadedPart, WriteAttributes, WriteCondition,
 } from './object-store.ts';
+import {copyBytes, type WriteBody} from './write-body.ts';
 
 export type MemoryObjectStoreOptions = {
 	/** Keeps every version, as a versioned bucket does. Default: false. */
@@ -46,12 +46,14 @@ export class MemoryObjectStore implements ObjectStore {
 
 	async head(key: string, options?: CallOptions): Promise<ObjectHead | undefined> {
 		this.#begin('look up', key, options);
+		assertKeyLength(key);
 		const version = this.#versions.find(key);
 		return version === undefined ? undefined : toHeadAnswer(version.head);
 	}
 
 	async get(key: string, {range, ifMatch, versionId, signal}: GetRequest = {}): Promise<GetResult | undefined> {
 		this.#begin('read', key, {signal});
+		assertKeyLength(key);
 		const version = this.#versions.find(key, versionId);
 		if (version?.bytes === undefined) {
 			return undefined;
@@ -67,12 +69,12 @@ export class MemoryObjectStore implements ObjectStore {
 		return listVersions(this.#versions, request);
 	}
 
-	async put(key: string, body: Uint8Array | readonly Uint8Array[], request: PutRequest = {}): Promise<PutResult> {
+	async put(key: string, body: WriteBody, request: PutRequest = {}): Promise<PutResult> {
 		this.#begin('write', key, request);
 		assertKeyLength(key);
 		assertMetadata(request.metadata);
 		this.#checkCondition(`write "${key}"`, key, request);
-		const bytes = copyParts(body);
+		const bytes = copyBytes(body);
 		return this.#add(key, {bytes, etag: md5Hex(bytes), attributes: request});
 	}
 
@@ -80,10 +82,7 @@ export class MemoryObjectStore implements ObjectStore {
 		this.#begin('copy to', key, request);
 		assertKeyLength(key);
 		const action = `copy "${source.key}" to "${key}"`;
-		if (source.key === key && source.versionId === undefined && request.replace === undefined) {
-			throw new StoreError('invalidRequest', `Cannot ${action}: a copy onto itself must replace the metadata`);
-		}
-
+		assertCopy(source, key, request);
 		assertMetadata(request.replace?.metadata);
 		const {head, bytes} = this.#findSource(action, source);
 		this.#checkCondition(action, key, request);
@@ -92,6 +91,7 @@ export class MemoryObjectStore implements ObjectStore {
 
 	async delete(key: string, options?: CallOptions): Promise<void> {
 		this.#begin('delete', key, options);
+		assertKeyLength(key);
 		if (this.#versions.isVersioned) {
 			this.#versions.add({head: this.#toHead(key, {sizeBytes: 0, etag: '', attributes: {}}), bytes: undefined});
 		} else {
@@ -115,9 +115,9 @@ export class MemoryObjectStore implements ObjectStore {
 		return this.#uploads.create(key, request);
 	}
 
-	async uploadPart(upload: MultipartUpload, partNumber: number, body: Uint8Array | readonly Uint8Array[], options?: CallOptions): Promise<UploadedPart> {
+	async uploadPart(upload: MultipartUpload, partNumber: number, body: WriteBody, options?: CallOptions): Promise<UploadedPart> {
 		this.#begin('upload a part of', upload.key, options);
-		return this.#uploads.storePart(upload, partNumber, copyParts(body));
+		return this.#uploads.storePart(upload, partNumber, copyBytes(body));
 	}
 
 	async uploadPartCopy(upload: MultipartUpload, partNumber: number, source: CopySource, range: ByteRange, options?: CallOptions): Promise<UploadedPart> {
@@ -128,6 +128,11 @@ export class MemoryObjectStore implements ObjectStore {
 
 	async completeMultipartUpload(upload: MultipartUpload, parts: readonly UploadedPart[], condition: WriteCondition & CallOptions = {}): Promise<PutResult> {
 		this.#begin('complete the upload of', upload.key, condition);
+		const current = this.#versions.find(upload.key)?.head;
+		if (!this.#uploads.has(upload) && current !== undefined && current.etag === toMultipartEtag(parts.map(part => part.etag))) {
+			return {etag: current.etag, versionId: current.versionId}; // An earlier call did it, and its answer was lost.
+		}
+
 		const {attributes} = this.#uploads.find(upload);
 		const assembled = this.#uploads.assemble(upload, parts);
 		this.#checkCondition(`complete the upload of "${upload.key}"`, upload.key, condition);
@@ -194,21 +199,15 @@ export class MemoryObjectStore implements ObjectStore {
 
 const toHeadAnswer = (head: ObjectHead): ObjectHead => ({...head, lastModifiedMs: Math.floor(head.lastModifiedMs / 1000) * 1000});
 
-const assertKeyLength = (key: string): void => {
-	const bytes = Buffer.byteLength(key);
-	if (bytes > keyBytesMax || bytes === 0) {
-		throw new StoreError('keyTooLong', `Cannot write "${key.slice(0, 60)}": its key has ${bytes} bytes, and S3 takes 1 to ${keyBytesMax}`);
-	}
-};
-
 const assertEtag = (action: string, version: StoredVersion | undefined, etag: string | undefined): void => {
 	if (etag !== undefined && version !== undefined && version.head.etag !== etag) {
 		throw new StoreError('preconditionFailed', `Cannot ${action}: the etag is ${version.head.etag}, and ${etag} was asked for`);
 	}
 };
 
-const sliceRange = (bytes: Uint8Array, key: string, {start, end}: ByteRange): Uint8Array => {
-	assert(start >= 0 && end > start, `A range must not be empty: "${key}" from ${start} to ${end}`);
+const sliceRange = (bytes: Uint8Array, key: string, range: ByteRange): Uint8Array => {
+	assertRange(key, range);
+	const {start, end} = range;
 	if (end > bytes.length) {
 		throw new StoreError('invalidRequest', `Cannot read "${key}" up to byte ${end}: it has ${bytes.length} bytes`);
 	}

@@ -6,14 +6,14 @@ import type {Metadata} from './object-store.ts';
 export const metadataBytesMax = 2048;
 
 /**
-Metadata travels in HTTP headers. Keys in upper case would come back in lower case and values that are not printable
-ASCII would come back encoded, differently by each server: both are bugs of the caller. Too much of it is not.
+Metadata travels in HTTP headers. Keys in upper case would come back in lower case, and values that are not printable
+ASCII would come back encoded, differently by each server: both are bugs of the caller. Too much of it is not. (Ceph RGW
+also takes an underscore in a key for a dash.)
 */
 export const assertMetadata = (metadata: Metadata = {}): void => {
 	let bytes = 0;
 	for (const [key, value] of Object.entries(metadata)) {
-		assert(/^[a-z\d][a-z\d._-]*$/.test(key), `A metadata key must be of lower-case letters, digits, dots and dashes: current value is "${key}"`);
-		assert(/^(?:[\u0021-\u007E](?:[\u0020-\u007E]*[\u0021-\u007E])?)?$/.test(value), `The value of metadata key "${key}" must be printable ASCII without outer blanks`);
+		assert(isMetadataEntry(key, value), `Metadata must be a lower-case HTTP token and printable ASCII without outer blanks: current key is ${JSON.stringify(key)}, value ${JSON.stringify(value)}`);
 		bytes += key.length + value.length;
 	}
 
@@ -21,3 +21,7 @@ export const assertMetadata = (metadata: Metadata = {}): void => {
 		throw new StoreError('invalidRequest', `Cannot store metadata of ${bytes} bytes: S3 takes up to ${metadataBytesMax}`);
 	}
 };
+
+/** Whether an entry comes back as it is sent. */
+export const isMetadataEntry = (key: string, value: string): boolean =>
+	/^[!#$%&'*+.^_`|~a-z\d-]+$/.test(key) && /^(?:[\u0021-\u007E](?:[\u0020-\u007E]*[\u0021-\u007E])?)?$/.test(value);

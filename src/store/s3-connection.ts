@@ -1,0 +1,273 @@
+import type {IncomingHttpHeaders, IncomingMessage} from 'node:http';
+import {S3Client} from '@aws-sdk/client-s3';
+import {StoreError} from '../model/store-error.ts';
+import {throwIfAborted, toAbortedError} from './abort.ts';
+import {readText} from './s3-body.ts';
+import {parseRefusal, toNetworkError, toRefusalError, type S3Context, type S3Refusal} from './s3-errors.ts';
+import {HttpFailure, HttpTransport} from './s3-http.ts';
+import {withRetries, type AttemptOutcome} from './s3-retries.ts';
+import {encodeKey, S3Signer, toQueryString, type S3Credentials} from './s3-signer.ts';
+
+export type S3RequestEvent = {
+	/** As S3 calls it: `GetObject`. */
+	readonly operation: string;
+	/** 0 when no answer came. */
+	readonly status: number;
+	/** To the end of the answer's head. */
+	readonly durationMs: number;
+	/** From 1. */
+	readonly attempt: number;
+	/** Of the body sent, or of the body announced by the answer. */
+	readonly bytes: number;
+};
+
+export type S3ConnectionOptions = {
+	readonly bucket: string;
+	readonly region: string;
+	/** Empty or absent: the AWS endpoint of the region. */
+	readonly endpoint?: string | undefined;
+	readonly pathStyle?: boolean | undefined;
+	/** Absent: the SDK's default chain (environment, files, web identity, instance role). */
+	readonly credentials?: S3Credentials | undefined;
+	/** How long one call keeps trying. Default: 30 s. */
+	readonly timeoutMs?: number | undefined;
+	/** Default: 5. */
+	readonly attemptCountMax?: number | undefined;
+	/** How many connections at once; further requests wait. Default: 64. */
+	readonly connectionCountMax?: number | undefined;
+	/** Called after every attempt. */
+	readonly onRequest?: ((event: S3RequestEvent) => void) | undefined;
+	/** The clock of the signatures. Default: the system's. */
+	readonly nowMs?: (() => number) | undefined;
+};
+
+export type S3Request = {
+	readonly operation: string;
+	/** As people say it: `write "a/b"`. */
+	readonly action: string;
+	readonly method: 'DELETE' | 'GET' | 'HEAD' | 'POST' | 'PUT';
+	/** With the volume's prefix; absent for calls on the bucket. */
+	readonly key?: string;
+	readonly query?: Readonly<Record<string, string | undefined>>;
+	readonly headers?: Readonly<Record<string, string | undefined>>;
+	readonly body?: readonly Uint8Array[];
+	/** `stream`: 2xx answers are not read. Default: they are read as text. */
+	readonly answerBody?: 'stream' | 'text';
+	/** S3 answers 200 before it knows how these end, and they may take minutes. */
+	readonly isLongRunning?: boolean;
+	/** Whether a 409 of two writes at once is worth another attempt. */
+	readonly isConflictRetriable?: boolean;
+	readonly confirm?: () => Promise<S3Answer | undefined>;
+	readonly signal?: AbortSignal | undefined;
+};
+
+export type S3Answer = {
+	readonly status: number;
+	readonly headers: IncomingHttpHeaders;
+	/** Empty unless read as text. */
+	readonly text: string;
+	/** Set when asked for as a stream. */
+	readonly stream?: IncomingMessage;
+};
+
+const connectMsMax = 5000;
+const silenceMsMax = 20_000;
+
+/** A call gets this much more time than its deadline says for each of the bytes that it sends: a slow line is not a dead one. */
+const bytesPerMsMin = 256;
+
+/** Server-side copies and completions of large objects take longer than an answer usually may. */
+const longRunningFactor = 4;
+
+/** The SDK's client with what it must share with the lean path: addressing, credentials and the settings of our options, never those of the environment. */
+export const createSdkClient = ({region, endpoint = '', pathStyle = false, credentials}: S3ConnectionOptions): S3Client => new S3Client({
+	region,
+	forcePathStyle: pathStyle,
+	ignoreConfiguredEndpointUrls: true,
+	maxAttempts: 1,
+	disableClockSkewCorrection: true,
+	requestChecksumCalculation: 'WHEN_REQUIRED',
+	responseChecksumValidation: 'WHEN_REQUIRED',
+	...(endpoint === '' ? {} : {endpoint}),
+	...(credentials === undefined ? {} : {credentials: toIdentity(credentials)}),
+});
+
+const toIdentity = ({accessKeyId, secretAccessKey, sessionToken}: S3Credentials) =>
+	({accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : {sessionToken})});
+
+/**
+Requests to one bucket, without the SDK's cost per request (about 1 ms of CPU), by its rules for addresses and
+credentials. Each call is tried several times; what comes back is a 2xx answer or a `StoreError`.
+*/
+export class S3Connection {
+	readonly #options: S3ConnectionOptions;
+	readonly #timeoutMs: number;
+	readonly #client: S3Client;
+	readonly #transport: HttpTransport;
+	readonly #signer: S3Signer;
+	readonly #host: string;
+	readonly #basePath: string;
+	readonly #place: string;
+	#isClosed = false;
+
+	constructor(options: S3ConnectionOptions) {
+		const {bucket, region, endpoint = '', pathStyle = false, connectionCountMax = 64, timeoutMs = 30_000, nowMs} = options;
+		this.#options = options;
+		this.#timeoutMs = timeoutMs;
+		this.#client = createSdkClient(options);
+		const {url, properties} = this.#client.config.endpointProvider({
+			Bucket: bucket, Region: region, ForcePathStyle: pathStyle, ...(endpoint === '' ? {} : {Endpoint: endpoint}),
+		});
+		this.#transport = new HttpTransport(url, {connectionCountMax});
+		this.#signer = new S3Signer({region: toSigningRegion(properties) ?? region, ...(nowMs === undefined ? {} : {nowMs})});
+		this.#host = url.host;
+		this.#basePath = url.pathname.replace(/\/$/, '');
+		this.#place = endpoint === '' ? `region ${region}` : `${url.origin} (region ${region})`;
+	}
+
+	/** How long there may be no byte from the server. */
+	get silenceMs(): number {
+		return Math.min(silenceMsMax, this.#timeoutMs / 2);
+	}
+
+	async send(request: S3Request): Promise<S3Answer> {
+		if (this.#isClosed) {
+			throw new StoreError('invalidRequest', `Cannot ${request.action}: the store is closed`);
+		}
+
+		throwIfAborted(request.action, request.signal);
+		const bodyBytes = countBytes(request.body);
+		const deadlineMs = (this.#timeoutMs * (request.isLongRunning === true ? longRunningFactor : 1)) + (bodyBytes / bytesPerMsMin);
+		const path = this.#basePath + (request.key === undefined ? '/' : `/${encodeKey(request.key)}`);
+		const query = toQueryString(request.query ?? {});
+		const headers = withoutAbsent(request.headers);
+		if (request.body !== undefined) {
+			headers['content-length'] = String(bodyBytes);
+		}
+
+		return withRetries(({attemptCount, leftMs}) => this.#attempt(request, {path, query, headers, bodyBytes, attemptCount, leftMs}), {
+			action: request.action, deadlineMs, signal: request.signal, confirm: request.confirm,
+			attemptCountMax: this.#options.attemptCountMax ?? 5,
+		});
+	}
+
+	/** What calls on the bucket and its objects say in their errors. */
+	toContext({operation, action}: {operation: string; action: string}): S3Context {
+		return {operation, action: `${action} in bucket "${this.#options.bucket}"`, bucket: this.#options.bucket, place: this.#place};
+	}
+
+	close(): void {
+		this.#isClosed = true;
+		this.#transport.close();
+		this.#client.destroy();
+	}
+
+	async #attempt(request: S3Request, prepared: PreparedRequest): Promise<AttemptOutcome<S3Answer>> {
+		const startMs = performance.now();
+		let status = 0;
+		let bytes = prepared.bodyBytes;
+		try {
+			const answer = await this.#exchange(request, prepared);
+			status = answer.statusCode ?? 0;
+			bytes ||= Number(answer.headers['content-length'] ?? 0);
+			return await this.#judge(request, answer);
+		} catch (error) {
+			return this.#toFailedAttempt(request, error);
+		} finally {
+			this.#options.onRequest?.({operation: request.operation, status, durationMs: performance.now() - startMs, attempt: prepared.attemptCount, bytes});
+		}
+	}
+
+	async #exchange(request: S3Request, {path, query, headers, leftMs}: PreparedRequest): Promise<IncomingMessage> {
+		const credentials = this.#options.credentials ?? await this.#client.config.credentials();
+		const {method, body, signal} = request;
+		const signed = this.#signer.sign({method, host: this.#host, path, query, headers, hasBody: body !== undefined}, credentials);
+		return this.#transport.send({method, path: query === '' ? path : `${path}?${query}`, headers: signed, body: body ?? []}, {
+			totalMs: leftMs, connectMs: connectMsMax, silenceMs: request.isLongRunning === true ? leftMs : this.silenceMs, signal,
+		});
+	}
+
+	/** Reads the answer as far as it says how the call ended. */
+	async #judge(request: S3Request, answer: IncomingMessage): Promise<AttemptOutcome<S3Answer>> {
+		const status = answer.statusCode ?? 0;
+		const {headers} = answer;
+		const isSuccess = status >= 200 && status < 300;
+		if (isSuccess && request.answerBody === 'stream') {
+			return {status: 'done', result: {status, headers, text: '', stream: answer}};
+		}
+
+		const text = await readText(answer, {action: request.action, expectedBytes: undefined, silenceMs: this.silenceMs, signal: request.signal});
+		// CopyObject and CompleteMultipartUpload answer 200 at once, and may fail in the body.
+		const isHiddenFailure = isSuccess && request.isLongRunning === true && /^\s*(?:<\?[^>]*>\s*)?<Error>/.test(text);
+		if (isSuccess && !isHiddenFailure) {
+			return {status: 'done', result: {status, headers, text}};
+		}
+
+		const refusal = parseRefusal(isHiddenFailure ? 500 : status, headers, text);
+		const error = toRefusalError(this.toContext(request), refusal);
+		return {status: 'failed', error, isRetriable: isRetriable(request, error, refusal), isAmbiguous: refusal.status >= 500, isPauseNeeded: true};
+	}
+
+	#toFailedAttempt({action, operation, signal}: S3Request, error: unknown): AttemptOutcome<S3Answer> {
+		if (signal?.aborted === true) {
+			return {status: 'failed', error: toAbortedError(action, signal), isRetriable: false, isAmbiguous: true, isPauseNeeded: false};
+		}
+
+		const context = this.toContext({operation, action});
+		if (error instanceof HttpFailure) {
+			return {status: 'failed', error: toNetworkError(context, error), isRetriable: true, isAmbiguous: error.wasSent, isPauseNeeded: !error.isStaleConnection};
+		}
+
+		if (error instanceof StoreError) { // The answer broke off while it was read.
+			return {status: 'failed', error, isRetriable: error.isTransient, isAmbiguous: true, isPauseNeeded: true};
+		}
+
+		if (error instanceof Error && /Credentials|Token|SSO/.test(error.name)) {
+			const refusal = {status: 0, s3Code: 'CredentialsProviderError', cause: error};
+			return {status: 'failed', error: toRefusalError(context, refusal), isRetriable: false, isAmbiguous: false, isPauseNeeded: true};
+		}
+
+		throw error;
+	}
+}
+
+type PreparedRequest = {
+	readonly path: string;
+	readonly query: string;
+	readonly headers: Readonly<Record<string, string>>;
+	readonly bodyBytes: number;
+	readonly attemptCount: number;
+	readonly leftMs: number;
+};
+
+const isRetriable = (request: S3Request, error: StoreError, {s3Code}: S3Refusal): boolean =>
+	error.isTransient
+	|| s3Code === 'BadDigest' // Damaged on the way: the same bytes may arrive whole.
+	|| (s3Code === 'ConditionalRequestConflict' && request.isConflictRetriable === true);
+
+const toSigningRegion = (properties: Readonly<Record<string, unknown>> | undefined): string | undefined => {
+	const schemes = properties?.['authSchemes'];
+	const scheme: unknown = Array.isArray(schemes) ? schemes[0] : undefined;
+	return typeof scheme === 'object' && scheme !== null && 'signingRegion' in scheme && typeof scheme.signingRegion === 'string' ? scheme.signingRegion : undefined;
+};
+
+const withoutAbsent = (headers: Readonly<Record<string, string | undefined>> = {}): Record<string, string> => {
+	const present: Record<string, string> = {};
+	for (const [name, value] of Object.entries(headers)) {
+		if (value !== undefined) {
+			present[name] = value;
+		}
+	}
+
+	return present;
+};
+
+export const countBytes = (body: readonly Uint8Array[] = []): number => {
+	let bytes = 0;
+	for (const part of body) {
+		bytes += part.length;
+	}
+
+	return bytes;
+};
+

@@ -1,0 +1,74 @@
+import type {IncomingHttpHeaders} from 'node:http';
+import {isMetadataEntry} from './metadata-rules.ts';
+import type {Metadata, ObjectHead, PutResult, WriteAttributes} from './object-store.ts';
+import type {S3Answer} from './s3-connection.ts';
+import {unquoteEtag} from './s3-listing.ts';
+import {findXmlText} from './s3-xml.ts';
+
+const metadataPrefix = 'x-amz-meta-';
+
+/**
+A conditional write carries a random id in its metadata. When its answer was lost and the next attempt is refused, the
+id in the object tells whether it is ours: equal bytes would not, as two empty lock files have equal bytes. It is not
+part of the metadata that callers see.
+*/
+export const writeIdHeader = `${metadataPrefix}pnx-write-id`;
+
+/** What HEAD and GET say about an object. */
+export const toObjectHead = (key: string, headers: IncomingHttpHeaders): ObjectHead => ({
+	key,
+	etag: unquoteEtag(headers.etag ?? ''),
+	versionId: toVersionId(headers),
+	sizeBytes: toSizeBytes(headers),
+	lastModifiedMs: Date.parse(headers['last-modified'] ?? ''),
+	metadata: toMetadata(headers),
+	contentType: headers['content-type'],
+	storageClass: toStorageClass(headers['x-amz-storage-class']),
+});
+
+/** What writes answer: in headers or, after copies and completions, in XML. */
+export const toPutResult = ({headers, text}: S3Answer): PutResult => ({
+	etag: unquoteEtag(headers.etag ?? findXmlText(text, 'ETag') ?? ''),
+	versionId: toVersionId(headers),
+});
+
+/** Metadata and content type as they are sent. */
+export const toAttributeHeaders = ({metadata = {}, contentType}: WriteAttributes): Record<string, string | undefined> => {
+	const headers: Record<string, string | undefined> = {'content-type': contentType};
+	for (const [key, value] of Object.entries(metadata)) {
+		headers[metadataPrefix + key] = value;
+	}
+
+	return headers;
+};
+
+/** What other tools wrote and no header can carry back is left out, so that what was read can always be written. */
+const toMetadata = (headers: IncomingHttpHeaders): Metadata => {
+	const metadata: Record<string, string> = {};
+	for (const name in headers) {
+		if (name.startsWith(metadataPrefix) && name !== writeIdHeader) {
+			const key = name.slice(metadataPrefix.length);
+			const value = String(headers[name]);
+			if (isMetadataEntry(key, value)) {
+				metadata[key] = value;
+			}
+		}
+	}
+
+	return metadata;
+};
+
+/** `null` is what a bucket without versioning calls its only version, which goes away with the next write. */
+const toVersionId = (headers: IncomingHttpHeaders): string | undefined => {
+	const versionId = headers['x-amz-version-id'];
+	return typeof versionId === 'string' && versionId !== 'null' ? versionId : undefined;
+};
+
+const toStorageClass = (storageClass: string | string[] | undefined): string | undefined =>
+	typeof storageClass === 'string' && storageClass !== 'STANDARD' ? storageClass : undefined;
+
+/** The size of the whole object, also when a range of it was read: `Content-Range: bytes 0-9/100`. */
+const toSizeBytes = (headers: IncomingHttpHeaders): number => {
+	const range = headers['content-range'];
+	return Number(range === undefined ? headers['content-length'] : range.slice(range.lastIndexOf('/') + 1));
+};

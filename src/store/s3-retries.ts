@@ -1,0 +1,83 @@
+import {setTimeout as delay} from 'node:timers/promises';
+import {StoreError} from '../model/store-error.ts';
+import {toAbortedError} from './abort.ts';
+
+/** How one attempt of a call ended. Failures are values here, as most of them are tried again. */
+export type AttemptOutcome<Result> =
+	| {readonly status: 'done'; readonly result: Result}
+	| {
+		readonly status: 'failed';
+		readonly error: StoreError;
+		readonly isRetriable: boolean;
+		/** The server may have carried the request out although there was no answer that says so. */
+		readonly isAmbiguous: boolean;
+		/** False when the connection was just stale: a fresh one may be tried at once. */
+		readonly isPauseNeeded: boolean;
+	};
+
+export type RetryLimits<Result> = {
+	readonly action: string;
+	/** From the first attempt to the last answer. */
+	readonly deadlineMs: number;
+	readonly attemptCountMax: number;
+	readonly signal?: AbortSignal | undefined;
+	/**
+	Asked when the server refuses an attempt after one that may have been carried out: the result when our own earlier
+	attempt is in place, `undefined` when the refusal stands.
+	*/
+	readonly confirm?: (() => Promise<Result | undefined>) | undefined;
+};
+
+const pauseBaseMs = 50;
+const pauseMaxMs = 5000;
+
+/** Tries until it is done, refused, aborted, out of attempts or out of time; pauses grow and are random over their whole length ("full jitter"). */
+export const withRetries = async <Result>(
+	attempt: (context: {readonly attemptCount: number; readonly leftMs: number}) => Promise<AttemptOutcome<Result>>,
+	{action, deadlineMs, attemptCountMax, signal, confirm}: RetryLimits<Result>,
+): Promise<Result> => {
+	const startMs = performance.now();
+	const toLeftMs = () => deadlineMs - (performance.now() - startMs);
+	let wasAmbiguous = false;
+	for (let attemptCount = 1; ; attemptCount++) {
+		const outcome = await attempt({attemptCount, leftMs: Math.max(1, toLeftMs())});
+		if (outcome.status === 'done') {
+			return outcome.result;
+		}
+
+		if (!outcome.isRetriable) {
+			const confirmed = wasAmbiguous ? await confirm?.() : undefined;
+			if (confirmed !== undefined) {
+				return confirmed;
+			}
+
+			throw outcome.error;
+		}
+
+		wasAmbiguous ||= outcome.isAmbiguous;
+		const pauseMs = outcome.isPauseNeeded ? Math.random() * Math.min(pauseMaxMs, pauseBaseMs * (2 ** attemptCount)) : 0;
+		if (attemptCount >= attemptCountMax || pauseMs >= toLeftMs()) {
+			throw withCount(outcome.error, attemptCount, performance.now() - startMs);
+		}
+
+		if (pauseMs > 0) {
+			await pause(pauseMs, action, signal);
+		}
+	}
+};
+
+const pause = async (pauseMs: number, action: string, signal: AbortSignal | undefined): Promise<void> => {
+	try {
+		await delay(pauseMs, undefined, {signal});
+	} catch (error) {
+		throw signal?.aborted === true ? toAbortedError(action, signal) : error;
+	}
+};
+
+const withCount = (error: StoreError, attemptCount: number, durationMs: number): StoreError =>
+	new StoreError(error.code, `${error.message}; gave up after ${attemptCount} ${attemptCount === 1 ? 'attempt' : 'attempts'} in ${(durationMs / 1000).toFixed(1)} s`, {
+		cause: error.cause ?? error,
+		...(error.status === undefined ? {} : {status: error.status}),
+		...(error.s3Code === undefined ? {} : {s3Code: error.s3Code}),
+		...(error.region === undefined ? {} : {region: error.region}),
+	});

@@ -1,0 +1,8 @@
+import {createMemoryObjectStore} from '../../src/store/memory-object-store.ts';
+import {objectStoreContract} from '../support/object-store-contract.ts';
+
+objectStoreContract({
+	name: 'memory',
+	createStore: async (_t, {isVersioned}) => createMemoryObjectStore({isVersioned}),
+	supports: {conditionalCopy: true, conditionalComplete: true, conditionalCopySource: true, ifMatchTellsAbsence: true, versioning: true},
+});
