@@ -1,0 +1,69 @@
+import {xmlAnswer, type Action} from '../call.ts';
+import {listKeys, parseCountMax, parseKeyEncoding} from '../listing.ts';
+import {owner} from '../owner.ts';
+import {S3Error} from '../s3-error.ts';
+import type {StoredBucket} from '../storage/stored-bucket.ts';
+import type {StoredVersion} from '../storage/stored-state.ts';
+import {writeXml, type XmlContent} from '../xml-writer.ts';
+import {parseMarker} from './list-objects.ts';
+
+type Entry = {readonly key: string; readonly version?: StoredVersion; readonly isLatest?: boolean};
+
+/** Every version and delete marker, by key, the newest first. A page may end among the versions of one key. */
+export const listObjectVersions: Action = ({storage, target: {bucket: name, query}}) => {
+	const bucket = storage.bucket(name);
+	const encode = parseKeyEncoding(query.get('encoding-type'));
+	const prefix = query.get('prefix') ?? '';
+	const delimiter = query.get('delimiter') ?? '';
+	const countMax = parseCountMax(query.get('max-keys'), 'max-keys');
+	const keyMarker = query.get('key-marker') ?? '';
+	const versionMarker = query.get('version-id-marker') ?? '';
+	if (versionMarker !== '' && keyMarker === '') {
+		throw new S3Error('InvalidArgument', 'A version-id marker cannot be specified without a key marker.', {fields: {ArgumentName: 'version-id-marker'}});
+	}
+
+	// One key more than the page can hold tells whether the page is the last.
+	const {entries: keys} = listKeys(bucket.allKeys, {prefix, delimiter, start: parseMarker(keyMarker, {prefix, delimiter}), countMax: countMax + 1});
+	const entries: Entry[] = versionMarker === '' ? [] : versionsBehind(bucket, keyMarker, versionMarker);
+	for (const {key, isPrefix} of keys) {
+		if (entries.length > countMax) {
+			break;
+		}
+
+		entries.push(...(isPrefix ? [{key}] : versionsBehind(bucket, key, undefined)));
+	}
+
+	const page = entries.slice(0, countMax);
+	const isTruncated = countMax > 0 && entries.length > countMax;
+	const last = page.at(-1);
+	const toContent = ({key, version, isLatest}: Entry): XmlContent => ({
+		Key: encode(key),
+		VersionId: version?.versionId,
+		IsLatest: isLatest,
+		LastModified: version === undefined ? undefined : new Date(version.lastModifiedMs).toISOString(),
+		...(version?.kind === 'object' ? {ETag: `"${version.etag}"`, Size: version.sizeBytes, StorageClass: version.storageClass, ChecksumAlgorithm: version.checksum?.algorithm} : {}),
+		Owner: owner,
+	});
+	return xmlAnswer(writeXml('ListVersionsResult', {
+		Name: name,
+		Prefix: encode(prefix),
+		KeyMarker: encode(keyMarker),
+		VersionIdMarker: versionMarker,
+		NextKeyMarker: isTruncated ? encode(last?.key ?? '') : undefined,
+		NextVersionIdMarker: isTruncated ? last?.version?.versionId : undefined,
+		MaxKeys: countMax,
+		Delimiter: delimiter === '' ? undefined : encode(delimiter),
+		EncodingType: query.get('encoding-type'),
+		IsTruncated: isTruncated,
+		Version: page.filter(entry => entry.version?.kind === 'object').map(toContent),
+		DeleteMarker: page.filter(entry => entry.version?.kind === 'marker').map(toContent),
+		CommonPrefixes: page.filter(entry => entry.version === undefined).map(({key}) => ({Prefix: encode(key)})),
+	}));
+};
+
+/** The versions of a key, the newest first; with a marker only those that are older than it. */
+const versionsBehind = (bucket: StoredBucket, key: string, marker: string | undefined): Entry[] => {
+	const versions = [...bucket.versions(key)].reverse();
+	const from = marker === undefined ? 0 : versions.findIndex(version => version.versionId === marker) + 1;
+	return versions.slice(from).map(version => ({key, version, isLatest: version === versions[0]}));
+};

@@ -1,0 +1,160 @@
+import {close, open, unlink, writev} from 'node:fs';
+import type {BlobStore} from './blob-store.ts';
+import type {Segment} from './segment.ts';
+
+/** Bodies up to this size share a file with others. */
+const packedBytesMax = 64 * 1024;
+/** Writes are gathered up to this size. */
+const writeBytes = 1 << 20;
+/** The sender is told to wait from here on. */
+const queuedBytesMax = 4 << 20;
+
+/** Takes the bytes of one body: small ones go into the shared pack, larger ones stream to a file of their own. */
+export class BlobWriter {
+	readonly #store: BlobStore;
+	#queue: Uint8Array[] = [];
+	#queuedBytes = 0;
+	#sizeBytes = 0;
+	#file: {id: string; path: string; fd: Promise<number>} | undefined;
+	#writing: Promise<void> | undefined;
+	#inFlightBytes = 0;
+	#failure: Error | undefined;
+
+	constructor(store: BlobStore) {
+		this.#store = store;
+	}
+
+	get sizeBytes(): number {
+		return this.#sizeBytes;
+	}
+
+	/** Takes bytes, which must not change any more. Answers with a promise when the sender should wait for it. */
+	write(data: Uint8Array): Promise<void> | undefined {
+		this.#queue.push(data);
+		this.#queuedBytes += data.length;
+		this.#sizeBytes += data.length;
+		if (this.#sizeBytes > packedBytesMax && this.#queuedBytes >= writeBytes) {
+			this.#startWriting();
+		}
+
+		return this.#queuedBytes + this.#inFlightBytes > queuedBytesMax ? this.#writing : undefined;
+	}
+
+	/** All bytes are stored. The segments are held for the caller, who must release them. */
+	async finish(): Promise<Segment[]> {
+		if (this.#file === undefined && this.#sizeBytes <= packedBytesMax) {
+			return this.#sizeBytes === 0 ? [] : [this.#store.pack(this.#queue, this.#sizeBytes)];
+		}
+
+		while (this.#queuedBytes > 0 || this.#writing !== undefined) {
+			this.#startWriting();
+			await this.#writing;
+		}
+
+		const file = this.#file!; // More than a pack takes was written.
+		await closeFile(await file.fd);
+		if (this.#failure !== undefined) {
+			await removeFile(file.path);
+			throw this.#failure;
+		}
+
+		const segments = [{blob: file.id, start: 0, length: this.#sizeBytes}];
+		this.#store.retain(segments);
+		return segments;
+	}
+
+	/** Forgets the bytes. */
+	async discard(): Promise<void> {
+		this.#queue = [];
+		this.#queuedBytes = 0;
+		await this.#writing;
+		if (this.#file !== undefined) {
+			const {fd, path} = this.#file;
+			await closeFile(await fd);
+			await removeFile(path);
+		}
+	}
+
+	#startWriting(): void {
+		if (this.#writing !== undefined || this.#queuedBytes === 0) {
+			return;
+		}
+
+		this.#file ??= this.#openFile();
+		const batch = this.#queue;
+		this.#inFlightBytes = this.#queuedBytes;
+		this.#queue = [];
+		this.#queuedBytes = 0;
+		this.#writing = this.#file.fd.then(fd => writeAll(fd, batch)).catch((error: unknown) => {
+			this.#failure ??= error instanceof Error ? error : new Error(String(error));
+		}).then(() => {
+			this.#writing = undefined;
+			this.#inFlightBytes = 0;
+			if (this.#queuedBytes >= writeBytes) {
+				this.#startWriting();
+			}
+		});
+	}
+
+	#openFile(): {id: string; path: string; fd: Promise<number>} {
+		const {id, path} = this.#store.createId();
+		const fd = new Promise<number>((resolve, reject) => {
+			open(path, 'wx', (error, opened) => {
+				if (error === null) {
+					resolve(opened);
+				} else {
+					reject(error);
+				}
+			});
+		});
+		return {id, path, fd};
+	}
+}
+
+const writeAll = async (fd: number, batch: Uint8Array[]): Promise<void> => {
+	let rest = batch;
+	while (rest.length > 0) {
+		let written = await writeVector(fd, rest);
+		rest = rest.filter(data => {
+			const isDone = written >= data.length;
+			written -= isDone ? data.length : 0;
+			return !isDone;
+		});
+		if (written > 0) {
+			rest[0] = rest[0]!.subarray(written); // What is left over belongs to the first that was not done.
+		}
+	}
+};
+
+const writeVector = (fd: number, batch: Uint8Array[]): Promise<number> =>
+	new Promise((resolve, reject) => {
+		writev(fd, batch, (error, written) => {
+			if (error === null) {
+				resolve(written);
+			} else {
+				reject(error);
+			}
+		});
+	});
+
+const closeFile = (fd: number): Promise<void> =>
+	new Promise((resolve, reject) => {
+		close(fd, error => {
+			if (error) {
+				reject(error);
+			} else {
+				resolve();
+			}
+		});
+	});
+
+const removeFile = (path: string): Promise<void> =>
+	new Promise((resolve, reject) => {
+		unlink(path, error => {
+			if (error) {
+				reject(error);
+			} else {
+				resolve();
+			}
+		});
+	});
