@@ -64,7 +64,7 @@ const decode = (key: string, encoded: string): string => {
 		throw new CallOutError(`Key "${key}" of the volume's Secret is empty`);
 	}
 
-	if (/[\0- \u007F-\uFFFF]/.test(value)) {
+	if (/[\0-\u001F\u007F-\uFFFF]/.test(value)) {
 		throw new CallOutError(`Key "${key}" of the volume's Secret holds characters that no AWS credential has; was it base64-encoded twice, or cut?`);
 	}
 

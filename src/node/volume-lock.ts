@@ -56,7 +56,8 @@ const tryAcquire = (path: string): DatabaseSync | undefined => {
 		createIfAbsent(path);
 		const inodeBefore = inodeOf(path);
 		database = new DatabaseSync(path);
-		database.exec('BEGIN EXCLUSIVE');
+		// With its journal in memory it writes nothing: the lock can be had on a full disk, too.
+		database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
 		if (inodeBefore !== undefined && inodeOf(path) === inodeBefore) {
 			return database;
 		}

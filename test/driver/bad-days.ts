@@ -1,0 +1,186 @@
+import {execFileSync} from 'node:child_process';
+import {existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import test from 'ava';
+import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
+import {readProcessIdentity} from '../../src/node/process-identity.ts';
+import {createStandInHarness, type DriverHarness} from '../support/driver.ts';
+
+const isAlive = (pid: number) => readProcessIdentity(pid) !== undefined;
+const isMounted = (path: string) => mountsAt(readMountTable(), path).length > 0;
+const volumes = (node: DriverHarness) => readdirSync(join(node.stateDirectory, 'volumes'));
+const stateFileOf = (node: DriverHarness, volumeId: string) => join(node.stateDirectory, 'volumes', volumeId, 'state.json');
+
+test('unmount fails and keeps everything while bytes are not in S3', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'dirty-1'});
+	const {reply, exitCode} = await node.unmount(directory);
+	t.is(reply.status, 'Failure');
+	t.is(exitCode, 0);
+	t.regex(reply.message!, /^Cannot unmount .*: 4 KiB of bucket dirty-1 are not in S3: the bucket refuses the upload \(403 AccessDenied\)\. It stays mounted and keeps trying/);
+	t.true(isMounted(directory));
+	t.true(isAlive(node.starts()[0]!.pid));
+});
+
+test('unmount waits for uploads', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'slow-1'});
+	const {reply, durationMs} = await node.unmount(directory);
+	t.is(reply.status, 'Success');
+	t.true(durationMs > 2000, `${durationMs} ms`);
+	t.deepEqual(volumes(node), []);
+});
+
+test('a daemon that was killed: unmount succeeds, keeps its journal, and the next mount gets it', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'leaves-1'});
+	const first = node.starts()[0]!;
+	process.kill(first.pid, 'SIGKILL');
+
+	t.is((await node.unmount(directory)).output, '{"status":"Success"}\n');
+	t.notThrows(() => rmdirSync(directory));
+	const journal = join(first.request.volumeDirectory, 'staging', 'journal');
+	t.true(existsSync(journal));
+	t.deepEqual(readdirSync(first.request.volumeDirectory).sort(), ['staging', 'state.json']);
+
+	const again = node.podDirectory('uid-2');
+	t.is((await node.mount(again, {name: 'leaves-1'})).reply.status, 'Success');
+	t.is(node.starts()[1]!.request.volumeDirectory, first.request.volumeDirectory);
+	t.true(existsSync(journal));
+	await node.unmount(again);
+});
+
+test('a daemon that was killed: mount on the dead directory makes it live again', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'bucket-1'});
+	process.kill(node.starts()[0]!.pid, 'SIGKILL');
+	t.is((await node.mount(directory, {name: 'bucket-1'})).output, '{"status":"Success"}\n');
+	t.is(node.starts().length, 2);
+	t.is(mountsAt(readMountTable(), directory).length, 1);
+	t.is((await node.unmount(directory)).reply.status, 'Success');
+	t.deepEqual(volumes(node), []);
+});
+
+test('a daemon that was killed while two pods used it: a new pod gets a new one, and the old pods can go', async t => {
+	const node = createStandInHarness(t);
+	const [first, second, third] = ['a', 'b', 'c'].map(uid => node.podDirectory(uid)) as [string, string, string];
+	await node.mount(first, {name: 'bucket-1'});
+	await node.mount(second, {name: 'bucket-1'});
+	process.kill(node.starts()[0]!.pid, 'SIGKILL');
+	t.is((await node.mount(third, {name: 'bucket-1'})).reply.status, 'Success');
+	t.is((await node.unmount(first)).reply.status, 'Success');
+	t.is((await node.unmount(second)).reply.status, 'Success');
+	t.true(isAlive(node.starts()[1]!.pid));
+	writeFileSync(join(third, 'file'), 'alive');
+	t.is((await node.unmount(third)).reply.status, 'Success');
+	t.false(isAlive(node.starts()[1]!.pid));
+	t.deepEqual(volumes(node), []);
+});
+
+test('unmount takes away mounts that are stacked at the directory', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'bucket-1'});
+	execFileSync('mount', ['-n', '-t', 'tmpfs', 'stacked', directory]);
+	t.is((await node.unmount(directory)).reply.status, 'Success');
+	t.false(isMounted(directory));
+	t.deepEqual(volumes(node), []);
+});
+
+test('unmount of a directory that a process is in succeeds', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'bucket-1'});
+	const cwd = process.cwd();
+	process.chdir(directory);
+	const {reply} = await node.unmount(directory).finally(() => process.chdir(cwd));
+	t.is(reply.status, 'Success');
+	t.false(isMounted(directory));
+});
+
+test('a state directory from before a reboot: pids that others have now are left alone, and mounts are made anew', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'bucket-1'});
+	const {pid, request} = node.starts()[0]!;
+	const stateFile = stateFileOf(node, request.volumeId);
+	const state = readFileSync(stateFile, 'utf8');
+	process.kill(pid, 'SIGKILL');
+	execFileSync('umount', [directory]);
+	execFileSync('umount', [join(request.volumeDirectory, 'mount')]);
+	// The pid is ours now: a driver that trusted it would kill this test.
+	writeFileSync(stateFile, state.replace(`"pid": ${pid}`, `"pid": ${process.pid}`).replace(/"bootId": "[^"]*"/, '"bootId": "an-older-boot"'));
+
+	t.is((await node.mount(directory, {name: 'bucket-1'})).reply.status, 'Success');
+	t.is(node.starts().length, 2);
+	t.is((await node.unmount(directory)).reply.status, 'Success');
+	t.deepEqual(volumes(node), []);
+});
+
+test('a state directory from before a reboot: unmount of a pod that never came back cleans up', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'bucket-1'});
+	const {pid, request} = node.starts()[0]!;
+	process.kill(pid, 'SIGKILL');
+	execFileSync('umount', [directory]);
+	execFileSync('umount', [join(request.volumeDirectory, 'mount')]);
+	t.is((await node.unmount(directory)).reply.status, 'Success');
+	t.deepEqual(volumes(node), []);
+});
+
+test('a state file that is damaged does not stop mount or unmount', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'bucket-1'});
+	writeFileSync(stateFileOf(node, node.starts()[0]!.request.volumeId), '{"formatVersion":1,');
+	const second = node.podDirectory('uid-2');
+	t.is((await node.mount(second, {name: 'bucket-1'})).reply.status, 'Success');
+	t.is(node.starts().length, 1);
+	t.is((await node.unmount(directory)).reply.status, 'Success');
+	t.is((await node.unmount(second)).reply.status, 'Success');
+	t.false(isMounted(directory) || isMounted(second));
+	t.deepEqual(volumes(node), []);
+});
+
+test('a daemon that no longer answers: other pods are told, unmount of the last one kills it', async t => {
+	const node = createStandInHarness(t, {PNX_VOLUME_MOUNT_TIMEOUT_MS: '3000'});
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'bucket-1'});
+	const {pid} = node.starts()[0]!;
+	process.kill(pid, 'SIGSTOP');
+	const {reply, durationMs} = await node.mount(node.podDirectory('uid-2'), {name: 'bucket-1'});
+	t.is(reply.status, 'Failure');
+	t.regex(reply.message!, new RegExp(`The daemon of bucket bucket-1 \\(pid ${pid}\\) does not answer while other pods use it; .*kill -9 ${pid}`));
+	t.true(durationMs < 8000, `${durationMs} ms`);
+	t.is((await node.unmount(directory)).reply.status, 'Success');
+	t.false(isMounted(directory));
+	t.false(isAlive(pid));
+	t.deepEqual(volumes(node), []);
+});
+
+test('a full state directory: mount fails clearly and leaves nothing, unmount of an older mount works', async t => {
+	const node = createStandInHarness(t);
+	mkdirSync(node.stateDirectory);
+	execFileSync('mount', ['-n', '-t', 'tmpfs', '-o', 'size=256k', 'small', node.stateDirectory]);
+	const [first, second] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
+	t.is((await node.mount(first, {name: 'bucket-1'})).reply.status, 'Success');
+	t.throws(() => writeFileSync(join(node.stateDirectory, 'filler'), Buffer.alloc(1_048_576)), {code: 'ENOSPC'});
+
+	const {reply} = await node.mount(second, {name: 'bucket-2'});
+	t.is(reply.status, 'Failure');
+	t.regex(reply.message!, /ENOSPC: no space left on device.*make room in the file system of the state directory/);
+	t.false(isMounted(second));
+	t.deepEqual(readdirSync(second), []);
+	t.deepEqual(volumes(node), [node.starts()[0]!.request.volumeId]);
+	t.false(isAlive(node.starts().at(-1)!.pid) && node.starts().length > 1);
+
+	t.is((await node.unmount(first)).reply.status, 'Success');
+	t.false(isMounted(first));
+	t.deepEqual(volumes(node), []);
+	t.deepEqual(readMountTable().filter(({path}) => path.startsWith(`${dirname(node.stateDirectory)}/`)).map(({path}) => path), [node.stateDirectory]);
+});
