@@ -59,17 +59,17 @@ test('four-volumes-at-once: two mount, the one without a bucket and the one with
 	const node = createStandInHarness(t);
 	const calls = recorded('four-volumes-at-once');
 	const results = await Promise.all(calls.map(async argv => replay(node, argv)));
-	const byVolume = Object.fromEntries(calls.map(([, path], index) => [path!.split('/').at(-1), results[index]!.reply]));
-	t.is(byVolume['rw']!.status, 'Success');
-	t.is(byVolume['ro']!.status, 'Success');
-	t.regex(byVolume['plain']!.message!, /^Option "name" is missing/);
-	t.regex(byVolume['opts']!.message!, /^Unknown option "empty"; did you mean "/);
+	const replies = new Map(calls.map(([, path], index) => [path!.split('/').at(-1), results[index]!.reply] as const));
+	t.is(replies.get('rw')!.status, 'Success');
+	t.is(replies.get('ro')!.status, 'Success');
+	t.regex(replies.get('plain')!.message!, /^Option "name" is missing/);
+	t.regex(replies.get('opts')!.message!, /^Unknown option "empty"; did you mean "/);
 
-	const requests = Object.fromEntries(node.starts().map(({request}) => [request.options['name'], request]));
-	t.deepEqual(Object.keys(requests).sort(), ['bucket-ro', 'bucket-rw']);
-	t.is(requests['bucket-rw']!.fsGroup, 1234);
-	t.is(requests['bucket-rw']!.options['read-only'], 'false');
-	t.is(requests['bucket-ro']!.options['read-only'], 'true');
+	const requests = new Map(node.starts().map(({request}) => [request.options['name'], request] as const));
+	t.deepEqual([...requests.keys()].sort(), ['bucket-ro', 'bucket-rw']);
+	t.is(requests.get('bucket-rw')!.fsGroup, 1234);
+	t.is(requests.get('bucket-rw')!.options['read-only'], 'false');
+	t.is(requests.get('bucket-ro')!.options['read-only'], 'true');
 	const table = readMountTable();
 	const isReadOnly = (volume: string) => table.some(({path, options}) => path.startsWith(node.kubeletDirectory) && path.endsWith(`/${volume}`) && options.includes('ro'));
 	t.deepEqual([isReadOnly('ro'), isReadOnly('rw')], [true, false]);
