@@ -38,6 +38,8 @@ export class StagedLayer {
 	#reservedBytes = 0;
 	#isSealed = false;
 	#version = 0;
+	#pinCount = 0;
+	#unpinned: (() => void) | undefined;
 
 	constructor(options: {id: string; file: fs.FileHandle; space: SpaceAccount; lowerBytes: number; state?: LayerState}) {
 		this.id = options.id;
@@ -205,8 +207,26 @@ export class StagedLayer {
 		this.#appendedFrom = this.#appendedFrom === undefined ? undefined : this.#appendedFrom + bytes;
 	}
 
-	/** Frees the disk space that was accounted for and the file. */
+	/** Somebody reads from the layer: it stays open until they are done. */
+	pin(): void {
+		this.#pinCount++;
+	}
+
+	unpin(): void {
+		this.#pinCount--;
+		if (this.#pinCount === 0) {
+			this.#unpinned?.();
+		}
+	}
+
+	/** Frees the disk space that was accounted for and the file, once nobody reads from it any more. */
 	async close(): Promise<void> {
+		if (this.#pinCount > 0) {
+			await new Promise<void>(resolve => {
+				this.#unpinned = resolve;
+			});
+		}
+
 		this.#space.release(this.#reservedBytes);
 		this.#reservedBytes = 0;
 		await this.#file.close();

@@ -92,6 +92,11 @@ export class StagingArea {
 		await fs.rm(this.#dataPath(layer.id), {force: true});
 	}
 
+	/** The bytes are needed until `discard`, but must not be uploaded at the next start: their file was unlinked. */
+	async forget(layer: StagedLayer): Promise<void> {
+		await removeJournalRecord(this.#directory, layer.id);
+	}
+
 	/** Keeps record and bytes of a layer that can never be uploaded; says where. */
 	async keepFailed(layer: StagedLayer): Promise<string> {
 		const failed = path.join(this.#directory, 'failed');

@@ -14,6 +14,8 @@ export type UploadRequest = {
 	readonly layer: StagedLayer;
 	readonly metadata: Metadata;
 	readonly contentType: string | undefined;
+	/** Set for a layer of an earlier run, which may have uploaded it just before it died: when it was sealed. */
+	readonly recoveredFromMs?: number | undefined;
 	readonly signal?: AbortSignal | undefined;
 };
 
@@ -48,10 +50,9 @@ export class Uploader {
 
 	/** One file. Fails with `preconditionFailed` when bytes that the new object needs are gone from S3. */
 	async upload(request: UploadRequest): Promise<UploadOutcome> {
-		let base = request.base;
-		let content = request.layer.content(base);
-		let condition: WriteCondition = base === undefined ? {ifNoneMatch: '*'} : {ifMatch: base.etag};
-		let expectedEtag = base?.etag;
+		let content = request.layer.content(request.base);
+		let condition: WriteCondition = request.base === undefined ? {ifNoneMatch: '*'} : {ifMatch: request.base.etag};
+		let expectedEtag = request.base?.etag;
 		let movedBytes = 0;
 		let hasConflict = false;
 		for (let attempt = 1; ; attempt++) {
@@ -71,13 +72,16 @@ export class Uploader {
 					throw new StoreError('preconditionFailed', `Uploading ${request.key}: bytes that the new version needs were changed or deleted in S3 meanwhile, and the bucket has no old versions of them`, {cause: error});
 				}
 
+				if (current !== undefined && request.recoveredFromMs !== undefined && isSameUpload(current, request, request.recoveredFromMs)) {
+					return {head: current, movedBytes: 0, hasConflict: false};
+				}
+
 				expectedEtag = current?.etag;
 				condition = current === undefined ? {ifNoneMatch: '*'} : {ifMatch: current.etag};
 				const {appendedFrom, sizeBytes} = request.layer;
 				if (appendedFrom === undefined) {
 					hasConflict = true;
 				} else {
-					base = current;
 					movedBytes = (current?.sizeBytes ?? 0) - appendedFrom;
 					content = [...(current === undefined ? [] : wholeOf(current)), ...cutContent(request.layer.content(request.base), appendedFrom, sizeBytes)];
 				}
@@ -169,6 +173,14 @@ export class Uploader {
 		}, Math.ceil(bytes / memoryUnitBytes));
 	}
 }
+
+/** Whether an object is what this upload would make: the modification time is part of the metadata to the nanosecond. */
+const isSameUpload = (current: ObjectHead, request: UploadRequest, sealedAtMs: number): boolean => {
+	const keys = new Set([...Object.keys(current.metadata), ...Object.keys(request.metadata)]);
+	return current.sizeBytes === request.layer.sizeBytes
+		&& [...keys].every(key => current.metadata[key] === request.metadata[key])
+		&& ('file-mtime' in request.metadata || current.lastModifiedMs >= sealedAtMs - 1000);
+};
 
 const attemptCountMax = 8;
 const partsAtOnceMax = 6;

@@ -1,0 +1,105 @@
+import {FsError} from '../model/fs-error.ts';
+import {joinPath, parentOf} from '../model/object-key.ts';
+import {StoreError} from '../model/store-error.ts';
+import type {ListPage} from '../store/object-store.ts';
+import {DirectoryStream} from './directory-stream.ts';
+import type {DirectoryEntry, Handle} from './filesystem.ts';
+import type {Volume} from './volume.ts';
+
+type OpenDirectory = {readonly path: string; readonly stream: DirectoryStream};
+
+/** The open directories of a file system. */
+export class Directories {
+	readonly #volume: Volume;
+	readonly #open = new Map<Handle, OpenDirectory>();
+	#nextHandle = 1;
+	/** The first page of the root as S3 last gave it: shown when S3 cannot be reached, so that nothing hangs on the root. */
+	#lastRootPage: ListPage = {objects: [], prefixes: []};
+
+	constructor(volume: Volume) {
+		this.#volume = volume;
+	}
+
+	get openCount(): number {
+		return this.#open.size;
+	}
+
+	async opendir(path: string): Promise<Handle> {
+		if ((await this.#volume.namespace.require(path)).kind !== 'directory') {
+			throw new FsError('ENOTDIR', `${path} is not a directory`);
+		}
+
+		const token = this.#volume.cache.beginRead();
+		const stream: DirectoryStream = new DirectoryStream({
+			directory: path,
+			list: async continuationToken => this.#list(path, continuationToken),
+			localNames: () => this.#volume.files.localNames(path),
+		});
+		const handle = this.#nextHandle++;
+		this.#open.set(handle, {path, stream});
+		this.#tokens.set(stream, token);
+		return handle;
+	}
+
+	readonly #tokens = new WeakMap<DirectoryStream, number>();
+
+	/** Offsets: 1 stands after `.`, 2 after `..`, then one more for each entry of the stream. */
+	async readdir(number: Handle, offset: number): Promise<DirectoryEntry[]> {
+		const directory = this.#open.get(number);
+		if (directory === undefined) {
+			throw new FsError('EBADF', `There is no open directory of number ${number}`);
+		}
+
+		const {path, stream} = directory;
+		const {inodes, options} = this.#volume;
+		const entries: DirectoryEntry[] = [];
+		if (offset === 0) {
+			stream.rewind();
+			this.#tokens.set(stream, this.#volume.cache.beginRead());
+			entries.push({name: '.', kind: 'directory', ino: inodes.of(path), nextOffset: 1});
+		}
+
+		if (offset <= 1) {
+			entries.push({name: '..', kind: 'directory', ino: inodes.of(parentOf(path)), nextOffset: 2});
+		}
+
+		const index = Math.max(0, offset - 2);
+		const fileKind = options.attributes === 'uniform' ? 'file' : 'unknown';
+		for (const [position, {name, isDirectory}] of (await stream.entriesFrom(index)).entries()) {
+			entries.push({name, kind: isDirectory ? 'directory' : fileKind, ino: inodes.of(joinPath(path, name)), nextOffset: index + position + 3});
+		}
+
+		const names = stream.allNames;
+		if (names !== undefined) {
+			this.#volume.cache.recordListing(path, names, this.#tokens.get(stream) ?? 0);
+		}
+
+		return entries;
+	}
+
+	releasedir(number: Handle): void {
+		this.#open.delete(number);
+	}
+
+	/** Remembers the root, for the day on which S3 cannot be reached. */
+	async primeRoot(): Promise<void> {
+		this.#lastRootPage = {...await this.#volume.namespace.list('', undefined), continuationToken: undefined};
+	}
+
+	async #list(path: string, continuationToken: string | undefined): Promise<ListPage> {
+		try {
+			const page = await this.#volume.namespace.list(path, continuationToken);
+			if (path === '' && continuationToken === undefined) {
+				this.#lastRootPage = {...page, continuationToken: undefined};
+			}
+
+			return page;
+		} catch (error) {
+			if (path === '' && error instanceof StoreError && error.isTransient) {
+				return this.#lastRootPage;
+			}
+
+			throw error;
+		}
+	}
+}

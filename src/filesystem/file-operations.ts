@@ -1,0 +1,343 @@
+import {FsError} from '../model/fs-error.ts';
+import {isStoreError} from '../model/store-error.ts';
+import type {ObjectHead} from '../store/object-store.ts';
+import {type FileAttributes, writeAttributes} from './attributes.ts';
+import type {Caller, Handle, OpenFlags, OpenResult, Target} from './filesystem.ts';
+import type {Node} from './namespace.ts';
+import {type FileHandle, OpenFile} from './open-file.ts';
+import {type Volume, assertWritable, wallClockNs} from './volume.ts';
+
+type Creation = {permissions: number; caller: Caller};
+
+export const open = async (volume: Volume, path: string, flags: OpenFlags, creation?: Creation): Promise<OpenResult> => {
+	if (flags.write || flags.truncate || flags.create) {
+		const isChange = flags.write || flags.truncate || (flags.create && await volume.namespace.lookup(path) === undefined);
+		if (isChange) {
+			assertWritable(volume);
+		}
+	}
+
+	return volume.locks.run([{path}], async () => {
+		const file = await openFile(volume, path, flags, creation);
+		reportEarlierFailure(file, flags);
+		const handle = volume.files.addHandle({
+			file, flags, sequence: volume.reader.createSequence(), generation: file.generation, hasReachedEnd: false, hasWritten: false,
+		});
+		try {
+			if (flags.truncate && (file.sizeBytes > 0 || !file.hasChanges)) {
+				await truncateFile(file, 0);
+			}
+		} catch (error) {
+			volume.files.removeHandle(handle);
+			volume.files.collect(file);
+			throw error;
+		}
+
+		return {handle, keepCache: keepsKernelPages(volume, file)};
+	});
+};
+
+/** The file of a path: open already, found in S3, or new. */
+const openFile = async (volume: Volume, path: string, flags: OpenFlags, creation: Creation | undefined): Promise<OpenFile> => {
+	const changed = volume.files.changed(path);
+	if (changed !== undefined) {
+		if (flags.create && flags.exclusive) {
+			throw new FsError('EEXIST', `${path} exists`);
+		}
+
+		return changed;
+	}
+
+	if (flags.create && flags.exclusive) {
+		return createExclusively(volume, path, creation);
+	}
+
+	const node = await lookupForOpen(volume, path, flags);
+	if (node === undefined) {
+		if (!flags.create) {
+			throw new FsError('ENOENT', `${path} does not exist`);
+		}
+
+		return createLocally(volume, path, creation);
+	}
+
+	if (node.kind === 'directory') {
+		throw new FsError('EISDIR', `${path} is a directory`);
+	}
+
+	if (node.attributes.kind === 'symlink') {
+		throw new FsError('ELOOP', `${path} is a symbolic link`);
+	}
+
+	return adoptVersion(volume, path, node);
+};
+
+/** Close-to-open: what S3 has now, not what the cache remembers. */
+const lookupForOpen = async (volume: Volume, path: string, flags: OpenFlags): Promise<Node | undefined> => {
+	const known = await volume.namespace.lookup(path);
+	if (volume.options.consistency === 'ttl' || known?.kind === 'directory') {
+		return known;
+	}
+
+	// A name that is not there, and whose content would not matter if it came to be there just now, need not be asked for twice.
+	if (known === undefined && flags.create && (flags.truncate || flags.append)) {
+		return undefined;
+	}
+
+	return await volume.namespace.lookupObject(path) ?? (known === undefined ? undefined : volume.namespace.lookup(path));
+};
+
+const adoptVersion = (volume: Volume, path: string, node: Extract<Node, {kind: 'object'}>): OpenFile => {
+	const file = volume.files.get(path);
+	if (file === undefined) {
+		return addFile(volume, path, node.head, node.attributes);
+	}
+
+	if (file.base?.etag !== node.head.etag) {
+		file.generation++;
+	}
+
+	file.replaceBase(node.head, node.attributes);
+	file.checkedAtMs = volume.now();
+	return file;
+};
+
+const createLocally = async (volume: Volume, path: string, creation: Creation | undefined): Promise<OpenFile> => {
+	await volume.namespace.requireParent(path);
+	const file = addFile(volume, path, undefined, newAttributes(creation));
+	await file.exclusively(async () => file.writableLayer());
+	volume.inodes.created(path);
+	volume.cache.change(path, undefined);
+	volume.namespace.forgetLookups();
+	return file;
+};
+
+/** O_EXCL: of all nodes that try, S3 lets one win. */
+const createExclusively = async (volume: Volume, path: string, creation: Creation | undefined): Promise<OpenFile> => {
+	await volume.namespace.requireParent(path);
+	if (await volume.namespace.lookup(path) !== undefined) {
+		throw new FsError('EEXIST', `${path} exists`);
+	}
+
+	const attributes = newAttributes(creation);
+	const head = await createObject(volume, path, new Uint8Array(), attributes);
+	return addFile(volume, path, head, attributes);
+};
+
+/** Makes an object that must not exist yet. EEXIST when it does. */
+export const createObject = async (volume: Volume, path: string, body: Uint8Array, attributes: FileAttributes, contentType?: string): Promise<ObjectHead> => {
+	const metadata = writeAttributes(attributes, {}, volume.defaults);
+	try {
+		const result = await volume.store.put(path, body, {ifNoneMatch: '*', metadata, contentType});
+		const head = {key: path, sizeBytes: body.length, lastModifiedMs: Date.now(), metadata, contentType, ...result};
+		volume.inodes.created(path);
+		volume.cache.change(path, {state: 'object', head});
+		volume.namespace.forgetLookups();
+		return head;
+	} catch (error) {
+		if (isStoreError(error, 'preconditionFailed')) {
+			volume.cache.change(path, undefined);
+			throw new FsError('EEXIST', `${path} exists`, {cause: error});
+		}
+
+		throw error;
+	}
+};
+
+const newAttributes = (creation: Creation | undefined): FileAttributes => {
+	const now = wallClockNs();
+	const {permissions = 0o644, caller = {uid: 0, gid: 0}} = creation ?? {};
+	return {kind: 'file', permissions, uid: caller.uid, gid: caller.gid, mtimeNs: now, atimeNs: now, rdev: 0, xattrs: {}};
+};
+
+const addFile = (volume: Volume, path: string, base: ObjectHead | undefined, attributes: FileAttributes): OpenFile => {
+	const file = new OpenFile({path, base, attributes, staging: volume.staging, reader: volume.reader, defaults: volume.defaults, now: volume.now()});
+	volume.files.add(file);
+	return file;
+};
+
+/** A failed upload that nobody heard of is told to the next who opens the file for writing. */
+const reportEarlierFailure = (file: OpenFile, flags: OpenFlags): void => {
+	const error = file.unreportedError;
+	if (error !== undefined && flags.write && !flags.truncate) {
+		file.unreportedError = undefined;
+		throw error;
+	}
+};
+
+const keepsKernelPages = (volume: Volume, file: OpenFile): boolean => {
+	if (file.hasChanges || file.base === undefined) {
+		return file.handles.size > 1;
+	}
+
+	const isSame = volume.kernelPages.get(file.path) === file.base.etag;
+	volume.kernelPages.delete(file.path);
+	volume.kernelPages.set(file.path, file.base.etag);
+	if (volume.kernelPages.size > kernelPagesMax) {
+		for (const oldest of volume.kernelPages.keys()) {
+			volume.kernelPages.delete(oldest);
+			break;
+		}
+	}
+
+	return isSame;
+};
+
+const kernelPagesMax = 100_000;
+
+export const read = async (volume: Volume, number: Handle, buffer: Uint8Array, offset: number): Promise<number> => {
+	const handle = volume.files.handle(number);
+	const {file} = handle;
+	if (!handle.flags.read && handle.flags.write && !handle.hasWritten && file.base === undefined) {
+		// The kernel reads through write-only handles to fill a page that is written in part (mmap): that is allowed.
+		return file.read(handle, offset, buffer);
+	}
+
+	assertSameVersion(handle);
+	let bytesRead = await file.read(handle, offset, buffer);
+	if (bytesRead === 0 && await growAtEnd(volume, handle)) {
+		bytesRead = await file.read(handle, offset, buffer);
+	}
+
+	handle.hasReachedEnd = offset + bytesRead >= file.sizeBytes;
+	return bytesRead;
+};
+
+/** A reader keeps the version that it opened; one that stood at its end goes on in a longer one. */
+const assertSameVersion = (handle: FileHandle): void => {
+	if (handle.generation === handle.file.generation) {
+		return;
+	}
+
+	if (handle.hasReachedEnd) {
+		handle.generation = handle.file.generation;
+		return;
+	}
+
+	throw new FsError('ESTALE', `${handle.file.path} was replaced elsewhere since it was opened`);
+};
+
+/** At the end of the file: whether S3 has a longer version by now (`tail -f` across nodes). */
+const growAtEnd = async (volume: Volume, handle: FileHandle): Promise<boolean> => {
+	const {file} = handle;
+	if (file.hasChanges || file.isUnlinked || volume.now() - file.checkedAtMs < volume.options.metadataTtlMs) {
+		return false;
+	}
+
+	file.checkedAtMs = volume.now();
+	const node = await volume.namespace.lookupObject(file.path);
+	if (node?.kind !== 'object' || file.hasChanges || node.head.etag === file.base?.etag || node.head.sizeBytes <= file.sizeBytes) {
+		return false;
+	}
+
+	file.generation++;
+	handle.generation = file.generation;
+	file.replaceBase(node.head, node.attributes);
+	return true;
+};
+
+export const write = async (volume: Volume, number: Handle, data: Uint8Array, offset: number, options: {writepage?: boolean} = {}): Promise<number> => {
+	assertWritable(volume);
+	const handle = volume.files.handle(number);
+	const {file} = handle;
+	const isAppend = handle.flags.append && options.writepage !== true;
+	await file.exclusively(async () => {
+		const layer = await file.writableLayer();
+		await layer.write(isAppend ? file.sizeBytes : offset, data, {isAppend});
+		file.touch(wallClockNs());
+	});
+	handle.hasWritten = true;
+	return data.length;
+};
+
+/** Returns when S3 (or the journal, as `durability` says) has what was written. */
+export const flush = async (volume: Volume, number: Handle): Promise<void> => {
+	const handle = volume.files.handle(number);
+	if (handle.flags.write) {
+		await persist(volume, handle.file);
+	}
+};
+
+export const fsync = async (volume: Volume, number: Handle): Promise<void> => {
+	const {file} = volume.files.handle(number);
+	const earlier = file.unreportedError;
+	await persist(volume, file);
+	if (earlier !== undefined && file.unreportedError === earlier) {
+		file.unreportedError = undefined;
+		throw earlier;
+	}
+};
+
+/** Seals what was written and, unless the journal is durable enough, waits until S3 has it. */
+export const persist = async (volume: Volume, file: OpenFile): Promise<void> => {
+	if (file.isUnlinked || !file.hasChanges) {
+		return;
+	}
+
+	await file.exclusively(async () => file.seal());
+	if (file.isUnlinked || !file.hasChanges) {
+		return;
+	}
+
+	if (volume.options.durability === 'journal') {
+		volume.uploads.start(file);
+		return;
+	}
+
+	try {
+		await volume.uploads.settle(file);
+		file.wasToldOfFailure = false;
+	} catch (error) {
+		file.wasToldOfFailure = true;
+		throw error;
+	}
+};
+
+export const release = async (volume: Volume, number: Handle): Promise<void> => {
+	const handle = volume.files.removeHandle(number);
+	const file = handle?.file;
+	if (file === undefined || file.handles.size > 0) {
+		return;
+	}
+
+	if (file.isUnlinked) {
+		await file.exclusively(async () => file.discardChanges());
+	} else if (file.hasChanges) {
+		// Pages of a mapping may have been written after the last close.
+		await file.exclusively(async () => file.seal());
+		volume.uploads.start(file);
+	}
+
+	volume.files.collect(file);
+};
+
+export const truncate = async (volume: Volume, target: Target, sizeBytes: number): Promise<void> => {
+	assertWritable(volume);
+	if ('handle' in target) {
+		await truncateFile(volume.files.handle(target.handle).file, sizeBytes);
+	} else {
+		await withFile(volume, target.path, async file => truncateFile(file, sizeBytes));
+	}
+};
+
+/** Cuts or extends a file; it is dirty then. */
+export const truncateFile = async (file: OpenFile, sizeBytes: number): Promise<void> => {
+	await file.exclusively(async () => {
+		const layer = await file.writableLayer();
+		layer.truncate(sizeBytes);
+		file.touch(wallClockNs());
+	});
+};
+
+/** A task on a file by its path, as between an open and a close. */
+const withFile = async <Result>(volume: Volume, path: string, task: (file: OpenFile) => Promise<Result>): Promise<Result> => {
+	const flags: OpenFlags = {read: true, write: true, append: false, truncate: false, create: false, exclusive: false};
+	const {handle} = await open(volume, path, flags);
+	try {
+		const result = await task(volume.files.handle(handle).file);
+		await flush(volume, handle);
+		return result;
+	} finally {
+		await release(volume, handle);
+	}
+};

@@ -1,0 +1,174 @@
+import type {EntryKind} from '../model/entry-kind.ts';
+import {FsError} from '../model/fs-error.ts';
+import {isEntryName, keyBytesMax, nameOf, parentOf, toKeyPrefix} from '../model/object-key.ts';
+import {directoryContentType} from './attributes.ts';
+import type {FileAttributes} from './attributes.ts';
+import {createObject} from './file-operations.ts';
+import type {Caller} from './filesystem.ts';
+import type {OpenFile} from './open-file.ts';
+import {type Volume, assertWritable, wallClockNs} from './volume.ts';
+
+/** ENAMETOOLONG and EILSEQ for names that cannot be made. */
+export const assertCreatable = (volume: Volume, path: string, suffix = ''): void => {
+	if (path.includes('\uFFFD')) {
+		// Names come as UTF-8; what is not UTF-8 arrived as this character, and S3 takes UTF-8 only.
+		throw new FsError('EILSEQ', 'Names of files must be valid UTF-8');
+	}
+
+	if (!isEntryName(nameOf(path))) {
+		throw new FsError('ENAMETOOLONG', `A name has 255 bytes at most: ${nameOf(path).slice(0, 80)} is longer`);
+	}
+
+	assertKeyFits(volume, path + suffix);
+};
+
+/** ENAMETOOLONG when S3 does not take the key. */
+export const assertKeyFits = (volume: Volume, key: string): void => {
+	if (Buffer.byteLength(toKeyPrefix(volume.options.prefix) + key) > keyBytesMax) {
+		throw new FsError('ENAMETOOLONG', `A key of S3 has ${keyBytesMax} bytes at most: ${key.slice(0, 80)} is longer`);
+	}
+};
+
+export const mkdir = async (volume: Volume, path: string, permissions: number, caller: Caller): Promise<void> => {
+	assertWritable(volume);
+	assertCreatable(volume, path, '/');
+	await volume.locks.run([{path}], async () => {
+		await assertFree(volume, path);
+		const attributes = newAttributes({kind: 'directory', permissions, rdev: 0}, caller);
+		const marker = await createObject(volume, `${path}/`, new Uint8Array(), attributes, directoryContentType);
+		volume.inodes.created(path);
+		volume.namespace.noteMarker(path);
+		volume.cache.change(path, {state: 'directory', marker});
+		volume.namespace.forgetLookups();
+	});
+};
+
+export const rmdir = async (volume: Volume, path: string): Promise<void> => {
+	assertWritable(volume);
+	await volume.locks.run([{path, isTree: true}], async () => {
+		const node = await volume.namespace.require(path);
+		if (node.kind !== 'directory') {
+			throw new FsError('ENOTDIR', `${path} is not a directory`);
+		}
+
+		if (path === '') {
+			throw new FsError('EBUSY', 'The root of the volume cannot be removed');
+		}
+
+		await removeEmptyDirectory(volume, path);
+	});
+};
+
+/** To be called with the tree locked. ENOTEMPTY when anything is in it, also what cannot be shown. */
+export const removeEmptyDirectory = async (volume: Volume, path: string): Promise<void> => {
+	if (volume.files.hasChangedWithin(path) || !await volume.namespace.isEmpty(path)) {
+		throw new FsError('ENOTEMPTY', `${path} is not empty`);
+	}
+
+	await volume.namespace.ensureMarker(parentOf(path));
+	await volume.store.delete(`${path}/`);
+	volume.namespace.forgetMarker(path);
+	volume.cache.changeTree(path);
+	volume.cache.change(path, undefined);
+	volume.namespace.forgetLookups();
+	volume.inodes.unlinked(path);
+};
+
+export const unlink = async (volume: Volume, path: string): Promise<void> => {
+	assertWritable(volume);
+	await volume.locks.run([{path}], async () => {
+		const file = volume.files.get(path);
+		if (file?.hasChanges !== true && (await volume.namespace.require(path)).kind === 'directory') {
+			throw new FsError('EISDIR', `${path} is a directory`);
+		}
+
+		await detachOpenFile(volume, file, async () => {
+			await volume.namespace.ensureMarker(parentOf(path));
+			await volume.store.delete(path);
+		});
+		volume.cache.change(path, {state: 'absent'});
+		volume.namespace.forgetLookups();
+		volume.inodes.unlinked(path);
+	});
+};
+
+/**
+Runs a step that takes the object of a file away (unlink, or a rename over it). Whoever has the file open keeps it:
+what S3 will not keep is brought to local disk first.
+*/
+export const detachOpenFile = async (volume: Volume, file: OpenFile | undefined, takeAway: () => Promise<void>): Promise<void> => {
+	if (file === undefined) {
+		await takeAway();
+		return;
+	}
+
+	await file.exclusively(async () => {
+		await volume.uploads.cancel(file);
+		if (file.handles.size > 0 && file.base !== undefined && file.base.versionId === undefined) {
+			await file.materialize();
+		}
+
+		await takeAway();
+		await file.forgetJournal();
+		file.isUnlinked = true;
+		volume.files.detach(file);
+		if (file.handles.size === 0) {
+			await file.discardChanges();
+		}
+	});
+};
+
+export const symlink = async (volume: Volume, target: string, path: string, caller: Caller): Promise<void> => {
+	assertWritable(volume);
+	assertCreatable(volume, path);
+	if (target.includes('\uFFFD')) {
+		throw new FsError('EILSEQ', 'The target of a symbolic link must be valid UTF-8');
+	}
+
+	await createSpecial(volume, path, {kind: 'symlink', permissions: 0o777, rdev: 0}, caller, Buffer.from(target));
+};
+
+export const readlink = async (volume: Volume, path: string): Promise<string> => {
+	const node = await volume.namespace.require(path);
+	if (node.kind !== 'object' || node.attributes.kind !== 'symlink') {
+		throw new FsError('EINVAL', `${path} is not a symbolic link`);
+	}
+
+	const target = Buffer.alloc(Math.min(node.head.sizeBytes, linkBytesMax));
+	await volume.reader.read(node.head, 0, target);
+	return target.toString();
+};
+
+/** PATH_MAX of Linux. */
+const linkBytesMax = 4095;
+
+/** Fifos, sockets and device nodes are type bits on an empty object; a regular file is made empty. */
+export const mknod = async (volume: Volume, path: string, node: {kind: EntryKind; permissions: number; rdev: number}, caller: Caller): Promise<void> => {
+	assertWritable(volume);
+	assertCreatable(volume, path);
+	await createSpecial(volume, path, node, caller, new Uint8Array());
+};
+
+const createSpecial = async (volume: Volume, path: string, node: {kind: EntryKind; permissions: number; rdev: number}, caller: Caller, body: Uint8Array): Promise<void> => {
+	if (volume.options.attributes === 'uniform' && node.kind !== 'file') {
+		throw new FsError('EPERM', 'A volume with uniform attributes has files and directories only');
+	}
+
+	await volume.locks.run([{path}], async () => {
+		await assertFree(volume, path);
+		await createObject(volume, path, body, newAttributes(node, caller));
+	});
+};
+
+/** EEXIST when the name is taken, ENOENT or ENOTDIR when it cannot be made. */
+const assertFree = async (volume: Volume, path: string): Promise<void> => {
+	await volume.namespace.requireParent(path);
+	if (volume.files.changed(path) !== undefined || await volume.namespace.lookup(path) !== undefined) {
+		throw new FsError('EEXIST', `${path} exists`);
+	}
+};
+
+const newAttributes = (node: {kind: EntryKind; permissions: number; rdev: number}, caller: Caller): FileAttributes => {
+	const now = wallClockNs();
+	return {...node, uid: caller.uid, gid: caller.gid, mtimeNs: now, atimeNs: now, xattrs: {}};
+};

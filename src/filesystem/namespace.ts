@@ -1,0 +1,252 @@
+import type {MetadataCache} from '../cache/metadata-cache.ts';
+import {FsError} from '../model/fs-error.ts';
+import {isEntryName, parentOf} from '../model/object-key.ts';
+import {isStoreError} from '../model/store-error.ts';
+import type {ListPage, ListedObject, ObjectHead, ObjectStore} from '../store/object-store.ts';
+import {type AttributeDefaults, type FileAttributes, directoryContentType, readAttributes} from './attributes.ts';
+
+/** What a path is in S3. A directory without a marker object has no head. */
+export type Node =
+	| {readonly kind: 'directory'; readonly path: string; readonly marker: ObjectHead | undefined; readonly attributes: FileAttributes}
+	| {readonly kind: 'object'; readonly path: string; readonly head: ObjectHead; readonly attributes: FileAttributes};
+
+/**
+Names in S3: which path is what. A name is a directory when any key begins with it and a slash, or its marker
+`name/` exists; otherwise it is what the object of that key says. So a file never hides what lies below a directory of
+the same name: the directory is shown, the object of that name is not reached.
+*/
+export class Namespace {
+	readonly #store: ObjectStore;
+	readonly #cache: MetadataCache;
+	readonly #defaults: AttributeDefaults;
+	readonly #now: () => number;
+	readonly #lookups = new Map<string, Promise<Node | undefined>>();
+	/** Directories that are known to have a marker, so that they stay when their last file goes. */
+	readonly #marked = new Map<string, number>();
+	#rootAttributes: FileAttributes;
+
+	constructor(options: {store: ObjectStore; cache: MetadataCache; defaults: AttributeDefaults; now: () => number}) {
+		this.#store = options.store;
+		this.#cache = options.cache;
+		this.#defaults = options.defaults;
+		this.#now = options.now;
+		this.#rootAttributes = readAttributes({key: '', lastModifiedMs: Date.now()}, {}, options.defaults);
+	}
+
+	/** What the path is, at most `metadata-ttl` old; `undefined` when there is nothing. The root is answered from memory. */
+	async lookup(path: string): Promise<Node | undefined> {
+		if (path === '') {
+			return {kind: 'directory', path, marker: undefined, attributes: this.#rootAttributes};
+		}
+
+		const known = this.#cache.get(path);
+		switch (known?.state) {
+			case 'absent': {
+				return undefined;
+			}
+
+			case 'object': {
+				return this.#objectNode(path, known.head);
+			}
+
+			case 'listed': {
+				if (this.#defaults.attributes === 'uniform') {
+					return this.#objectNode(path, {...known.object, metadata: {}});
+				}
+
+				return this.#share(path, async () => this.lookupObject(path));
+			}
+
+			case 'directory': {
+				if (known.marker !== 'unknown' || this.#defaults.attributes === 'uniform') {
+					return this.#directoryNode(path, known.marker === 'unknown' ? undefined : known.marker);
+				}
+
+				return this.#share(path, async () => this.#lookupMarker(path));
+			}
+
+			case undefined: {
+				return this.#share(path, async () => this.#ask(path));
+			}
+		}
+	}
+
+	/** What the path is; ENOENT when there is nothing. */
+	async require(path: string): Promise<Node> {
+		const node = await this.lookup(path);
+		if (node === undefined) {
+			throw new FsError('ENOENT', `${path} does not exist`);
+		}
+
+		return node;
+	}
+
+	/** The parent of a name that is to be made must be a directory. */
+	async requireParent(path: string): Promise<void> {
+		const parent = parentOf(path);
+		if ((await this.require(parent)).kind !== 'directory') {
+			throw new FsError('ENOTDIR', `${parent} is not a directory`);
+		}
+	}
+
+	/** The object of the path as S3 has it now, whatever the cache says; `undefined` when there is none. */
+	async lookupObject(path: string): Promise<Node | undefined> {
+		const token = this.#cache.beginRead();
+		const head = await this.#store.head(path);
+		if (head === undefined) {
+			this.#cache.forget(path);
+			return undefined;
+		}
+
+		this.#cache.record(path, {state: 'object', head}, token);
+		return this.#objectNode(path, head);
+	}
+
+	/** One page of the entries of a directory, into the cache as well. */
+	async list(directory: string, continuationToken: string | undefined): Promise<ListPage> {
+		const token = this.#cache.beginRead();
+		const prefix = directory === '' ? '' : `${directory}/`;
+		const page = await this.#store.list({prefix, delimiter: '/', continuationToken});
+		for (const object of page.objects) {
+			if (object.key !== prefix && isEntryName(object.key.slice(prefix.length)) && this.#cache.get(object.key)?.state !== 'object') {
+				this.#cache.record(object.key, {state: 'listed', object}, token);
+			}
+		}
+
+		for (const name of page.prefixes) {
+			const path = name.slice(0, -1);
+			if (isEntryName(path.slice(prefix.length)) && this.#cache.get(path)?.state !== 'directory') {
+				this.#cache.record(path, {state: 'directory', marker: 'unknown'}, token);
+			}
+		}
+
+		return page;
+	}
+
+	/** Whether anything but its marker lies below a directory; keys that cannot be names count. */
+	async isEmpty(directory: string): Promise<boolean> {
+		const prefix = `${directory}/`;
+		const page = await this.#store.list({prefix, countMax: 2});
+		return page.objects.every(object => object.key === prefix);
+	}
+
+	/** A directory that had no marker gets one, so that it stays when its last entry goes. */
+	async ensureMarker(directory: string): Promise<void> {
+		if (directory === '' || (this.#marked.get(directory) ?? 0) > this.#now()) {
+			return;
+		}
+
+		const key = `${directory}/`;
+		if (await this.#store.head(key) === undefined) {
+			try {
+				await this.#store.put(key, new Uint8Array(), {ifNoneMatch: '*', contentType: directoryContentType});
+			} catch (error) {
+				if (!isStoreError(error, 'preconditionFailed')) {
+					throw error;
+				}
+			}
+
+			this.#cache.change(directory, undefined);
+		}
+
+		this.noteMarker(directory);
+	}
+
+	noteMarker(directory: string): void {
+		this.#marked.delete(directory);
+		this.#marked.set(directory, this.#now() + markerTrustMs);
+		if (this.#marked.size > 10_000) {
+			for (const oldest of this.#marked.keys()) {
+				this.#marked.delete(oldest);
+				break;
+			}
+		}
+	}
+
+	forgetMarker(directory: string): void {
+		this.#marked.delete(directory);
+	}
+
+	/** Every object below a directory, its marker first. */
+	async listTree(directory: string): Promise<ListedObject[]> {
+		const objects: ListedObject[] = [];
+		let continuationToken: string | undefined;
+		do {
+			const page: ListPage = await this.#store.list({prefix: `${directory}/`, continuationToken});
+			objects.push(...page.objects);
+			({continuationToken} = page);
+		} while (continuationToken !== undefined);
+
+		return objects;
+	}
+
+	/** The root has no object: its attributes live until the unmount. */
+	setRootAttributes(attributes: FileAttributes): void {
+		this.#rootAttributes = attributes;
+	}
+
+	/** Equal look-ups at the same time are one. */
+	async #share(path: string, ask: () => Promise<Node | undefined>): Promise<Node | undefined> {
+		let lookup = this.#lookups.get(path);
+		if (lookup === undefined) {
+			lookup = ask().finally(() => {
+				if (this.#lookups.get(path) === lookup) {
+					this.#lookups.delete(path);
+				}
+			});
+			this.#lookups.set(path, lookup);
+		}
+
+		return lookup;
+	}
+
+	/** This node changed the path: look-ups that are on their way must not be shared by those that come now. */
+	forgetLookups(): void {
+		this.#lookups.clear();
+	}
+
+	async #ask(path: string): Promise<Node | undefined> {
+		const token = this.#cache.beginRead();
+		const [head, below] = await Promise.all([
+			this.#store.head(path),
+			this.#store.list({prefix: `${path}/`, countMax: 1}),
+		]);
+		if (below.objects.length > 0) {
+			const hasMarker = below.objects[0]?.key === `${path}/`;
+			if (!hasMarker) {
+				this.#cache.record(path, {state: 'directory', marker: undefined}, token);
+				return this.#directoryNode(path, undefined);
+			}
+
+			return this.#lookupMarker(path);
+		}
+
+		this.#cache.record(path, head === undefined ? {state: 'absent'} : {state: 'object', head}, token);
+		return head === undefined ? undefined : this.#objectNode(path, head);
+	}
+
+	async #lookupMarker(path: string): Promise<Node> {
+		const token = this.#cache.beginRead();
+		const marker = await this.#store.head(`${path}/`);
+		this.#cache.record(path, {state: 'directory', marker}, token);
+		if (marker !== undefined) {
+			this.noteMarker(path);
+		}
+
+		return this.#directoryNode(path, marker);
+	}
+
+	#objectNode(path: string, head: ObjectHead): Node {
+		return {kind: 'object', path, head, attributes: readAttributes(head, head.metadata, this.#defaults)};
+	}
+
+	#directoryNode(path: string, marker: ObjectHead | undefined): Node {
+		const described = marker ?? {key: `${path}/`, lastModifiedMs: this.#startedAtMs, metadata: {}};
+		return {kind: 'directory', path, marker, attributes: readAttributes(described, described.metadata, this.#defaults)};
+	}
+
+	/** A directory without a marker has no time of its own: it shows when the volume was mounted. */
+	readonly #startedAtMs = Date.now();
+}
+
+const markerTrustMs = 30_000;

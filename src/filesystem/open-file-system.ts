@@ -1,0 +1,99 @@
+import {MetadataCache} from '../cache/metadata-cache.ts';
+import {type BlockCache, noBlockCache} from '../cache/block-cache.ts';
+import {ObjectReader} from '../cache/object-reader.ts';
+import type {VolumeOptions} from '../model/volume-options.ts';
+import type {StagingArea} from '../staging/staging-area.ts';
+import {Uploader} from '../staging/uploader.ts';
+import type {ObjectStore} from '../store/object-store.ts';
+import {type AttributeDefaults, readAttributes} from './attributes.ts';
+import {FileTable} from './file-table.ts';
+import type {FileSystem} from './filesystem.ts';
+import {InodeNumbers} from './inode-numbers.ts';
+import {Namespace} from './namespace.ts';
+import {OpenFile} from './open-file.ts';
+import {PathLocks} from './path-locks.ts';
+import {createS3FileSystem} from './s3-file-system.ts';
+import {type UploadEvent, Uploads} from './uploads.ts';
+import type {Volume} from './volume.ts';
+
+export type FileSystemParts = {
+	readonly store: ObjectStore;
+	readonly staging: StagingArea;
+	readonly blockCache?: BlockCache | undefined;
+	readonly options: VolumeOptions;
+	/** Bytes for data in flight, reads and writes together. */
+	readonly memoryBytesMax: number;
+	readonly fsGroup?: number | undefined;
+	/** Milliseconds that only ever grow; tests may move them. */
+	readonly now?: (() => number) | undefined;
+	/** First delay before a failed upload is tried again. */
+	readonly retryDelayMs?: number | undefined;
+	readonly onEvent?: ((event: UploadEvent) => void) | undefined;
+};
+
+/**
+Puts the parts of a file system together and takes up what an earlier run left in the journal: those uploads begin at
+once, in the background.
+*/
+export const openFileSystem = async (parts: FileSystemParts): Promise<FileSystem> => {
+	const {store, staging, options} = parts;
+	const blockCache = parts.blockCache ?? noBlockCache;
+	const now = parts.now ?? (() => performance.now());
+	const {uid, gid, fileMode, dirMode} = options;
+	const defaults: AttributeDefaults = {uid, gid, fileMode, dirMode, attributes: options.attributes, fsGroup: parts.fsGroup};
+	// The kernel keeps attributes for the other half of the time.
+	const cache = new MetadataCache({ttlMs: options.metadataTtlMs / 2, now});
+	const reader = new ObjectReader({store, blockCache, memoryBytesMax: parts.memoryBytesMax * 0.6, partBytes: options.partBytes});
+	const uploader = new Uploader({
+		store, partBytes: options.partBytes, memoryBytesMax: parts.memoryBytesMax * 0.4,
+		readObject: async (object, offset, target) => reader.read({lastModifiedMs: 0, ...object}, offset, target),
+	});
+	const files = new FileTable();
+	const kernelPages = new Map<string, string>();
+	const uploads = new Uploads({uploader, staging, cache, files, kernelPages, onEvent: parts.onEvent ?? (() => undefined), retryDelayMs: parts.retryDelayMs});
+	const volume: Volume = {
+		options, defaults, store, reader, staging, cache, files, uploads, kernelPages, now,
+		namespace: new Namespace({store, cache, defaults, now}), locks: new PathLocks(), inodes: new InodeNumbers(),
+	};
+	if (!options.readOnly) {
+		await recover(volume);
+	}
+
+	const fileSystem = createS3FileSystem(volume, {
+		cacheBytes: () => blockCache.usedBytes,
+		async close() {
+			await uploads.close();
+			await reader.close();
+			await blockCache.close();
+		},
+	});
+	await fileSystem.primeRoot();
+	return fileSystem;
+};
+
+const recover = async (volume: Volume): Promise<void> => {
+	const {layers, damaged} = await volume.staging.recover();
+	for (const name of damaged) {
+		volume.uploads.report({event: 'journal damaged', path: name});
+	}
+
+	for (const {record, layer} of layers) {
+		let file = volume.files.get(record.key);
+		if (file === undefined) {
+			const base = record.base === 'previous' ? undefined : record.base;
+			const described = {key: record.key, lastModifiedMs: record.sealedAtMs};
+			const attributes = readAttributes(described, record.metadata, volume.defaults);
+			file = new OpenFile({path: record.key, base, attributes, staging: volume.staging, reader: volume.reader, defaults: volume.defaults, now: volume.now()});
+		}
+
+		file.pushRecovered(layer);
+		file.noteSealedMetadata(layer, record.metadata);
+		volume.files.add(file);
+		volume.uploads.noteRecovered(layer, record.sealedAtMs);
+		volume.uploads.report({event: 'recovered', path: record.key, bytes: layer.localBytes});
+	}
+
+	for (const file of volume.files.all()) {
+		volume.uploads.start(file);
+	}
+};

@@ -1,0 +1,88 @@
+import {FsError} from '../model/fs-error.ts';
+import type {Handle} from './filesystem.ts';
+import {type Volume, assertWritable, wallClockNs} from './volume.ts';
+
+export type AllocationRequest = {offset: number; length: number; keepSize: boolean; zeroRange: boolean; punchHole: boolean; otherFlags: boolean};
+
+/**
+fallocate(2): space is checked, a range is zeroed (S3 has no holes: a punched one is zeros), and the file grows unless
+`keepSize`. Collapsing and inserting ranges: EOPNOTSUPP.
+*/
+export const fallocate = async (volume: Volume, number: Handle, request: AllocationRequest): Promise<void> => {
+	assertWritable(volume);
+	const {file} = volume.files.handle(number);
+	if (request.otherFlags || (request.punchHole && !request.keepSize)) {
+		throw new FsError('EOPNOTSUPP', 'Ranges of a file cannot be collapsed, inserted or shared');
+	}
+
+	const end = request.offset + request.length;
+	await file.exclusively(async () => {
+		const {sizeBytes} = file;
+		const clippedEnd = request.keepSize || request.punchHole ? Math.min(end, sizeBytes) : end;
+		const start = request.zeroRange || request.punchHole ? request.offset : Math.max(request.offset, sizeBytes);
+		if (!request.zeroRange && !request.punchHole) {
+			// Room now is all that can be promised: what other files take until then is theirs.
+			const bytes = Math.max(0, end - Math.max(request.offset, sizeBytes));
+			volume.staging.space.reserve(bytes);
+			volume.staging.space.release(bytes);
+		}
+
+		if (start >= clippedEnd) {
+			return;
+		}
+
+		const layer = await file.writableLayer();
+		if (start > sizeBytes) {
+			layer.setSource(sizeBytes, start, {kind: 'zero'});
+		}
+
+		layer.setSource(start, clippedEnd, {kind: 'zero'});
+		file.touch(wallClockNs());
+	});
+};
+
+/**
+copy_file_range(2). Where the source is an object without changes and the range is worth a request, the bytes stay on
+the server: the new object names them, and the upload copies them there.
+*/
+export const copyFileRange = async (
+	volume: Volume, source: {handle: Handle; offset: number}, destination: {handle: Handle; offset: number}, length: number,
+): Promise<number> => {
+	assertWritable(volume);
+	const from = volume.files.handle(source.handle);
+	const to = volume.files.handle(destination.handle).file;
+	if (from.file === to && source.offset < destination.offset + length && destination.offset < source.offset + length) {
+		throw new FsError('EINVAL', 'The ranges of a copy within one file overlap');
+	}
+
+	const available = Math.max(0, Math.min(length, from.file.sizeBytes - source.offset));
+	if (available === 0) {
+		return 0;
+	}
+
+	const object = from.file.objectAt(source.offset, available);
+	if (object !== undefined && available >= volume.options.partBytes) {
+		await to.exclusively(async () => {
+			const layer = await to.writableLayer();
+			if (destination.offset > to.sizeBytes) {
+				layer.setSource(to.sizeBytes, destination.offset, {kind: 'zero'});
+			}
+
+			layer.setSource(destination.offset, destination.offset + available, {kind: 'object', object, objectOffset: source.offset});
+			to.touch(wallClockNs());
+		});
+		return available;
+	}
+
+	const buffer = Buffer.allocUnsafe(Math.min(available, copyBytesMax));
+	const bytesRead = await from.file.read(from, source.offset, buffer);
+	await to.exclusively(async () => {
+		const layer = await to.writableLayer();
+		await layer.write(destination.offset, buffer.subarray(0, bytesRead), {isAppend: false});
+		to.touch(wallClockNs());
+	});
+	return bytesRead;
+};
+
+/** Callers loop: the kernel's answer to a short copy is the next call. */
+const copyBytesMax = 2 ** 20;

@@ -1,0 +1,130 @@
+import {isStoreError} from '../model/store-error.ts';
+import {nameBytesMax} from '../model/object-key.ts';
+import * as attributes from './attribute-operations.ts';
+import {Directories} from './directory-operations.ts';
+import * as files from './file-operations.ts';
+import type {FileSystem, FileSystemStat, FileSystemStatus} from './filesystem.ts';
+import * as names from './name-operations.ts';
+import * as ranges from './range-operations.ts';
+import {rename} from './rename.ts';
+import type {Volume} from './volume.ts';
+
+/** The file system over one volume: each operation is in the file of its kind. */
+export const createS3FileSystem = (volume: Volume, parts: {cacheBytes: () => number; close: () => Promise<void>}): FileSystem & {primeRoot: () => Promise<void>} => {
+	const directories = new Directories(volume);
+	const status = (): FileSystemStatus => {
+		const changed = volume.files.all().filter(file => file.hasChanges);
+		return {
+			openHandles: volume.files.handleCount + directories.openCount,
+			dirtyBytes: changed.reduce((total, file) => total + file.dirtyBytes, 0),
+			uploadsPending: volume.uploads.pendingCount,
+			uploadsFailed: volume.uploads.failedCount,
+			conflicts: volume.uploads.conflictCount,
+			cacheBytes: parts.cacheBytes(),
+			stagingBytes: volume.staging.usedBytes,
+			lastError: volume.uploads.lastError,
+		};
+	};
+
+	return {
+		getattr: async target => attributes.getattr(volume, target),
+		statfs: () => fileSystemStat,
+		open: async (path, flags, create) => {
+			if (flags.create) {
+				names.assertCreatable(volume, path);
+			}
+
+			return files.open(volume, path, flags, create);
+		},
+		read: async (handle, buffer, offset) => files.read(volume, handle, buffer, offset),
+		write: async (handle, data, offset, options) => files.write(volume, handle, data, offset, options),
+		flush: async handle => files.flush(volume, handle),
+		fsync: async handle => files.fsync(volume, handle),
+		release: async handle => files.release(volume, handle),
+		truncate: async (target, sizeBytes) => {
+			await files.truncate(volume, target, sizeBytes);
+		},
+		fallocate: async (handle, request) => ranges.fallocate(volume, handle, request),
+		copyFileRange: async (source, destination, length) => ranges.copyFileRange(volume, source, destination, length),
+		chmod: async (target, permissions) => attributes.chmod(volume, target, permissions),
+		chown: async (target, owner) => attributes.chown(volume, target, owner),
+		utimens: async (target, times) => attributes.utimens(volume, target, times),
+		listxattr: async path => attributes.listxattr(volume, path),
+		getxattr: async (path, name) => attributes.getxattr(volume, path, name),
+		setxattr: async (path, name, value, mode) => attributes.setxattr(volume, path, name, value, mode),
+		removexattr: async (path, name) => attributes.removexattr(volume, path, name),
+		mkdir: async (path, permissions, caller) => names.mkdir(volume, path, permissions, caller),
+		rmdir: async path => names.rmdir(volume, path),
+		unlink: async path => names.unlink(volume, path),
+		symlink: async (target, path, caller) => names.symlink(volume, target, path, caller),
+		readlink: async path => names.readlink(volume, path),
+		mknod: async (path, node, caller) => names.mknod(volume, path, node, caller),
+		rename: async (from, to, options) => rename(volume, from, to, options),
+		opendir: async path => directories.opendir(path),
+		readdir: async (handle, offset) => directories.readdir(handle, offset),
+		releasedir: async handle => {
+			directories.releasedir(handle);
+		},
+		fsyncdir: async () => undefined,
+		status,
+		drain: async options => drain(volume, status, options),
+		close: parts.close,
+		primeRoot: async () => directories.primeRoot(),
+	};
+};
+
+/** S3 has no size. Large, but small enough for programs that count in signed 64-bit bytes. */
+const fileSystemStat: FileSystemStat = {
+	blockBytes: 4096, blocksTotal: 2 ** 38, blocksFree: 2 ** 38, filesTotal: 2 ** 32, filesFree: 2 ** 32, nameBytesMax,
+};
+
+const drain = async (volume: Volume, status: () => FileSystemStatus, options: {signal?: AbortSignal; onProgress?: (status: FileSystemStatus) => void} = {}): Promise<void> => {
+	const progress = options.onProgress === undefined ? undefined : setInterval(() => options.onProgress?.(status()), 500);
+	try {
+		for (;;) {
+			const changed = volume.files.all().filter(file => file.hasChanges && !file.isUnlinked);
+			if (changed.length === 0) {
+				return;
+			}
+
+			options.signal?.throwIfAborted();
+			await untilAborted(Promise.allSettled(changed.map(async file => {
+				await file.exclusively(async () => file.seal());
+				await volume.uploads.settle(file).catch(async (error: unknown) => waitBeforeRetry(error, options.signal));
+			})), options.signal);
+		}
+	} finally {
+		clearInterval(progress);
+	}
+};
+
+const waitBeforeRetry = async (error: unknown, signal: AbortSignal | undefined): Promise<void> => {
+	if (!isStoreError(error, 'aborted')) {
+		await new Promise<void>(resolve => {
+			const timer = setTimeout(resolve, 1000);
+			signal?.addEventListener('abort', () => {
+				clearTimeout(timer);
+				resolve();
+			}, {once: true});
+		});
+	}
+};
+
+const untilAborted = async (task: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> => {
+	if (signal === undefined) {
+		await task;
+		return;
+	}
+
+	const aborted = Promise.withResolvers<never>();
+	const onAbort = () => {
+		aborted.reject(signal.reason);
+	};
+
+	signal.addEventListener('abort', onAbort, {once: true});
+	try {
+		await Promise.race([task, aborted.promise]);
+	} finally {
+		signal.removeEventListener('abort', onAbort);
+	}
+};

@@ -1,0 +1,215 @@
+import type {MetadataCache} from '../cache/metadata-cache.ts';
+import {Semaphore} from '../model/semaphore.ts';
+import {StoreError, isStoreError} from '../model/store-error.ts';
+import type {StagedLayer} from '../staging/staged-layer.ts';
+import type {StagingArea} from '../staging/staging-area.ts';
+import type {UploadOutcome, Uploader} from '../staging/uploader.ts';
+import type {FileTable} from './file-table.ts';
+import type {OpenFile} from './open-file.ts';
+
+/** What an operator must hear of. */
+export type UploadEvent =
+	| {readonly event: 'conflict'; readonly path: string}
+	| {readonly event: 'upload failed'; readonly path: string; readonly error: Error; readonly isFinal: boolean; /** Where the bytes are kept, when nobody was told of the failure. */ readonly keptAt?: string | undefined}
+	| {readonly event: 'recovered'; readonly path: string; readonly bytes: number}
+	| {readonly event: 'journal damaged'; readonly path: string};
+
+type Running = {readonly promise: Promise<void>; readonly abort: AbortController};
+
+/**
+Brings sealed layers to S3: the layers of one file in their order, several files at once. What fails for a reason
+that may pass is tried again in the background for as long as the process lives, and at the next start.
+*/
+export class Uploads {
+	readonly #uploader: Uploader;
+	readonly #staging: StagingArea;
+	readonly #cache: MetadataCache;
+	readonly #files: FileTable;
+	readonly #kernelPages: Map<string, string>;
+	readonly #onEvent: (event: UploadEvent) => void;
+	readonly #retryDelayMs: number;
+	readonly #slots = new Semaphore(uploadsAtOnceMax);
+	readonly #running = new Map<OpenFile, Running>();
+	readonly #retries = new Map<OpenFile, {readonly timer: NodeJS.Timeout; readonly delayMs: number}>();
+	readonly #recovered = new Map<StagedLayer, number>();
+	#isClosed = false;
+	conflictCount = 0;
+	failedCount = 0;
+	lastError: {readonly atMs: number; readonly message: string} | undefined;
+
+	constructor(options: {
+		uploader: Uploader; staging: StagingArea; cache: MetadataCache; files: FileTable; kernelPages: Map<string, string>;
+		onEvent: (event: UploadEvent) => void; retryDelayMs?: number | undefined;
+	}) {
+		this.#uploader = options.uploader;
+		this.#staging = options.staging;
+		this.#cache = options.cache;
+		this.#files = options.files;
+		this.#kernelPages = options.kernelPages;
+		this.#onEvent = options.onEvent;
+		this.#retryDelayMs = options.retryDelayMs ?? 1000;
+	}
+
+	/** Files whose bytes are on their way or wait for it. */
+	get pendingCount(): number {
+		return this.#files.all().filter(file => file.oldestSealed !== undefined).length;
+	}
+
+	/** Uploads all that is sealed of a file; fails with the reason when that does not work now. */
+	async settle(file: OpenFile): Promise<void> {
+		let running = this.#running.get(file);
+		if (running === undefined) {
+			clearTimeout(this.#retries.get(file)?.timer);
+			const abort = new AbortController();
+			const promise = this.#run(file, abort.signal).finally(() => {
+				this.#running.delete(file);
+				this.#files.collect(file);
+			});
+			running = {promise, abort};
+			this.#running.set(file, running);
+		}
+
+		await running.promise;
+	}
+
+	/** As `settle`, in the background: a failure is kept for the next fsync or open of the file. */
+	start(file: OpenFile): void {
+		this.settle(file).catch((error: unknown) => {
+			file.unreportedError = error as Error;
+		});
+	}
+
+	/** Stops what is on its way for a file. Its layers stay. */
+	async cancel(file: OpenFile): Promise<void> {
+		this.#forgetRetry(file);
+		const running = this.#running.get(file);
+		if (running !== undefined) {
+			running.abort.abort();
+			await running.promise.catch(() => undefined);
+			this.#forgetRetry(file);
+		}
+	}
+
+	/** A layer of an earlier run, which may have uploaded it just before it died. */
+	noteRecovered(layer: StagedLayer, sealedAtMs: number): void {
+		this.#recovered.set(layer, sealedAtMs);
+	}
+
+	report(event: UploadEvent): void {
+		this.#onEvent(event);
+	}
+
+	/** Ends retries; what was not uploaded stays in the journal. */
+	async close(): Promise<void> {
+		this.#isClosed = true;
+		for (const file of [...this.#retries.keys()]) {
+			this.#forgetRetry(file);
+		}
+
+		await Promise.allSettled([...this.#running.values()].map(async ({promise, abort}) => {
+			abort.abort();
+			await promise;
+		}));
+	}
+
+	async #run(file: OpenFile, signal: AbortSignal): Promise<void> {
+		for (let layer = file.oldestSealed; layer !== undefined; layer = file.oldestSealed) {
+			const path = file.path;
+			let outcome: UploadOutcome;
+			try {
+				outcome = await this.#upload(file, layer, signal);
+			} catch (error) {
+				await this.#fail(file, error as Error);
+				throw error;
+			}
+
+			this.#take(file, path, outcome);
+			this.#recovered.delete(layer);
+			await this.#staging.discard(layer);
+		}
+
+		this.#forgetRetry(file);
+		file.unreportedError = undefined;
+		this.lastError = this.#retries.size === 0 ? undefined : this.lastError;
+	}
+
+	async #upload(file: OpenFile, layer: StagedLayer, signal: AbortSignal): Promise<UploadOutcome> {
+		return this.#slots.run(async () => {
+			if (signal.aborted) {
+				throw new StoreError('aborted', `Uploading ${file.path} was cancelled`);
+			}
+
+			return this.#uploader.upload({
+				key: file.path, base: file.base, layer, signal,
+				metadata: file.sealedMetadata(layer), contentType: file.base?.contentType,
+				recoveredFromMs: this.#recovered.get(layer),
+			});
+		});
+	}
+
+	#take(file: OpenFile, path: string, outcome: UploadOutcome): void {
+		file.uploaded(outcome.head, outcome.movedBytes);
+		this.#cache.change(path, {state: 'object', head: outcome.head});
+		if (outcome.movedBytes === 0) {
+			// The kernel wrote these bytes itself: the pages that it has are of this version.
+			this.#kernelPages.set(path, outcome.head.etag);
+		} else {
+			this.#kernelPages.delete(path);
+		}
+
+		if (outcome.hasConflict) {
+			this.conflictCount++;
+			this.#onEvent({event: 'conflict', path});
+		}
+	}
+
+	async #fail(file: OpenFile, error: Error): Promise<void> {
+		if (isStoreError(error, 'aborted')) {
+			return;
+		}
+
+		this.failedCount++;
+		this.lastError = {atMs: Date.now(), message: `${file.path}: ${error.message}`};
+		const isFinal = isStoreError(error) && !error.isTransient && !isStoreError(error, ...curableCodes);
+		let keptAt: string | undefined;
+		if (isFinal && file.handles.size === 0) {
+			// Nobody has the file open who could be told. Unless a close was: the bytes are kept for a person to look at.
+			for (const layer of file.takeLayers()) {
+				if (file.wasToldOfFailure) {
+					await this.#staging.discard(layer);
+				} else {
+					keptAt = await this.#staging.keepFailed(layer);
+				}
+			}
+
+			this.#cache.change(file.path, undefined);
+		} else if (!isFinal) {
+			this.#retryLater(file);
+		}
+
+		this.#onEvent({event: 'upload failed', path: file.path, error, isFinal, keptAt});
+	}
+
+	#retryLater(file: OpenFile): void {
+		if (this.#isClosed) {
+			return;
+		}
+
+		const delayMs = Math.min((this.#retries.get(file)?.delayMs ?? this.#retryDelayMs / 2) * 2, retryDelayMsMax);
+		const timer = setTimeout(() => {
+			this.start(file);
+		}, delayMs);
+		timer.unref();
+		this.#retries.set(file, {timer, delayMs});
+	}
+
+	#forgetRetry(file: OpenFile): void {
+		clearTimeout(this.#retries.get(file)?.timer);
+		this.#retries.delete(file);
+	}
+}
+
+const uploadsAtOnceMax = 16;
+const retryDelayMsMax = 60_000;
+/** Failures that an operator can cure while we try on: credentials that are renewed, clocks, a disk that is made free. */
+const curableCodes = ['badCredentials', 'clockSkew', 'noSpace', 'corrupt'] as const;

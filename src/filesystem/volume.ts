@@ -1,0 +1,41 @@
+import type {MetadataCache} from '../cache/metadata-cache.ts';
+import type {ObjectReader} from '../cache/object-reader.ts';
+import {FsError} from '../model/fs-error.ts';
+import type {VolumeOptions} from '../model/volume-options.ts';
+import type {StagingArea} from '../staging/staging-area.ts';
+import type {ObjectStore} from '../store/object-store.ts';
+import type {AttributeDefaults} from './attributes.ts';
+import type {FileTable} from './file-table.ts';
+import type {InodeNumbers} from './inode-numbers.ts';
+import type {Namespace} from './namespace.ts';
+import type {PathLocks} from './path-locks.ts';
+import type {Uploads} from './uploads.ts';
+
+/** The parts of one file system, as its operations use them. */
+export type Volume = {
+	readonly options: VolumeOptions;
+	readonly defaults: AttributeDefaults;
+	readonly store: ObjectStore;
+	readonly reader: ObjectReader;
+	readonly staging: StagingArea;
+	readonly cache: MetadataCache;
+	readonly namespace: Namespace;
+	readonly files: FileTable;
+	readonly uploads: Uploads;
+	readonly locks: PathLocks;
+	readonly inodes: InodeNumbers;
+	/** Milliseconds that only ever grow. */
+	readonly now: () => number;
+	/** Which version of a path the kernel's pages are of: the key is the path, the value the etag. */
+	readonly kernelPages: Map<string, string>;
+};
+
+/** EROFS in a read-only volume, before anything is sent. */
+export const assertWritable = (volume: Volume): void => {
+	if (volume.options.readOnly) {
+		throw new FsError('EROFS', 'The volume is mounted read-only');
+	}
+};
+
+/** Nanoseconds since the epoch, to the microsecond. */
+export const wallClockNs = (): bigint => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
