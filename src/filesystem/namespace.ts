@@ -3,6 +3,7 @@ import {FsError} from '../model/fs-error.ts';
 import {isEntryName, parentOf} from '../model/object-key.ts';
 import {isStoreError} from '../model/store-error.ts';
 import type {ListPage, ListedObject, ObjectHead, ObjectStore} from '../store/object-store.ts';
+import {AttributeWalk} from './attribute-walk.ts';
 import {type AttributeDefaults, type FileAttributes, directoryContentType, readAttributes} from './attributes.ts';
 
 /** What a path is in S3. A directory without a marker object has no head. */
@@ -23,6 +24,7 @@ export class Namespace {
 	readonly #lookups = new Map<string, Promise<Node | undefined>>();
 	/** Directories that are known to have a marker, so that they stay when their last file goes. */
 	readonly #marked = new Map<string, number>();
+	readonly #walk = new AttributeWalk();
 	#rootAttributes: FileAttributes;
 
 	constructor(options: {store: ObjectStore; cache: MetadataCache; defaults: AttributeDefaults; now: () => number}) {
@@ -54,6 +56,7 @@ export class Namespace {
 					return this.#objectNode(path, {...known.object, metadata: {}});
 				}
 
+				this.#lookAhead(path);
 				return this.#share(path, async () => this.lookupObject(path));
 			}
 
@@ -107,6 +110,10 @@ export class Namespace {
 		const token = this.#cache.beginRead();
 		const prefix = directory === '' ? '' : `${directory}/`;
 		const page = await this.#store.list({prefix, delimiter: '/', continuationToken});
+		if (this.#defaults.attributes === 'posix') {
+			this.#walk.listed(directory, page.objects.map(({key}) => key));
+		}
+
 		for (const object of page.objects) {
 			if (object.key !== prefix && isEntryName(object.key.slice(prefix.length)) && this.#cache.get(object.key)?.state !== 'object') {
 				this.#cache.record(object.key, {state: 'listed', object}, token);
@@ -121,6 +128,16 @@ export class Namespace {
 		}
 
 		return page;
+	}
+
+	/** Asks for the attributes that a walk through a listing will need next, so that it does not wait for each. */
+	#lookAhead(path: string): void {
+		for (const next of this.#walk.next(path)) {
+			if (this.#cache.get(next)?.state === 'listed') {
+				// Whoever needs the answer asks again, and hears of the failure then.
+				this.#share(next, async () => this.lookupObject(next)).catch(() => undefined);
+			}
+		}
 	}
 
 	/** Whether anything but its marker lies below a directory; keys that cannot be names count. */
