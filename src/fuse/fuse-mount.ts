@@ -49,7 +49,7 @@ export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> =
 	const runner = new OperationRunner({log, isEachLogged: options.isEachLogged, durationMsMax: options.operationMsMax});
 	const {promise: ended, resolve: end} = Promise.withResolvers<void>();
 
-	const operations = createFuseOperations({fileSystem, runner, log, requestContext: () => fuse.context()});
+	const operations = createFuseOperations({fileSystem, runner, log, operationCountMax, requestBytesMax, requestContext: () => fuse.context()});
 	const fuse = new Fuse(
 		mountPoint,
 		{...operations, initWithConfig: (connection, callback) => callback(0, {want: connection.want & ~spliceReadCapability})} as Fuse.OPERATIONS,
@@ -66,6 +66,7 @@ export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> =
 			onError(error, operation) {
 				if (isLoopExit(error)) {
 					log.info({mountPoint}, 'file system was unmounted');
+					runner.close();
 					end();
 				} else {
 					log.error({op: operation, err: error}, 'operation met a bug');

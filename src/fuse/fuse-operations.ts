@@ -10,6 +10,7 @@ import {HiddenFiles} from './hidden-files.ts';
 import {parseOpenFlags} from './open-flags.ts';
 import {parseFallocateMode, parseRenameFlags, parseXattrFlags} from './operation-flags.ts';
 import type {OperationRunner} from './operation-runner.ts';
+import {ReadBuffers} from './read-buffers.ts';
 
 /** chown(2): this id stays as it is. */
 const idUnchanged = 0xFF_FF_FF_FF;
@@ -24,10 +25,13 @@ export const createFuseOperations = (parts: {
 	readonly fileSystem: FileSystem;
 	readonly runner: OperationRunner;
 	readonly log: FuseLog;
+	readonly operationCountMax: number;
+	readonly requestBytesMax: number;
 	/** Who asks; only for the operation that runs now, so before the first `await`. */
 	readonly requestContext: () => Readonly<Fuse.RequestContext> | null;
 }): Fuse.OPERATIONS => {
 	const {fileSystem, runner, requestContext} = parts;
+	const readBuffers = new ReadBuffers({bytesMax: parts.requestBytesMax, countMax: parts.operationCountMax});
 	const hidden = new HiddenFiles({fileSystem, callingSyscall, log: parts.log});
 
 	/** Runs an operation on a path, after what is still being removed there. */
@@ -77,8 +81,12 @@ export const createFuseOperations = (parts: {
 			);
 		},
 		readBuffer(_path, fd, length, position, callback) {
-			const buffer = Buffer.allocUnsafeSlow(length);
-			run('read', fd, callback, async () => fileSystem.read(toHandle(fd), buffer, Number(position)), count => callback(0, buffer.subarray(0, count)), ignore);
+			const buffer = readBuffers.take(length);
+			const giveBack = (): void => readBuffers.giveBackAfterAnswer(buffer);
+			run('read', fd, callback, async () => fileSystem.read(toHandle(fd), buffer, Number(position)), count => {
+				callback(0, buffer.subarray(0, count));
+				giveBack();
+			}, giveBack);
 		},
 		write(_path, fd, buffer, _length, position, callback) {
 			const writepage = requestContext()?.fileInfo?.writepage === true;

@@ -1,0 +1,129 @@
+/** What holds for a mount beyond the POSIX cases: its options, its end, and what a local directory would allow. */
+import {execFile} from 'node:child_process';
+import * as fs from 'node:fs/promises';
+import {join} from 'node:path';
+import {promisify} from 'node:util';
+import test, {type ExecutionContext} from 'ava';
+import {errnoOf} from '../support/fs-under-test.ts';
+import {hasFuse, mountInChild, type ChildMount} from '../support/mount.ts';
+
+const run = promisify(execFile);
+const testOnMount = hasFuse() ? test.serial : test.serial.skip;
+
+const mounted = async (t: ExecutionContext, options?: Parameters<typeof mountInChild>[0]): Promise<ChildMount> => {
+	const mount = await mountInChild(options);
+	t.teardown(async () => mount.close());
+	return mount;
+};
+
+testOnMount('a mount is in the table with its options, and is gone after its process was told to end', async t => {
+	const {mountPoint, close} = await mounted(t);
+	const line = await mountLine(mountPoint);
+	t.regex(line, / - fuse\.pnx pnx-volume:memory /);
+	for (const option of ['rw', 'nodev', 'nosuid', 'default_permissions', 'max_read=1048576', ...(process.getuid?.() === 0 ? ['allow_other'] : [])]) {
+		t.regex(line, new RegExp(`[ ,]${option}(?:[ ,]|$)`));
+	}
+
+	t.is(await close(), 0);
+	t.is(await mountLine(mountPoint), '');
+});
+
+testOnMount('a read-only mount refuses every change with EROFS', async t => {
+	const {mountPoint} = await mounted(t, {readOnly: true});
+	t.is(await errnoOf(fs.writeFile(join(mountPoint, 'file'), 'x')), 'EROFS');
+	t.is(await errnoOf(fs.mkdir(join(mountPoint, 'directory'))), 'EROFS');
+	t.deepEqual(await fs.readdir(mountPoint), []);
+});
+
+testOnMount('unlink() and rename() over an open file leave no .fuse_hidden file in the file system', async t => {
+	const {mountPoint, log} = await mounted(t, {isEachLogged: true});
+	const [path, other] = [join(mountPoint, 'file'), join(mountPoint, 'other')];
+	await fs.writeFile(path, 'first');
+	const first = await fs.open(path, 'r+');
+	await fs.unlink(path);
+	await fs.writeFile(path, 'second');
+	const second = await fs.open(path, 'r+');
+	await fs.writeFile(other, 'third');
+	await fs.rename(other, path);
+	t.deepEqual(await fs.readdir(mountPoint), ['file']);
+	t.is((await first.readFile()).toString(), 'first');
+	t.is((await second.readFile()).toString(), 'second');
+	t.like(await first.stat(), {size: 5});
+	t.like(await second.stat(), {size: 6});
+	await first.utimes(1, 2);
+	t.like(await first.stat(), {mtimeMs: 2000});
+	await first.close();
+	await second.close();
+	t.is(await fs.readFile(path, 'utf8'), 'third');
+	t.deepEqual(await fs.readdir(mountPoint), ['file']);
+	t.notRegex(log(), /operation failed|met a bug|cannot remove/);
+});
+
+testOnMount('a file that was deleted while open works on after its directory was removed', async t => {
+	const {mountPoint} = await mounted(t);
+	await fs.mkdir(join(mountPoint, 'directory'));
+	const file = await fs.open(join(mountPoint, 'directory/file'), 'w+');
+	await fs.unlink(join(mountPoint, 'directory/file'));
+	await fs.rename(join(mountPoint, 'directory'), join(mountPoint, 'moved'));
+	t.like(await file.stat(), {size: 0});
+	await fs.rmdir(join(mountPoint, 'moved'));
+	await file.write('still here', 0);
+	t.is((await file.read(Buffer.alloc(20), 0, 20, 0)).bytesRead, 10);
+	await file.close();
+});
+
+testOnMount('names that are not UTF-8 cannot be made (EILSEQ) nor found (ENOENT)', async t => {
+	const {mountPoint} = await mounted(t);
+	const path = Buffer.concat([Buffer.from(`${mountPoint}/bad-`), Buffer.from([0xFF, 0xFE])]);
+	t.is(await errnoOf(fs.writeFile(path, 'x')), 'EILSEQ');
+	t.is(await errnoOf(fs.mkdir(path)), 'EILSEQ');
+	t.is(await errnoOf(fs.symlink('target', path)), 'EILSEQ');
+	t.is(await errnoOf(fs.symlink(Buffer.from([0x80]), join(mountPoint, 'link'))), 'EILSEQ');
+	t.is(await errnoOf(fs.stat(path)), 'ENOENT');
+	t.deepEqual(await fs.readdir(mountPoint), []);
+});
+
+testOnMount('link() fails with EPERM', async t => {
+	const {mountPoint} = await mounted(t);
+	await fs.writeFile(join(mountPoint, 'file'), '');
+	t.is(await errnoOf(fs.link(join(mountPoint, 'file'), join(mountPoint, 'link'))), 'EPERM');
+});
+
+testOnMount('many programs read and write at the same time', async t => {
+	const {mountPoint} = await mounted(t);
+	await Promise.all(Array.from({length: 12}, async (_, index) => {
+		const path = join(mountPoint, `file-${index}`);
+		await run('sh', ['-ec', 'dd if=/dev/zero of="$1" bs=64k count=40 status=none; for i in 1 2 3; do cmp -n 2621440 "$1" /dev/zero; done', 'sh', path]);
+		t.is((await fs.stat(path)).size, 40 * 65_536);
+	}));
+});
+
+testOnMount('the process ends with success when somebody else unmounts', async t => {
+	const {mountPoint, exited} = await mounted(t);
+	await run('umount', [mountPoint]);
+	t.is(await exited, 0);
+});
+
+testOnMount('the process ends although a file on the mount is still open, and its user gets an error', async t => {
+	const {mountPoint, close} = await mounted(t);
+	const file = await fs.open(join(mountPoint, 'file'), 'w+');
+	await file.write('x', 0);
+	t.is(await close(), 0);
+	t.is(await mountLine(mountPoint), '');
+	t.is(await errnoOf(file.read(Buffer.alloc(1), 0, 1, 0)), 'ENOTCONN');
+	t.is(await errnoOf(file.write('y', 0)), 'ENOTCONN');
+	await errnoOf(file.close());
+});
+
+testOnMount('a mount whose process was killed answers ENOTCONN, and can be unmounted', async t => {
+	const {mountPoint, pid, exited} = await mounted(t);
+	t.teardown(async () => run('umount', ['-l', mountPoint]).catch(() => {}));
+	process.kill(pid, 'SIGKILL');
+	await exited;
+	t.is(await errnoOf(fs.readdir(mountPoint)), 'ENOTCONN');
+	await run('umount', ['-l', mountPoint]);
+	t.is((await fs.stat(mountPoint)).isDirectory(), true);
+});
+
+const mountLine = async (mountPoint: string): Promise<string> =>
+	(await fs.readFile('/proc/self/mountinfo', 'utf8')).split('\n').find(line => line.includes(` ${mountPoint} `)) ?? '';
