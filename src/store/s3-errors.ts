@@ -160,6 +160,35 @@ export const parseRefusal = (status: number, headers: Readonly<Record<string, st
 	};
 };
 
+/** Reads the same out of an exception of the SDK; `undefined` when no answer came. */
+export const toSdkRefusal = (error: unknown): S3Refusal | undefined => {
+	if (!(error instanceof Error)) {
+		return undefined;
+	}
+
+	if (/Credentials|Token|SSO/.test(error.name) && !('$metadata' in error && hasStatus(error.$metadata))) {
+		return {status: 0, s3Code: 'CredentialsProviderError', cause: error};
+	}
+
+	const exception: Error & {Code?: unknown; Region?: unknown; $metadata?: {httpStatusCode?: number}; $response?: {headers?: Record<string, string>}} = error;
+	const status = exception.$metadata?.httpStatusCode;
+	if (status === undefined) {
+		return undefined;
+	}
+
+	const headers = exception.$response?.headers ?? {};
+	return {
+		...parseRefusal(status, headers, ''),
+		...(typeof exception.Code === 'string' ? {s3Code: exception.Code} : {}),
+		...(typeof exception.Region === 'string' ? {region: exception.Region} : {}),
+		...(error.message === 'UnknownError' ? {} : {message: error.message}),
+		cause: error,
+	};
+};
+
+const hasStatus = (metadata: unknown): boolean =>
+	typeof metadata === 'object' && metadata !== null && 'httpStatusCode' in metadata && metadata.httpStatusCode !== undefined;
+
 const explain = (refusal: S3Refusal): Explanation => {
 	const {status, s3Code} = refusal;
 	const known = s3Code === undefined ? undefined : explanations[s3Code];

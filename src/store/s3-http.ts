@@ -46,6 +46,8 @@ const idleMsMax = 15_000;
 export class HttpTransport {
 	readonly #endpoint: URL;
 	readonly #agent: http.Agent;
+	/** Those that have carried a request: the agent marks only some of them as reused. */
+	readonly #openSockets = new WeakSet<Socket>();
 
 	constructor(endpoint: URL, {connectionCountMax}: {connectionCountMax: number}) {
 		this.#endpoint = endpoint;
@@ -62,7 +64,7 @@ export class HttpTransport {
 				method: request.method, path: request.path, headers: request.headers, agent: this.#agent, setDefaultHeaders: true,
 				hostname: hostname.replace(/^\[|\]$/g, ''), port,
 			});
-			new Exchange({outgoing, request, limits, isSecure: protocol === 'https:', resolve, reject}).start();
+			new Exchange({outgoing, request, limits, connectEvent: protocol === 'https:' ? 'secureConnect' : 'connect', openSockets: this.#openSockets, resolve, reject}).start();
 		});
 	}
 
@@ -75,7 +77,8 @@ type ExchangeParts = {
 	readonly outgoing: http.ClientRequest;
 	readonly request: HttpRequest;
 	readonly limits: HttpLimits;
-	readonly isSecure: boolean;
+	readonly connectEvent: 'connect' | 'secureConnect';
+	readonly openSockets: WeakSet<Socket>;
 	readonly resolve: (answer: http.IncomingMessage) => void;
 	readonly reject: (error: Error) => void;
 };
@@ -86,6 +89,7 @@ class Exchange {
 	readonly #endsAtMs: number;
 	#timer: NodeJS.Timeout | undefined;
 	#isConnected = false;
+	#isReused = false;
 	#isSettled = false;
 
 	constructor(parts: ExchangeParts) {
@@ -115,15 +119,17 @@ class Exchange {
 	}
 
 	#connect(socket: Socket): void {
-		const {outgoing, limits, isSecure} = this.#parts;
-		if (outgoing.reusedSocket) {
+		const {limits, connectEvent, openSockets} = this.#parts;
+		this.#isReused = openSockets.has(socket);
+		if (this.#isReused) {
 			this.#isConnected = true;
 			this.#watch(limits.silenceMs, 'the server does not answer');
 			return;
 		}
 
 		this.#watch(limits.connectMs, 'the server does not take the connection');
-		socket.once(isSecure ? 'secureConnect' : 'connect', () => {
+		socket.once(connectEvent, () => {
+			openSockets.add(socket);
 			this.#isConnected = true;
 			this.#watch(limits.silenceMs, 'the server does not answer');
 		});
@@ -200,7 +206,7 @@ class Exchange {
 		const {outgoing, reject} = this.#parts;
 		if (this.#settle()) {
 			outgoing.destroy();
-			const isStaleConnection = kind === 'network' && outgoing.reusedSocket;
+			const isStaleConnection = kind === 'network' && this.#isReused;
 			reject(new HttpFailure(message, {kind, wasSent: this.#isConnected, isStaleConnection, cause}));
 		}
 	}

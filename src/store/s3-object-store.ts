@@ -105,7 +105,7 @@ class S3ObjectStore implements ObjectStore {
 			operation: 'PutObject', action: `write "${key}"`, method: 'PUT', key: storedKey, signal: request.signal,
 			headers: {...toAttributeHeaders(request), ...toConditionHeaders(request), [writeIdHeader]: id, 'x-amz-checksum-crc32': toCrc32Base64(body)},
 			body: toPieces(body), isConflictRetriable: true,
-			confirm: () => this.#findWritten(storedKey, headers => id !== undefined && headers[writeIdHeader] === id),
+			confirm: () => this.#findWritten({storedKey, signal: request.signal}, headers => id !== undefined && headers[writeIdHeader] === id),
 		}));
 	}
 
@@ -122,7 +122,7 @@ class S3ObjectStore implements ObjectStore {
 				...this.#toSourceHeaders(source), ...toConditionHeaders(request),
 				...(replace === undefined ? {} : {...toAttributeHeaders(replace), 'x-amz-metadata-directive': 'REPLACE', [writeIdHeader]: id}),
 			},
-			confirm: () => this.#findWritten(storedKey, isOurs),
+			confirm: () => this.#findWritten({storedKey, signal}, isOurs),
 		}));
 	}
 
@@ -180,7 +180,7 @@ class S3ObjectStore implements ObjectStore {
 	async completeMultipartUpload({key, uploadId}: MultipartUpload, parts: readonly UploadedPart[], {signal, ...condition}: WriteCondition & CallOptions = {}): Promise<PutResult> {
 		const storedKey = this.#toKey(key);
 		const etag = toMultipartEtag(parts.map(part => part.etag));
-		const confirm = () => this.#findWritten(storedKey, headers => unquoteEtag(headers.etag ?? '') === etag);
+		const confirm = () => this.#findWritten({storedKey, signal}, headers => unquoteEtag(headers.etag ?? '') === etag);
 		const request = {action: `complete the upload of "${key}"`, key: storedKey, query: {uploadId}, signal};
 		let answer: S3Answer | undefined;
 		try {
@@ -245,8 +245,8 @@ class S3ObjectStore implements ObjectStore {
 	}
 
 	/** The head of an object that is there and is ours. */
-	async #findWritten(storedKey: string, isOurs: (headers: S3Answer['headers']) => boolean | Promise<boolean>): Promise<S3Answer | undefined> {
-		const answer = await this.#unlessAbsent({operation: 'HeadObject', action: 'look up what was written', method: 'HEAD', key: storedKey});
+	async #findWritten({storedKey, signal}: {storedKey: string} & CallOptions, isOurs: (headers: S3Answer['headers']) => boolean | Promise<boolean>): Promise<S3Answer | undefined> {
+		const answer = await this.#unlessAbsent({operation: 'HeadObject', action: 'look up what was written', method: 'HEAD', key: storedKey, signal});
 		return answer !== undefined && await isOurs(answer.headers) ? answer : undefined;
 	}
 

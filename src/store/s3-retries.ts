@@ -46,7 +46,7 @@ export const withRetries = async <Result>(
 		}
 
 		if (!outcome.isRetriable) {
-			const confirmed = wasAmbiguous ? await confirm?.() : undefined;
+			const confirmed = wasAmbiguous && signal?.aborted !== true ? await confirm?.() : undefined;
 			if (confirmed !== undefined) {
 				return confirmed;
 			}

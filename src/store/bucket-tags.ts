@@ -1,0 +1,62 @@
+import {GetBucketTaggingCommand, PutBucketTaggingCommand, type Tag} from '@aws-sdk/client-s3';
+import {isStoreError} from '../model/store-error.ts';
+import type {BucketCalls} from './bucket-calls.ts';
+
+/** Where the first mount came from. */
+export type CreatedFor = {readonly namespace?: string | undefined; readonly volume?: string | undefined};
+
+/**
+The tags that say who made a bucket, and how far it is: `pnx-volume:provisioning` is `pending` from its creation until
+its last setting is in place. Only a bucket with that tag is ever completed; every other one is used as it is.
+*/
+const createdByTag = 'pnx-volume:created-by';
+const stateTag = 'pnx-volume:provisioning';
+const namespaceTag = 'pnx-volume:namespace';
+const volumeTag = 'pnx-volume:volume';
+
+/** Amazon S3 User Guide, "Using cost allocation S3 bucket tags". */
+const tagValueLengthMax = 256;
+
+export const toNewTags = ({namespace, volume}: CreatedFor): Tag[] => [
+	{Key: createdByTag, Value: 'pnx-volume'},
+	{Key: stateTag, Value: 'pending'},
+	...(namespace === undefined ? [] : [{Key: namespaceTag, Value: toTagValue(namespace)}]),
+	...(volume === undefined ? [] : [{Key: volumeTag, Value: toTagValue(volume)}]),
+];
+
+export const isPending = (tags: readonly Tag[]): boolean =>
+	tags.some(({Key, Value}) => Key === createdByTag && Value === 'pnx-volume') && tags.some(({Key, Value}) => Key === stateTag && Value === 'pending');
+
+/** The tags of a bucket: none, too, when these credentials may not read them or the server knows no tags. */
+export const readTags = async (calls: BucketCalls): Promise<readonly Tag[]> => {
+	try {
+		const {TagSet} = await calls.call({
+			operation: 'GetBucketTagging', action: `read the tags of bucket "${calls.bucket}"`,
+			send: (client, options) => client.send(new GetBucketTaggingCommand({Bucket: calls.bucket}), options),
+		});
+		return TagSet ?? [];
+	} catch (error) {
+		if (isStoreError(error) && (error.s3Code === 'NoSuchTagSet' || ['accessDenied', 'invalidRequest', 'noSuchBucket', 'notFound', 'notImplemented'].includes(error.code))) {
+			return [];
+		}
+
+		throw error;
+	}
+};
+
+/** Adds to the tags that are there and replaces none but the state. Nothing is sent when nothing changes. */
+export const addTags = async (calls: BucketCalls, {current, state, createdFor}: {current: readonly Tag[]; state: 'pending' | 'done'; createdFor: CreatedFor}): Promise<readonly Tag[]> => {
+	const kept = current.filter(({Key}) => Key !== stateTag);
+	const missing = toNewTags(createdFor).filter(({Key}) => Key !== stateTag && !kept.some(tag => tag.Key === Key));
+	const TagSet = [...kept, ...missing, {Key: stateTag, Value: state}];
+	if (missing.length > 0 || current.find(({Key}) => Key === stateTag)?.Value !== state) {
+		await calls.call({
+			operation: 'PutBucketTagging', action: `tag bucket "${calls.bucket}"`,
+			send: (client, options) => client.send(new PutBucketTaggingCommand({Bucket: calls.bucket, Tagging: {TagSet}}), options),
+		});
+	}
+
+	return TagSet;
+};
+
+const toTagValue = (text: string): string => text.replaceAll(/[^\p{L}\p{N} +\-=._:/@]/gu, '_').slice(0, tagValueLengthMax);

@@ -1,0 +1,197 @@
+import {createServer, type Server} from 'node:net';
+import test, {type ExecutionContext} from 'ava';
+import {createS3ObjectStore} from '../../src/store/s3-object-store.ts';
+import {devCredentials} from '../support/dev-server.ts';
+import {startTestS3Store, throwsStoreError} from '../support/test-s3-store.ts';
+
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+
+for (const [status, code] of [[503, 'SlowDown'], [503, 'ServiceUnavailable'], [500, 'InternalError'], [429, 'TooManyRequests'], [409, 'OperationAborted'], [400, 'RequestTimeout']] as const) {
+	test(`every call is tried again after ${status} ${code}, and then succeeds`, async t => {
+		const {store, server} = await startTestS3Store(t);
+		await store.put('file', bytes('content'));
+		const calls = {
+			// HEAD is refused without a code: a bare 400 is final.
+			...(status === 400 ? {} : {HeadObject: async () => store.head('file')}),
+			GetObject: async () => store.get('file'),
+			ListObjectsV2: async () => store.list({prefix: ''}),
+			PutObject: async () => store.put('file', bytes('content')),
+			CopyObject: async () => store.copy({key: 'file'}, 'copy'),
+			DeleteObject: async () => store.delete('file'),
+			DeleteObjects: async () => store.deleteMany(['file']),
+			CreateMultipartUpload: async () => store.createMultipartUpload('large'),
+		};
+		for (const [operation, call] of Object.entries(calls)) {
+			server.requests.clear();
+			server.faults.errors = [{operation, status, code, count: 2}];
+			await call();
+			t.is(server.requests.count({operation}), 3, operation);
+		}
+	});
+}
+
+test('a call that keeps being throttled gives up after five attempts and says so', async t => {
+	const {store, server, events} = await startTestS3Store(t);
+	server.faults.errors = [{status: 503, code: 'SlowDown'}];
+	const error = await throwsStoreError(t, 'throttled', store.put('a/b', bytes('x')));
+	t.is(server.requests.count({operation: 'PutObject'}), 5);
+	t.is(error.message.replace(/in [\d.]+ s$/, 'in N s'), 'Cannot write "a/b" in bucket "test": the server is busy or broken for now (HTTP 503) (SlowDown); gave up after 5 attempts in N s');
+	t.true(error.isTransient);
+	t.deepEqual(events.map(({operation, status, attempt}) => ({operation, status, attempt})), [1, 2, 3, 4, 5].map(attempt => ({operation: 'PutObject', status: 503, attempt})));
+});
+
+test('a refusal is not tried again', async t => {
+	const {store, server} = await startTestS3Store(t);
+	server.faults.errors = [{status: 403, code: 'AccessDenied'}];
+	await throwsStoreError(t, 'accessDenied', store.put('file', bytes('x')));
+	t.is(server.requests.count(), 1);
+});
+
+test('a call on a connection that the server dropped is tried again', async t => {
+	const {store, server} = await startTestS3Store(t);
+	await store.put('file', bytes('content'));
+	for (const when of ['before', 'after', 'body'] as const) {
+		server.faults.drops = [{operation: 'PutObject', when, count: 1}];
+		await store.put(`file-${when}`, bytes('content'));
+		t.is((await store.head(`file-${when}`))?.sizeBytes, 7);
+	}
+
+	server.faults.drops = [{operation: 'GetObject', when: 'before', count: 1}];
+	t.truthy(await store.get('file'));
+	server.faults.drops = [{operation: 'ListObjectsV2', when: 'body', count: 1}];
+	t.is((await store.list({prefix: ''})).objects.length, 4);
+});
+
+test('a server that is silent costs a bounded time and fails with timeout', async t => {
+	const {store, server} = await startTestS3Store(t, {timeoutMs: 1000});
+	await store.put('file', new Uint8Array(100_000));
+	server.faults.stalls = [{when: 'before'}];
+	for (const call of [async () => store.head('file'), async () => store.put('x', bytes('x')), async () => store.list({prefix: ''})]) {
+		const startMs = performance.now();
+		const error = await throwsStoreError(t, 'timeout', call());
+		t.true(performance.now() - startMs < 2000);
+		t.regex(error.message, /the server does not answer/);
+	}
+});
+
+test('a body that stops coming fails with timeout, and one that breaks off with unavailable', async t => {
+	const {store, server} = await startTestS3Store(t, {timeoutMs: 1000});
+	await store.put('file', new Uint8Array(4 << 20));
+	const readAll = async (): Promise<number> => {
+		let byteCount = 0;
+		const answer = await store.get('file');
+		for await (const piece of answer!.body) { // It was stored above.
+			byteCount += piece.length;
+		}
+
+		return byteCount;
+	};
+
+	server.faults.stalls = [{operation: 'GetObject', when: 'body', count: 1}];
+	const stalled = await throwsStoreError(t, 'timeout', readAll());
+	t.regex(stalled.message, /^Cannot read "file": no byte came for 500 ms after \d+ bytes$/);
+	server.faults.drops = [{operation: 'GetObject', when: 'body', count: 1}];
+	const broken = await throwsStoreError(t, 'unavailable', readAll());
+	t.regex(broken.message, /^Cannot read "file": the connection (?:broke|ended) after \d+ of 4194304 bytes$/);
+	t.is(server.requests.count({operation: 'GetObject'}), 2);
+	t.is(await readAll(), 4 << 20);
+});
+
+test('a reader that is slower than the limit for silence still gets its body', async t => {
+	const {store} = await startTestS3Store(t, {timeoutMs: 400});
+	await store.put('file', new Uint8Array(1 << 20));
+	const answer = await store.get('file');
+	let byteCount = 0;
+	for await (const piece of answer!.body) { // It was stored above.
+		if (byteCount === 0) {
+			await new Promise(resolve => {
+				setTimeout(resolve, 600);
+			});
+		}
+
+		byteCount += piece.length;
+	}
+
+	t.is(byteCount, 1 << 20);
+});
+
+test('a signal ends a call that waits for the server, and one that waits for its next attempt', async t => {
+	const {store, server} = await startTestS3Store(t);
+	server.faults.stalls = [{when: 'before'}];
+	await throwsStoreError(t, 'aborted', store.head('file', {signal: AbortSignal.timeout(100)}));
+	server.faults.stalls = [];
+	server.faults.errors = [{status: 503, code: 'SlowDown'}];
+	const controller = new AbortController();
+	const waiting = store.put('file', bytes('x'), {signal: controller.signal});
+	while (server.requests.count({operation: 'PutObject'}) < 2) {
+		await new Promise(setImmediate);
+	}
+
+	controller.abort();
+	await throwsStoreError(t, 'aborted', waiting);
+	const countAtAbort = server.requests.count();
+	await new Promise(resolve => {
+		setTimeout(resolve, 300);
+	});
+	t.is(server.requests.count(), countAtAbort);
+});
+
+test('more calls than connections wait for their turn', async t => {
+	const {store, server} = await startTestS3Store(t, {connectionCountMax: 4});
+	server.faults.latencyMs = 5;
+	await Promise.all(Array.from({length: 100}, async (_, index) => store.put(`k${index}`, bytes('x'))));
+	t.is((await store.list({prefix: ''})).objects.length, 100);
+});
+
+test('an endpoint where nobody listens fails with unavailable, and names what to check', async t => {
+	const port = await findClosedPort();
+	const store = createTestStore(t, `http://127.0.0.1:${port}`);
+	const error = await throwsStoreError(t, 'unavailable', store.head('file'));
+	t.regex(error.message, /^Cannot look up "file" in bucket "test" at http:\/\/127\.0\.0\.1:\d+ \(region us-east-1\): the connection was refused \(ECONNREFUSED\); check the option "endpoint", and that the server runs; gave up after \d attempts in/);
+	const absent = createTestStore(t, 'http://s3.absent.invalid:1');
+	t.regex((await throwsStoreError(t, 'unavailable', absent.head('file'))).message, /ENOTFOUND|EAI_AGAIN/);
+});
+
+test('a server that takes no bytes of a large body fails with timeout', async t => {
+	// It accepts the connection and never reads.
+	const server = createServer({pauseOnConnect: true}).listen(0, '127.0.0.1');
+	const sockets = new Set<{destroy: () => void}>();
+	server.on('connection', socket => sockets.add(socket));
+	t.teardown(() => {
+		for (const socket of sockets) {
+			socket.destroy();
+		}
+
+		server.close();
+	});
+	await new Promise(resolve => {
+		server.once('listening', resolve);
+	});
+	const store = createTestStore(t, `http://127.0.0.1:${portOf(server)}`, 1000);
+	const startMs = performance.now();
+	await throwsStoreError(t, 'timeout', store.put('large', new Uint8Array(64 << 20), {signal: AbortSignal.timeout(20_000)}));
+	t.true(performance.now() - startMs < 5000);
+});
+
+const createTestStore = (t: ExecutionContext, endpoint: string, timeoutMs = 2000) => {
+	const store = createS3ObjectStore({bucket: 'test', region: 'us-east-1', endpoint, pathStyle: true, credentials: devCredentials, timeoutMs});
+	t.teardown(async () => store.close());
+	return store;
+};
+
+const portOf = (server: Server): number => {
+	const address = server.address();
+	return typeof address === 'object' && address !== null ? address.port : 0;
+};
+
+const findClosedPort = async (): Promise<number> => {
+	const server = createServer().listen(0, '127.0.0.1');
+	await new Promise(resolve => {
+		server.once('listening', resolve);
+	});
+	const port = portOf(server);
+	await new Promise(resolve => {
+		server.close(resolve);
+	});
+	return port;
+};
