@@ -1,5 +1,5 @@
+import {checkBucketName} from '../model/bucket-name.ts';
 import {OptionError, parseVolumeOptions, type VolumeOptions} from '../model/volume-options.ts';
-import {assertBucketName} from './assert-bucket-name.ts';
 import {CallOutError} from './parse-call-out.ts';
 import {parseSecrets, type SecretCredentials} from './parse-secrets.ts';
 
@@ -85,7 +85,15 @@ const parseUserOptions = ({Name: oldName, ...rest}: Record<string, string>): Vol
 	}
 
 	const options = parseVolumeOptions(oldName === undefined ? rest : {...rest, name: oldName});
-	assertBucketName(options.name, 'set flexVolume.options.name to the name of the bucket');
+	if (options.name === '') {
+		throw new OptionError('Option "name" is missing; set flexVolume.options.name to the name of the bucket');
+	}
+
+	const wrongName = checkBucketName(options.name);
+	if (wrongName !== undefined) {
+		throw new OptionError(wrongName);
+	}
+
 	return options;
 };
 

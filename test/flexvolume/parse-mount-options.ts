@@ -95,6 +95,6 @@ test('parseMountOptions() refuses JSON that is none, and never quotes it', t => 
 test('parseMountOptions() refuses a missing bucket and what cannot be one', t => {
 	t.throws(() => parseMountOptions('{}'), {message: /"name" is missing; set flexVolume.options.name/});
 	for (const name of ['UPPER', 'ab', '../etc', 'a/b', 'host:80', '-start', 'a..b']) {
-		t.throws(() => parse({name}), {message: /must be a bucket name/}, name);
+		t.throws(() => parse({name}), {message: /cannot be a bucket name: it must /}, name);
 	}
 });

@@ -1,0 +1,55 @@
+import {resolve} from 'node:path';
+import type {CommandModule} from 'yargs';
+import {formatBytes, OptionError, optionTable, parseOptionValue} from '../model/volume-options.ts';
+import type {Progress} from '../node/control-client.ts';
+import type {NodeEnvironment} from '../node/node-environment.ts';
+import {NodeError} from '../node/node-error.ts';
+import {unmountVolume} from '../node/unmount-volume.ts';
+
+type UnmountFlags = {dir: string; timeout: string; force: boolean};
+
+/** `unmount`: for a directory that was mounted by hand, and for a pod's. */
+export const unmountCommand = (environment: NodeEnvironment): CommandModule<object, UnmountFlags> => ({
+	command: 'unmount <dir>',
+	describe: 'Upload what is dirty and unmount',
+	builder: yargs => yargs
+		.positional('dir', {type: 'string', demandOption: true, describe: 'The directory that a volume is mounted at'})
+		.option('timeout', {type: 'string', requiresArg: true, default: `${environment.drainTimeoutMs / 1000}s`, describe: 'How long to wait for uploads (ms, s, m, h); then the command fails, and the volume stays mounted'})
+		.option('force', {type: 'boolean', default: false, describe: 'Unmount although uploads are unfinished; they stay in the journal on this node'})
+		.example('$0 unmount /mnt/files', 'Wait for uploads, show what is left, unmount')
+		.example('$0 unmount /mnt/files --timeout 10s --force', 'Give up on uploads after ten seconds'),
+	async handler({dir, timeout, force}) {
+		const directory = resolve(dir);
+		const {wasMounted, journal} = await unmountVolume(directory, {...environment, drainTimeoutMs: parseTimeoutMs(timeout)}, {force, onProgress: showProgress()});
+		if (!wasMounted && journal === undefined) {
+			throw new NodeError(`Nothing is mounted at ${directory}; "pnx-volume status" shows what is`);
+		}
+
+		process.stdout.write(`Unmounted ${directory}\n`);
+		if (journal !== undefined) {
+			process.stdout.write(`Not everything was uploaded: the journal in ${journal} waits for the next mount of this volume on this node\n`);
+		}
+	},
+});
+
+/** A line each time that less is left to upload. */
+export const showProgress = (): ((progress: Progress) => void) => {
+	let shown = '';
+	return ({dirtyBytes, uploadsPending}) => {
+		const line = `Uploading: ${formatBytes(dirtyBytes)} in ${uploadsPending} ${uploadsPending === 1 ? 'file' : 'files'} left\n`;
+		if (dirtyBytes > 0 && line !== shown) {
+			shown = line;
+			process.stderr.write(line);
+		}
+	};
+};
+
+/** Read as the option of the same name and unit is. */
+const parseTimeoutMs = (value: string): number => {
+	const definition = optionTable.find(({name}) => name === 'timeout');
+	if (definition?.kind !== 'duration') {
+		throw new OptionError('Option "timeout" is no duration any more');
+	}
+
+	return Number(parseOptionValue({...definition, minMs: 1, maxMs: 86_400_000}, value));
+};

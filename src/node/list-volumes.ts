@@ -1,0 +1,93 @@
+import {readdirSync, statSync} from 'node:fs';
+import {join} from 'node:path';
+import {askStatus} from './control-client.ts';
+import type {DaemonStatus} from './daemon-protocol.ts';
+import {createDeadline} from './deadline.ts';
+import {mountsAt, readMountTable, type Mount} from './mount-table.ts';
+import {isRunning} from './process-identity.ts';
+import {stagingFileCount, volumePaths} from './volume-directory.ts';
+import {readAllVolumeStates, type PodMount, type VolumeState} from './volume-state.ts';
+
+/**
+- `healthy`: mounted, and the daemon answers.
+- `failing`: it answers, but the newest upload or request failed.
+- `hanging`: the daemon lives and does not answer.
+- `dead`: the daemon is gone and its mounts are still there: every use of them fails with ENOTCONN.
+- `unmounted`: nothing is mounted; a journal waits for the volume's next mount.
+- `gone`: nothing is mounted and nothing waits, as after a reboot.
+*/
+export type VolumeHealth = 'healthy' | 'failing' | 'hanging' | 'dead' | 'unmounted' | 'gone';
+
+/** Everything that is known of one volume of this node; no secret. */
+export type VolumeReport = {
+	readonly volumeId: string;
+	readonly bucket: string;
+	readonly prefix: string;
+	/** Where people use it: the pods' directories, or the one where it was mounted by hand. */
+	readonly directories: ReadonlyArray<PodMount & {readonly isMounted: boolean}>;
+	readonly health: VolumeHealth;
+	/** Bytes that S3 does not have yet; `undefined` when only the journal knows. */
+	readonly dirtyBytes?: number | undefined;
+	/** Disk space of the journal of a volume that no daemon serves. */
+	readonly journalBytes: number;
+	readonly daemonPid?: number | undefined;
+	readonly daemon?: DaemonStatus | undefined;
+};
+
+const statusMs = 2000;
+
+/** Asks every volume of the state directory at once. Takes two seconds at most, whatever hangs. */
+export const listVolumes = async (stateDirectory: string): Promise<VolumeReport[]> => {
+	const table = readMountTable();
+	const states = readAllVolumeStates(stateDirectory).sort((a, b) => a.bucket.localeCompare(b.bucket) || a.volumeId.localeCompare(b.volumeId));
+	return Promise.all(states.map(async state => reportVolume(state, stateDirectory, table)));
+};
+
+const reportVolume = async (state: VolumeState, stateDirectory: string, table: readonly Mount[]): Promise<VolumeReport> => {
+	const paths = volumePaths(stateDirectory, state.volumeId);
+	const daemon = await askStatus(paths.socket, createDeadline(statusMs));
+	const places: readonly PodMount[] = state.kind === 'directory' ? [{path: state.mountPoint}] : state.pods;
+	const isMounted = mountsAt(table, state.mountPoint).length > 0;
+	const isDaemonAlive = state.daemon !== undefined && isRunning(state.daemon);
+	const isJournalLeft = stagingFileCount(paths) > 0;
+	return {
+		volumeId: state.volumeId,
+		bucket: state.bucket,
+		prefix: state.prefix,
+		directories: places.map(place => ({...place, isMounted: mountsAt(table, place.path).length > 0})),
+		health: toHealth({daemon, isDaemonAlive, isMounted: isMounted || places.some(({path}) => mountsAt(table, path).length > 0), isJournalLeft}),
+		dirtyBytes: daemon?.fileSystem.dirtyBytes,
+		journalBytes: daemon === undefined ? fileBytes(paths.staging) : 0,
+		daemonPid: daemon?.pid ?? (isDaemonAlive ? state.daemon?.pid : undefined),
+		daemon,
+	};
+};
+
+const toHealth = ({daemon, isDaemonAlive, isMounted, isJournalLeft}: {daemon: DaemonStatus | undefined; isDaemonAlive: boolean; isMounted: boolean; isJournalLeft: boolean}): VolumeHealth => {
+	if (isMounted && daemon !== undefined) {
+		return daemon.fileSystem.lastError === undefined ? 'healthy' : 'failing';
+	}
+
+	if (isDaemonAlive) {
+		return 'hanging';
+	}
+
+	if (isMounted) {
+		return 'dead';
+	}
+
+	return isJournalLeft ? 'unmounted' : 'gone';
+};
+
+const fileBytes = (directory: string): number => {
+	let bytes = 0;
+	try {
+		for (const entry of readdirSync(directory, {recursive: true, withFileTypes: true})) {
+			bytes += entry.isFile() ? statSync(join(entry.parentPath, entry.name), {throwIfNoEntry: false})?.size ?? 0 : 0;
+		}
+	} catch {
+		// Unmounted while we looked: what is gone needs no space.
+	}
+
+	return bytes;
+};
