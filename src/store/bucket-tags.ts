@@ -24,8 +24,12 @@ export const toNewTags = ({namespace, volume}: CreatedFor): Tag[] => [
 	...(volume === undefined ? [] : [{Key: volumeTag, Value: toTagValue(volume)}]),
 ];
 
-export const isPending = (tags: readonly Tag[]): boolean =>
-	tags.some(({Key, Value}) => Key === createdByTag && Value === 'pnx-volume') && tags.some(({Key, Value}) => Key === stateTag && Value === 'pending');
+/** How far the creation of a bucket by us is; `undefined` when it was not us. */
+export const findState = (tags: readonly Tag[]): 'pending' | 'done' | undefined => {
+	const isOurs = tags.some(({Key, Value}) => Key === createdByTag && Value === 'pnx-volume');
+	const state = tags.find(({Key}) => Key === stateTag)?.Value;
+	return isOurs && (state === 'pending' || state === 'done') ? state : undefined;
+};
 
 /** The tags of a bucket: none, too, when these credentials may not read them or the server knows no tags. */
 export const readTags = async (calls: BucketCalls): Promise<readonly Tag[]> => {

@@ -4,28 +4,27 @@ import type {BucketCalls} from './bucket-calls.ts';
 import {toNewTags, type CreatedFor} from './bucket-tags.ts';
 
 /**
-Creates the bucket where it was asked for. Success also when another node of ours just did. `hasTags` tells whether it was
-born with its tags.
+Creates the bucket where it was asked for. Success also when another node of ours just did: then it is not `isNew`.
 
-Only Amazon takes tags with the creation, which leaves no moment in which a crash could lose them. Elsewhere a crash
-between creation and tagging leaves an empty bucket without tags: it is used as it is from then on, because it looks like
-one that its user made by hand, whose settings are not ours to change.
+A bucket is born with its tags where the server can do that (Amazon can), which leaves no moment in which a crash could
+lose them. Elsewhere a crash between creation and tagging leaves an empty bucket without tags: it is used as it is from
+then on, because it looks like one that its user made by hand, whose settings are not ours to change.
 */
-export const createBucket = async (calls: BucketCalls, createdFor: CreatedFor): Promise<{hasTags: boolean}> => {
+export const createBucket = async (calls: BucketCalls, createdFor: CreatedFor): Promise<{isNew: boolean}> => {
 	const location: CreateBucketConfiguration = calls.region === 'us-east-1' ? {} : {LocationConstraint: calls.region as NonNullable<CreateBucketConfiguration['LocationConstraint']>};
 	const variants = [
-		...(calls.isAws ? [{configuration: {...location, Tags: toNewTags(createdFor)}, hasTags: true}] : []),
-		{configuration: location, hasTags: false},
+		{...location, Tags: toNewTags(createdFor)},
+		location,
 		// Servers with one region only refuse to hear its name.
-		...(calls.isAws || calls.region === 'us-east-1' ? [] : [{configuration: {}, hasTags: false}]),
+		...(calls.isAws || calls.region === 'us-east-1' ? [] : [{}]),
 	];
-	for (const [index, {configuration, hasTags}] of variants.entries()) {
+	for (const [index, configuration] of variants.entries()) {
 		try {
 			await sendCreate(calls, configuration);
-			return {hasTags};
+			return {isNew: true};
 		} catch (error) {
 			if (await isOursAlready(calls, error)) {
-				return {hasTags: false};
+				return {isNew: false};
 			}
 
 			if (index === variants.length - 1 || !canBeSimpler(error)) {

@@ -4,7 +4,7 @@ import {isStoreError, StoreError} from '../model/store-error.ts';
 import type {VolumeOptions} from '../model/volume-options.ts';
 import {BucketCalls} from './bucket-calls.ts';
 import {planBucketSettings, type BucketSetting} from './bucket-settings.ts';
-import {addTags, isPending, readTags, type CreatedFor} from './bucket-tags.ts';
+import {addTags, findState, readTags, type CreatedFor} from './bucket-tags.ts';
 import {createBucket, headBucket} from './create-bucket.ts';
 import type {S3Credentials} from './s3-signer.ts';
 
@@ -44,7 +44,7 @@ export const provisionBucket = async ({options, credentials, createdFor = {}, si
 	const calls = new BucketCalls({bucket, region, endpoint, pathStyle, credentials}, {deadlineMs: Math.min(deadlineMs, options.timeoutMs), signal});
 	try {
 		const [isThere, tags] = await Promise.all([isBucketThere(calls), mayChange ? readTags(calls) : []]);
-		if (isThere && !isPending(tags)) {
+		if (isThere && findState(tags) !== 'pending') {
 			return {created: false, completed: false};
 		}
 
@@ -52,10 +52,14 @@ export const provisionBucket = async ({options, credentials, createdFor = {}, si
 			throw toAbsentError(options);
 		}
 
-		const {hasTags} = isThere ? {hasTags: true} : await createBucket(calls, createdFor);
-		await applySettings(calls, {settings: planBucketSettings(options), hasTags, createdFor, log});
-		log(isThere ? 'bucket completed' : 'bucket created', {bucket, region, endpoint});
-		return {created: !isThere, completed: isThere};
+		const {isNew} = isThere ? {isNew: false} : await createBucket(calls, createdFor);
+		if (!isThere && !isNew && findState(await readTags(calls)) === 'done') {
+			return {created: false, completed: false}; // Another node made it while we tried to.
+		}
+
+		await applySettings(calls, {settings: planBucketSettings(options), createdFor, log});
+		log(isNew ? 'bucket created' : 'bucket completed', {bucket, region, endpoint});
+		return {created: isNew, completed: !isNew};
 	} finally {
 		calls.close();
 	}
@@ -110,13 +114,12 @@ const toAbsentError = ({name, region, endpoint, readOnly}: VolumeOptions): Store
 
 type SettingsRequest = {
 	readonly settings: readonly BucketSetting[];
-	readonly hasTags: boolean;
 	readonly createdFor: CreatedFor;
 	readonly log: NonNullable<ProvisionRequest['log']>;
 };
 
 /** The tag says `pending` before the first setting, and `done` after the last: a crash in between is seen, and made good. */
-const applySettings = async (calls: BucketCalls, {settings, hasTags, createdFor, log}: SettingsRequest): Promise<void> => {
+const applySettings = async (calls: BucketCalls, {settings, createdFor, log}: SettingsRequest): Promise<void> => {
 	const tag = async (state: 'pending' | 'done') => addTags(calls, {current: await readTags(calls), state, createdFor});
 	const apply = async ({name, isAskedFor, apply: run}: BucketSetting): Promise<void> => {
 		try {
@@ -130,10 +133,7 @@ const applySettings = async (calls: BucketCalls, {settings, hasTags, createdFor,
 		}
 	};
 
-	if (!hasTags) {
-		await apply({name: 'tags', isAskedFor: false, apply: () => tag('pending')});
-	}
-
+	await apply({name: 'tags', isAskedFor: false, apply: () => tag('pending')});
 	for (const setting of settings) {
 		await apply(setting);
 	}

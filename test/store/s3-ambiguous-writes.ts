@@ -23,7 +23,7 @@ test('put() with If-None-Match fails when its write was lost and another one wit
 		await new Promise(setImmediate);
 	}
 
-	await other.send(new PutObjectCommand({Bucket: bucket, Key: 'lock', Body: '', Metadata: {owner: 'a'}}));
+	await other.send(new PutObjectCommand({Bucket: bucket, Key: 'lock', Body: new Uint8Array(), Metadata: {owner: 'a'}}));
 	await throwsStoreError(t, 'preconditionFailed', writing);
 });
 
