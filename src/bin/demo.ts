@@ -140,7 +140,6 @@ const main = async ({keep}: {keep: boolean}): Promise<void> => {
 	step('What they wrote is in the bucket');
 	await showObjects(store);
 	await store.close();
-	say('\nDone: nothing is left on this machine.');
 };
 
 /** Whatever happened: no mount, no process, no directory stays. */
@@ -176,4 +175,5 @@ try {
 	process.exitCode = 1;
 } finally {
 	await cleanUp();
+	say('\nNothing of the demo is left on this machine.');
 }

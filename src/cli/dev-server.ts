@@ -1,6 +1,5 @@
 import {resolve} from 'node:path';
 import type {CommandModule} from 'yargs';
-import {runDevServer} from '../dev-server/run-dev-server.ts';
 import {UsageError} from './usage-error.ts';
 
 type DevServerFlags = {directory: string; port: string; 'access-key-id': string; 'secret-access-key': string; region: string | undefined; verbose: boolean};
@@ -23,6 +22,8 @@ export const devServerCommand = (): CommandModule<object, DevServerFlags> => ({
 			throw new UsageError(`Flag --port must be a whole number from 0 to 65535: current value is "${port.slice(0, 40)}"`);
 		}
 
+		// Loaded here: the other commands start without the server.
+		const {runDevServer} = await import('../dev-server/run-dev-server.ts');
 		const log = verbose ? (line: string) => process.stderr.write(`${line}\n`) : undefined;
 		await runDevServer({directory: resolve(directory), port: portNumber, accessKeyId, secretAccessKey, region, log});
 	},

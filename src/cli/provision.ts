@@ -1,5 +1,4 @@
 import type {CommandModule} from 'yargs';
-import {provisionBucket} from '../store/provision-bucket.ts';
 import {addFlags, parseVolumeFlags} from './option-flags.ts';
 
 const provisionFlags = ['region', 'endpoint', 'path-style', 'versioning', 'encryption', 'timeout'];
@@ -13,6 +12,8 @@ export const provisionCommand = (): CommandModule<object, {bucket: string}> => (
 		.example('$0 provision my-files --region eu-central-1', 'Private, versioned, unfinished uploads cleaned up after a while')
 		.example('$0 provision my-files --encryption sse-kms:alias/files', 'Encrypted with a key of one\'s own'),
 	async handler({bucket, ...flags}) {
+		// Loaded here: the other commands start without the S3 client.
+		const {provisionBucket} = await import('../store/provision-bucket.ts');
 		const {created, completed} = await provisionBucket({
 			options: parseVolumeFlags(bucket, flags),
 			log: (message, fields) => process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),

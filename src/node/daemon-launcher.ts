@@ -18,20 +18,26 @@ const credentialPattern = /^AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN
 /** How long the kernel may take to end a killed process. */
 const exitMs = 2000;
 
+export type LaunchSettings = {
+	readonly deadline: Deadline;
+	/** Gets the daemon's identity before it is ready, to be written down. */
+	readonly onStarted: (identity: ProcessIdentity) => void;
+	readonly isEachOperationLogged?: boolean;
+};
+
 /** The daemon said itself why it cannot serve the volume. */
 class DaemonFailure extends NodeError {}
 
 /**
 Starts a volume's daemon and waits until its file system is mounted. The daemon gets a session of its own, the log as
-stdout and stderr, no descriptor of ours but the two pipes of the protocol, and no core file (it would hold credentials).
-`onStarted` gets its identity before it is ready. When this rejects, the daemon is dead.
+stdout and stderr, no descriptor of ours but the two pipes of the protocol, and no core file (it would hold credentials). When this rejects, the daemon is dead.
 */
 export const launchDaemon = async (
 	request: DaemonRequest,
 	environment: NodeEnvironment,
-	{deadline, onStarted}: {deadline: Deadline; onStarted: (identity: ProcessIdentity) => void},
+	{deadline, onStarted, isEachOperationLogged = false}: LaunchSettings,
 ): Promise<ProcessIdentity> => {
-	const child = spawnDaemon(request, environment);
+	const child = spawnDaemon(request, environment, {isEachOperationLogged});
 	let identity: ProcessIdentity | undefined;
 	try {
 		identity = child.pid === undefined ? undefined : readProcessIdentity(child.pid);
@@ -69,11 +75,11 @@ export const endDaemon = async (identity: ProcessIdentity): Promise<void> => {
 	}
 };
 
-const spawnDaemon = (request: DaemonRequest, environment: NodeEnvironment): ChildProcess => {
+const spawnDaemon = (request: DaemonRequest, environment: NodeEnvironment, {isEachOperationLogged}: {isEachOperationLogged: boolean}): ChildProcess => {
 	const log = openLog(environment.logPath);
 	try {
 		// The shell is there for its ulimit, and replaces itself.
-		const command = [process.execPath, '--disable-warning=ExperimentalWarning', environment.daemonPath, request.volumeId];
+		const command = [process.execPath, '--disable-warning=ExperimentalWarning', environment.daemonPath, request.volumeId, ...(isEachOperationLogged ? ['--debug'] : [])];
 		return spawn('/bin/sh', ['-c', 'ulimit -c 0; exec "$@"', 'sh', ...command], {
 			cwd: '/',
 			detached: true,

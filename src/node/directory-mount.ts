@@ -24,10 +24,13 @@ export type DirectoryVolume = {
 const exitLockMs = 100;
 
 /** Mounts with a daemon in the background; resolves when the directory is usable. */
-export const mountInBackground = async (volume: {options: VolumeOptions; directory: string}, environment: NodeEnvironment): Promise<DirectoryVolume> => {
+export const mountInBackground = async (
+	volume: {options: VolumeOptions; directory: string; isEachOperationLogged: boolean},
+	environment: NodeEnvironment,
+): Promise<DirectoryVolume> => {
 	const deadline = createDeadline(environment.mountTimeoutMs);
 	return prepare(volume, environment, deadline, async ({request, state, writeDaemon}) => {
-		await startDaemon(request, {state, environment, deadline, inUse: false, onStarted: writeDaemon});
+		await startDaemon(request, {state, environment, deadline, inUse: false, isEachOperationLogged: volume.isEachOperationLogged, onStarted: writeDaemon});
 	});
 };
 
@@ -98,15 +101,17 @@ const prepare = async (
 		withLock({path: paths.lockFile, what: `bucket ${options.name}`, deadline}, async () => {
 			const hadStaging = stagingFileCount(paths) > 0;
 			let state: VolumeState = {formatVersion: 1, volumeId, bucket: options.name, prefix: options.prefix, kind: 'directory', mountPoint: path, daemon: readVolumeState(paths.stateFile)?.daemon, pods: []};
+			let isFree = false;
 			try {
 				await makeFree(path, environment, deadline);
+				isFree = true;
 				await start({request, state, writeDaemon(daemon) {
 					state = {...state, daemon};
 					writeVolumeState(paths.stateFile, state);
 				}});
 			} catch (error) {
-				const isServed = mountsAt(readMountTable(), path).length > 0;
-				if (!isServed) {
+				// Where the directory was not free, this very volume may be what is mounted there.
+				if (isFree || readVolumeState(paths.stateFile) === undefined) {
 					removeVolumeDirectory(paths, {keepStaging: hadStaging});
 				}
 

@@ -1,7 +1,7 @@
 import {rmSync} from 'node:fs';
 import {detachMounts} from './bind-mount.ts';
 import {askStatus, askToEnd} from './control-client.ts';
-import {endDaemon, launchDaemon} from './daemon-launcher.ts';
+import {endDaemon, launchDaemon, type LaunchSettings} from './daemon-launcher.ts';
 import type {DaemonRequest} from './daemon-protocol.ts';
 import {createDeadline, waitUntil, type Deadline} from './deadline.ts';
 import {mountsAt, readMountTable} from './mount-table.ts';
@@ -29,11 +29,10 @@ export const findDaemon = async (state: VolumeState, stateDirectory: string, dea
 /**
 Starts the volume's daemon after clearing away what an earlier one left: its process, its dead mount, its socket.
 Refuses to kill one that merely does not answer while pods use it: their open files would be lost.
-`onStarted` gets the identity before the daemon is ready, to be written down.
 */
 export const startDaemon = async (
 	request: DaemonRequest,
-	{state, environment, deadline, inUse, onStarted}: {state: VolumeState; environment: NodeEnvironment; deadline: Deadline; inUse: boolean; onStarted: (identity: ProcessIdentity) => void},
+	{state, environment, inUse, ...launch}: LaunchSettings & {state: VolumeState; environment: NodeEnvironment; inUse: boolean},
 ): Promise<ProcessIdentity> => {
 	const paths = volumePaths(environment.stateDirectory, request.volumeId);
 	const previous = state.daemon;
@@ -45,11 +44,11 @@ export const startDaemon = async (
 		await endDaemon(previous);
 	}
 
-	await detachMounts(request.mountPoint, deadline);
+	await detachMounts(request.mountPoint, launch.deadline);
 	rmSync(paths.socket, {force: true});
 	createVolumeDirectory(paths);
 	try {
-		const identity = await launchDaemon(request, environment, {deadline, onStarted});
+		const identity = await launchDaemon(request, environment, launch);
 		if (mountsAt(readMountTable(), request.mountPoint).length === 0) {
 			await endDaemon(identity);
 			throw new NodeError(`The daemon of bucket ${state.bucket} said that it is ready, but nothing is mounted; see ${environment.logPath}`);

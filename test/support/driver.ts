@@ -32,6 +32,8 @@ export type DriverHarness = {
 	readonly logPath: string;
 	/** The kubelet's root directory. */
 	readonly kubeletDirectory: string;
+	/** What makes the driver and the command line use this node's directories. */
+	readonly variables: Readonly<Record<string, string>>;
 	/** Runs the driver as the kubelet does. */
 	readonly call: (...argv: readonly string[]) => Promise<DriverResult>;
 	readonly callWith: (variables: Readonly<Record<string, string>>, ...argv: readonly string[]) => Promise<DriverResult>;
@@ -58,9 +60,10 @@ export const createDriverHarness = (t: ExecutionContext, variables: Readonly<Rec
 		rmSync(root, {recursive: true, force: true});
 	});
 
-	const callWith: DriverHarness['callWith'] = async (more, ...argv) =>
-		runDriver({PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_LOG: logPath, ...variables, ...more}, argv);
+	const allVariables = {PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_LOG: logPath, ...variables};
+	const callWith: DriverHarness['callWith'] = async (more, ...argv) => runDriver({...allVariables, ...more}, argv);
 	return {
+		variables: allVariables,
 		stateDirectory,
 		logPath,
 		kubeletDirectory,

@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+/** The command line: one file of `cli/` for each command; an error is one line on stderr. Exit codes: 0, 1 (failed), 2 (usage). */
+
+import {fileURLToPath} from 'node:url';
+import yargs from 'yargs';
+import {hideBin} from 'yargs/helpers';
+import {devServerCommand} from '../cli/dev-server.ts';
+import {mountCommand} from '../cli/mount.ts';
+import {provisionCommand} from '../cli/provision.ts';
+import {statusCommand} from '../cli/status.ts';
+import {unmountCommand} from '../cli/unmount.ts';
+import {describeUsageError, UsageError} from '../cli/usage-error.ts';
+import {OptionError} from '../model/volume-options.ts';
+import {readNodeEnvironment} from '../node/node-environment.ts';
+
+const main = async (): Promise<void> => {
+	const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+	const environment = readNodeEnvironment(process.env, fileURLToPath(new URL(`daemon.${extension}`, import.meta.url)));
+	await yargs(hideBin(process.argv))
+		.scriptName('pnx-volume')
+		.usage('$0 <command>\n\nA shared POSIX directory with a plain S3 bucket behind it.')
+		.command(mountCommand(environment))
+		.command(unmountCommand(environment))
+		.command(statusCommand(environment))
+		.command(provisionCommand())
+		.command(devServerCommand())
+		.demandCommand(1, 'A command is missing')
+		.strict()
+		// Values stay as they were typed; the last one of a repeated flag counts.
+		.parserConfiguration({'camel-case-expansion': false, 'duplicate-arguments-array': false, 'parse-numbers': false, 'parse-positional-numbers': false})
+		.epilogue('Credentials come from the AWS variables, profiles and roles, as with every AWS tool.')
+		.wrap(Math.min(120, process.stdout.columns ?? 100))
+		.exitProcess(false)
+		.fail((message: string | undefined, error: unknown) => {
+			throw error instanceof Error ? error : new UsageError(describeUsageError(message ?? ''));
+		})
+		.parseAsync();
+};
+
+try {
+	await main();
+} catch (error) {
+	const isUsage = error instanceof UsageError || error instanceof OptionError;
+	const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ' ');
+	process.stderr.write(`pnx-volume: ${message}${isUsage ? ' (pnx-volume --help shows how)' : ''}\n`);
+	process.exitCode = isUsage ? 2 : 1;
+}

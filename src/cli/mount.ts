@@ -1,0 +1,80 @@
+import {resolve} from 'node:path';
+import type {CommandModule} from 'yargs';
+import {formatBytes, type VolumeOptions} from '../model/volume-options.ts';
+import type {Progress} from '../node/control-client.ts';
+import {forgetForegroundMount, mountInBackground, mountInForeground} from '../node/directory-mount.ts';
+import type {NodeEnvironment} from '../node/node-environment.ts';
+import {addFlags, parseVolumeFlags} from './option-flags.ts';
+import type {RunningMount} from './run-mount.ts';
+import {showProgress} from './unmount.ts';
+
+type MountFlags = {bucket: string; dir: string; background: boolean; debug: boolean};
+
+/** `mount`: a volume at a directory, by hand. */
+export const mountCommand = (environment: NodeEnvironment): CommandModule<object, MountFlags> => ({
+	command: 'mount <bucket> <dir>',
+	describe: 'Mount a bucket at an empty directory, until Ctrl-C',
+	builder: yargs => addFlags(yargs)
+		.positional('bucket', {type: 'string', demandOption: true, describe: 'The bucket; created when it does not exist'})
+		.positional('dir', {type: 'string', demandOption: true, describe: 'An empty directory'})
+		.option('background', {type: 'boolean', default: false, describe: 'Return when the directory is usable; "unmount" ends it'})
+		.option('debug', {type: 'boolean', default: false, describe: 'Show each operation with its time'})
+		.example('$0 mount my-files /mnt/files', 'With the credentials of this shell, at AWS')
+		.example('$0 mount my-files /mnt/files --prefix 2024/ --read-only', 'Only the keys below a prefix, nothing to be changed')
+		.example('$0 mount my-files /mnt/files --endpoint https://minio.example --path-style', 'Another provider'),
+	async handler({bucket, dir, background, debug, ...flags}) {
+		const volume = {options: parseVolumeFlags(bucket, flags), directory: resolve(dir)};
+		if (background) {
+			const {path} = await mountInBackground({...volume, isEachOperationLogged: debug}, environment);
+			process.stdout.write(`Mounted ${bucket} at ${path}; end it with: pnx-volume unmount ${path}\n`);
+		} else {
+			await mountUntilInterrupted(volume, environment, {debug});
+		}
+	},
+});
+
+/** Serves the volume in this process. Resolves after the first Ctrl-C, SIGTERM, `unmount` or umount(8), when everything has been uploaded. */
+const mountUntilInterrupted = async (volume: {options: VolumeOptions; directory: string}, environment: NodeEnvironment, {debug}: {debug: boolean}): Promise<void> => {
+	// Loaded here: the other commands start without the S3 client and libfuse.
+	const [{createForegroundLog}, {runMount}] = await Promise.all([import('./foreground-log.ts'), import('./run-mount.ts')]);
+	const log = createForegroundLog(debug ? 'debug' : volume.options.logLevel);
+	let running: RunningMount | undefined;
+	const mounted = await mountInForeground(volume, environment, async request => {
+		running = await runMount(request, {log, isEachOperationLogged: debug});
+	});
+	if (running === undefined) {
+		throw new Error('The mount was started without saying what it is');
+	}
+
+	process.stdout.write(`Mounted ${volume.options.name} at ${mounted.path}; Ctrl-C unmounts it\n`);
+	const left = stopOnSignals(running, environment.drainTimeoutMs);
+	await running.stopped;
+	const {journal} = await forgetForegroundMount(mounted, environment, {isClean: left() === 0});
+	process.stdout.write(`Unmounted ${mounted.path}\n`);
+	const leftBytes = left() ?? 0;
+	if (leftBytes > 0) {
+		process.stdout.write(`Not everything was uploaded: ${formatBytes(leftBytes)} wait in ${journal ?? 'the journal'} for the next mount of this volume at this directory\n`);
+	}
+};
+
+/** The first signal uploads and unmounts, the second gives up on uploads. The answer tells the bytes that were left when it ended. */
+const stopOnSignals = (running: RunningMount, timeoutMs: number): (() => number | undefined) => {
+	let signalCount = 0;
+	let leftBytes: number | undefined;
+	const show = showProgress();
+	const onProgress = (progress: Progress): void => {
+		leftBytes = progress.dirtyBytes;
+		show(progress);
+	};
+
+	for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+		process.on(signal, () => {
+			signalCount++;
+			process.stderr.write(signalCount === 1 ? 'Uploading what is left, then unmounting (Ctrl-C again: leave it in the journal) ...\n' : 'Leaving the rest in the journal ...\n');
+			// Its failure is that of `stopped`, which is waited for.
+			running.stop({timeoutMs: signalCount === 1 ? timeoutMs : 1, onProgress}).catch(() => undefined);
+		});
+	}
+
+	return () => leftBytes;
+};
