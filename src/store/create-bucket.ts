@@ -38,10 +38,16 @@ export const createBucket = async (calls: BucketCalls, createdFor: CreatedFor): 
 
 const sendCreate = (calls: BucketCalls, configuration: CreateBucketConfiguration) => calls.call({
 	operation: 'CreateBucket', action: `create bucket "${calls.bucket}"`,
-	send: (client, options) => client.send(new CreateBucketCommand({
-		Bucket: calls.bucket,
-		...(Object.keys(configuration).length === 0 ? {} : {CreateBucketConfiguration: configuration}),
-	}), options),
+	send(client, options) {
+		if (Object.keys(configuration).length > 0) {
+			return client.send(new CreateBucketCommand({Bucket: calls.bucket, CreateBucketConfiguration: configuration}), options);
+		}
+
+		// The SDK puts in its region where there is none: this takes it out again.
+		const command = new CreateBucketCommand({Bucket: calls.bucket});
+		command.middlewareStack.add(next => async args => next({...args, input: {Bucket: calls.bucket}}), {step: 'initialize', priority: 'low', name: 'withoutLocation'});
+		return client.send(command, options);
+	},
 });
 
 /** Several nodes may create a bucket at once, and an answer may be lost: what matters is that it is there and lets us in. */
