@@ -23,5 +23,6 @@ export const formatLine = (json: string): string => {
 	const rest = Object.entries(fields).filter(([name]) => !hidden.has(name)).map(([name, value]) => `${name}=${text(value)}`);
 	const {err} = fields;
 	const reason = typeof err === 'object' && err !== null && 'message' in err ? `: ${text(err.message)}` : '';
-	return `${[text(fields['time']).slice(11, 23), text(fields['level']), text(fields['msg']), ...rest].join(' ')}${reason}\n`;
+	const line = [text(fields['time']).slice(11, 23), text(fields['level']), text(fields['msg']), ...rest].join(' ');
+	return `${`${line}${reason}`.replaceAll(/\s+/g, ' ').trim()}\n`;
 };

@@ -8,7 +8,7 @@ import {addFlags, parseVolumeFlags} from './option-flags.ts';
 import type {RunningMount} from './run-mount.ts';
 import {showProgress} from './unmount.ts';
 
-type MountFlags = {bucket: string; dir: string; background: boolean; debug: boolean};
+type MountFlags = {bucket: string; dir: string; background: boolean; debug: boolean; 'log-level'?: string};
 
 /** `mount`: a volume at a directory, by hand. */
 export const mountCommand = (environment: NodeEnvironment): CommandModule<object, MountFlags> => ({
@@ -28,19 +28,21 @@ export const mountCommand = (environment: NodeEnvironment): CommandModule<object
 			const {path} = await mountInBackground({...volume, isEachOperationLogged: debug}, environment);
 			process.stdout.write(`Mounted ${bucket} at ${path}; end it with: pnx-volume unmount ${path}\n`);
 		} else {
-			await mountUntilInterrupted(volume, environment, {debug});
+			// On its own the volume says what went wrong; more only to who asks for it.
+			const level = flags['log-level'] === undefined ? 'warn' : volume.options.logLevel;
+			await mountUntilInterrupted(volume, environment, {level: debug ? 'debug' : level, isEachOperationLogged: debug});
 		}
 	},
 });
 
 /** Serves the volume in this process. Resolves after the first Ctrl-C, SIGTERM, `unmount` or umount(8), when everything has been uploaded. */
-const mountUntilInterrupted = async (volume: {options: VolumeOptions; directory: string}, environment: NodeEnvironment, {debug}: {debug: boolean}): Promise<void> => {
+const mountUntilInterrupted = async (volume: {options: VolumeOptions; directory: string}, environment: NodeEnvironment, {level, isEachOperationLogged}: {level: VolumeOptions['logLevel']; isEachOperationLogged: boolean}): Promise<void> => {
 	// Loaded here: the other commands start without the S3 client and libfuse.
 	const [{createForegroundLog}, {runMount}] = await Promise.all([import('./foreground-log.ts'), import('./run-mount.ts')]);
-	const log = createForegroundLog(debug ? 'debug' : volume.options.logLevel);
+	const log = createForegroundLog(level);
 	let running: RunningMount | undefined;
 	const mounted = await mountInForeground(volume, environment, async request => {
-		running = await runMount(request, {log, isEachOperationLogged: debug});
+		running = await runMount(request, {log, isEachOperationLogged});
 	});
 	if (running === undefined) {
 		throw new Error('The mount was started without saying what it is');

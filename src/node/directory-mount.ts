@@ -9,9 +9,10 @@ import {NodeError} from './node-error.ts';
 import {preparePodDirectory, resolveMountPath} from './pod-directory.ts';
 import {isRunning, readProcessIdentity, type ProcessIdentity} from './process-identity.ts';
 import {findDaemon, startDaemon} from './volume-daemon.ts';
-import {createVolumeDirectory, pathLockFile, removeVolumeDirectory, stagingFileCount, volumePaths} from './volume-directory.ts';
+import {createVolumeDirectory, removeVolumeDirectory, stagingFileCount, volumePaths} from './volume-directory.ts';
 import {toVolumeId} from './volume-id.ts';
 import {withLock} from './volume-lock.ts';
+import {withPathLock} from './path-lock.ts';
 import {readAllVolumeStates, readVolumeState, writeVolumeState, type VolumeState} from './volume-state.ts';
 
 /** A volume that is mounted by hand, right at the directory where it is used; `status` and `unmount` find it there. */
@@ -54,18 +55,19 @@ export const mountInForeground = async (
 Removes what a mount of this process kept, after it has unmounted. When an `unmount` of another process ended us,
 that one has the lock and does it.
 */
-export const forgetForegroundMount = async ({volumeId}: DirectoryVolume, environment: NodeEnvironment, {isClean}: {isClean: boolean}): Promise<{journal?: string}> => {
+export const forgetForegroundMount = async ({volumeId, path}: DirectoryVolume, environment: NodeEnvironment, {isClean}: {isClean: boolean}): Promise<{journal?: string}> => {
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const keepStaging = !isClean && stagingFileCount(paths) > 0;
 	try {
-		await withLock({path: paths.lockFile, what: 'the volume', deadline: createDeadline(exitLockMs)}, async () => {
+		const deadline = createDeadline(exitLockMs);
+		await withPathLock(path, environment, deadline, async () => withLock({path: paths.lockFile, what: 'the volume', deadline}, async () => {
 			const state = readVolumeState(paths.stateFile);
 			if (keepStaging && state !== undefined) {
 				writeVolumeState(paths.stateFile, {...state, daemon: undefined});
 			}
 
 			removeVolumeDirectory(paths, {keepStaging});
-		});
+		}));
 	} catch (error) {
 		if (!(error instanceof NodeError)) {
 			throw error;
@@ -96,8 +98,7 @@ const prepare = async (
 	const volumeId = toVolumeId({options, directory: path});
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const request: DaemonRequest = {volumeId, options: formatVolumeOptions(options), mountPoint: path, volumeDirectory: paths.directory};
-	const removeAfterwards = () => mountsAt(readMountTable(), path).length === 0;
-	await withLock({path: pathLockFile(environment.stateDirectory, path), what: path, deadline, removeAfterwards}, async () =>
+	await withPathLock(path, environment, deadline, async () =>
 		withLock({path: paths.lockFile, what: `bucket ${options.name}`, deadline}, async () => {
 			const hadStaging = stagingFileCount(paths) > 0;
 			let state: VolumeState = {formatVersion: 1, volumeId, bucket: options.name, prefix: options.prefix, kind: 'directory', mountPoint: path, daemon: readVolumeState(paths.stateFile)?.daemon, pods: []};

@@ -6,9 +6,10 @@ import {createDeadline, type Deadline} from './deadline.ts';
 import {mountsAt, readMountTable} from './mount-table.ts';
 import type {NodeEnvironment} from './node-environment.ts';
 import {NodeError, toReason} from './node-error.ts';
+import {withPathLock} from './path-lock.ts';
 import {preparePodDirectory, removePodDirectory, resolveMountPath} from './pod-directory.ts';
 import {findDaemon, startDaemon, stopDaemon} from './volume-daemon.ts';
-import {pathLockFile, removeVolumeDirectory, stagingFileCount, volumePaths, type VolumePaths} from './volume-directory.ts';
+import {removeVolumeDirectory, stagingFileCount, volumePaths, type VolumePaths} from './volume-directory.ts';
 import {toVolumeId} from './volume-id.ts';
 import {withLock} from './volume-lock.ts';
 import {podsInUse, readAllVolumeStates, readVolumeState, writeVolumeState, type PodMount, type VolumeState} from './volume-state.ts';
@@ -41,8 +42,7 @@ export const mountVolume = async (givenPath: string, request: MountOptions, envi
 	const volumeId = toVolumeId(request);
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const job: MountJob = {path, volumeId, paths, request, environment, deadline};
-	const removeAfterwards = () => mountsAt(readMountTable(), path).length === 0;
-	await withLock({path: pathLockFile(environment.stateDirectory, path), what: path, deadline, removeAfterwards}, async () =>
+	await withPathLock(path, environment, deadline, async () =>
 		withLock({path: paths.lockFile, what: `bucket ${request.options.name}`, deadline}, async () => mountLocked(job)));
 };
 

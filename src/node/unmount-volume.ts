@@ -6,10 +6,11 @@ import {createDeadline, type Deadline} from './deadline.ts';
 import {mountsAt, readMountTable, type Mount} from './mount-table.ts';
 import type {NodeEnvironment} from './node-environment.ts';
 import {NodeError} from './node-error.ts';
+import {withPathLock} from './path-lock.ts';
 import {resolveMountPath} from './pod-directory.ts';
 import {isRunning} from './process-identity.ts';
 import {stopDaemon} from './volume-daemon.ts';
-import {pathLockFile, removeVolumeDirectory, stagingFileCount, volumePaths} from './volume-directory.ts';
+import {removeVolumeDirectory, stagingFileCount, volumePaths} from './volume-directory.ts';
 import {withLock} from './volume-lock.ts';
 import {podsInUse, readAllVolumeStates, readVolumeState, writeVolumeState, type VolumeState} from './volume-state.ts';
 
@@ -48,8 +49,7 @@ export const unmountVolume = async (givenPath: string, environment: NodeEnvironm
 		return {wasMounted: false};
 	}
 
-	const removeAfterwards = () => mountsAt(readMountTable(), path).length === 0;
-	return withLock({path: pathLockFile(environment.stateDirectory, path), what: path, deadline: createDeadline(lockMs), removeAfterwards}, async () => {
+	return withPathLock(path, environment, createDeadline(lockMs), async () => {
 		const table = readMountTable();
 		const owner = findOwner(path, table, environment.stateDirectory);
 		if (owner === undefined) {

@@ -1,4 +1,3 @@
-import {createHash} from 'node:crypto';
 import {mkdirSync, readdirSync, rmdirSync, rmSync, type Dirent} from 'node:fs';
 import {join} from 'node:path';
 import {hasErrorCode, NodeError, toReason} from './node-error.ts';
@@ -31,10 +30,6 @@ export const volumePaths = (stateDirectory: string, volumeId: string): VolumePat
 		cache: join(directory, 'cache'),
 	};
 };
-
-/** The lock of a pod's directory: mount and unmount of one path never overlap, whichever volume they turn out to mean. */
-export const pathLockFile = (stateDirectory: string, path: string): string =>
-	join(stateDirectory, 'locks', `${createHash('sha256').update(path).digest('hex').slice(0, 32)}.db`);
 
 /** Makes the directories of a volume, for root's eyes only. */
 export const createVolumeDirectory = (paths: VolumePaths): void => {
