@@ -1,0 +1,107 @@
+/**
+The process that holds the mount of one volume; `node/daemon-protocol.ts` says how it is started and spoken to. Its log
+goes to stdout as JSON lines, which its starter points at a file. `--debug` as second argument logs every operation.
+
+Core files would hold credentials; Node.js cannot forbid them, so the starter does (`ulimit -c 0`).
+*/
+import {closeSync, createReadStream, writeSync} from 'node:fs';
+import type {RunningMount} from '../cli/run-mount.ts';
+import type {DaemonReady, DaemonRequest} from '../node/daemon-protocol.ts';
+import {createLogger, flushLog, type Logger} from '../observability/logger.ts';
+
+const requestDescriptor = 3;
+const readyDescriptor = 4;
+const requestBytesMax = 2 ** 20;
+
+/** After SIGTERM: less than the 90 s after which systemd and the kubelet lose patience. */
+const stopTimeoutMs = 60_000;
+
+const exitStatus = {done: 0, failed: 1, bug: 70};
+
+const main = async (): Promise<void> => {
+	let log = createLogger({level: 'info', destination: 1, isSynchronous: false});
+	const finish = (status: number): never => {
+		flushLog(log);
+		process.exit(status);
+	};
+
+	for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+		process.on(event, (error: unknown) => {
+			log.fatal({err: error}, 'a bug ended the daemon: what was closed or synced is in the journal');
+			finish(exitStatus.bug);
+		});
+	}
+
+	let mount: RunningMount | undefined;
+	let isToldToStop = false;
+	const stopWhenTold = (): void => {
+		if (isToldToStop && mount !== undefined) {
+			// Its failure is that of `stopped`, which we wait for.
+			mount.stop({timeoutMs: stopTimeoutMs}).catch(() => undefined);
+		}
+	};
+
+	// From the start: the default would leave a mount behind that was just being made.
+	for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+		process.on(signal, () => {
+			log.info({signal}, 'told to stop');
+			isToldToStop = true;
+			stopWhenTold();
+		});
+	}
+
+	try {
+		const request = await readRequest();
+		log = createRequestLogger(request);
+		// Loaded here so that a missing libfuse is told to the starter instead of ending us without a word.
+		const {runMount} = await import('../cli/run-mount.ts');
+		mount = await runMount(request, {log, isEachOperationLogged: process.argv.includes('--debug')});
+	} catch (error) {
+		log.fatal({err: error}, 'the volume cannot be mounted');
+		report({status: 'failed', message: toOneLine(error)});
+		return finish(exitStatus.failed);
+	}
+
+	report({status: 'ready', pid: process.pid});
+	stopWhenTold();
+	await mount.stopped;
+	finish(exitStatus.done);
+};
+
+const readRequest = async (): Promise<DaemonRequest> => {
+	let text = '';
+	for await (const part of createReadStream('', {fd: requestDescriptor, encoding: 'utf8'})) {
+		text += String(part);
+		if (text.length > requestBytesMax) {
+			throw new RangeError(`Cannot read the request: it is longer than ${requestBytesMax} bytes`);
+		}
+	}
+
+	return JSON.parse(text) as DaemonRequest;
+};
+
+const createRequestLogger = ({volumeId, options}: DaemonRequest): Logger => createLogger({
+	level: process.argv.includes('--debug') ? 'debug' : toLevel(options['log-level']),
+	destination: 1,
+	isSynchronous: false,
+	fields: {volume: volumeId, bucket: options['name'] ?? ''},
+});
+
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+/** The option is checked with all the others; until then a wrong one counts as the default. */
+const toLevel = (text: string | undefined): typeof levels[number] => levels.find(level => level === text) ?? 'info';
+
+/** The starter waits for one line and the end of the pipe. */
+const report = (ready: DaemonReady): void => {
+	try {
+		writeSync(readyDescriptor, `${JSON.stringify(ready)}\n`);
+		closeSync(readyDescriptor);
+	} catch {
+		// The starter is gone. A mount that is ready serves whoever finds it; the log has everything else.
+	}
+};
+
+const toOneLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ');
+
+await main();

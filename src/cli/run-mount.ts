@@ -1,0 +1,165 @@
+import {readFileSync} from 'node:fs';
+import {totalmem} from 'node:os';
+import {join} from 'node:path';
+import {DiskBlockCache} from '../cache/disk-block-cache.ts';
+import type {FileSystem} from '../filesystem/filesystem.ts';
+import {openFileSystem} from '../filesystem/open-file-system.ts';
+import {mountFuse, type FuseMount} from '../fuse/fuse-mount.ts';
+import {toKeyPrefix} from '../model/object-key.ts';
+import {parseVolumeOptions, type VolumeOptions} from '../model/volume-options.ts';
+import {startControlServer, type Progress} from '../node/control-server.ts';
+import type {DaemonRequest, DaemonStatus} from '../node/daemon-protocol.ts';
+import type {Logger} from '../observability/logger.ts';
+import {StagingArea} from '../staging/staging-area.ts';
+import {provisionBucket} from '../store/provision-bucket.ts';
+import {createS3ObjectStore} from '../store/s3-object-store.ts';
+import {memoryLimitBytes, planMemoryBytes} from './memory-budget.ts';
+
+export type RunMountHooks = {
+	readonly log: Logger;
+	/** Logs every operation of the kernel. */
+	readonly isEachOperationLogged?: boolean | undefined;
+};
+
+export type RunningMount = {
+	/** Uploads what is dirty, unmounts, and ends everything. At the deadline what is left stays in the journal. May be called again: the earlier deadline counts. */
+	stop(options: {timeoutMs: number; onProgress?: ((progress: Progress) => void) | undefined}): Promise<void>;
+	/** Settles when everything has ended: by `stop`, or because somebody unmounted the file system. */
+	readonly stopped: Promise<void>;
+};
+
+/** How long programs that still use a mount may go on after it was unmounted. */
+const unmountGraceMs = 2000;
+
+/** How long an upload may go on when somebody has unmounted the file system under us. */
+const drainAfterUnmountMs = 300_000;
+
+/** Mounts a volume as a request says and resolves when it can be used. When this rejects, nothing is left behind. */
+export const runMount = async (request: DaemonRequest, {log, isEachOperationLogged = false}: RunMountHooks): Promise<RunningMount> => {
+	const startedAtMs = Date.now();
+	const options = parseVolumeOptions(request.options);
+	await using parts = new AsyncDisposableStack();
+
+	await provisionBucket({options, credentials: request.credentials, createdFor: request.createdFor, log: (message, fields) => log.info(fields, message)});
+	const fileSystem = await openVolume(request, options, {log, parts});
+	const mount = await mountFuse({
+		fileSystem,
+		mountPoint: request.mountPoint,
+		source: `pnx-volume:${options.name}${options.prefix === '' ? '' : `/${options.prefix}`}`,
+		readOnly: options.readOnly,
+		attributeCacheMs: options.metadataTtlMs / 2,
+		operationMsMax: options.timeoutMs * 2,
+		log,
+		isEachLogged: isEachOperationLogged,
+	});
+	parts.defer(async () => mount.unmount({graceMs: 0}));
+
+	const status = (): DaemonStatus => ({
+		volumeId: request.volumeId,
+		pid: process.pid,
+		version: packageVersion(),
+		startedAtMs,
+		bucket: options.name,
+		prefix: options.prefix,
+		mountPoint: request.mountPoint,
+		residentBytes: process.memoryUsage.rss(),
+		fileSystem: fileSystem.status(),
+	});
+	const running = superviseMount(mount, fileSystem, log);
+	const control = await startControlServer(join(request.volumeDirectory, 'control.sock'), {
+		status,
+		drain: async ({timeoutMs, onProgress, signal}) => fileSystem.drain({onProgress, signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])}),
+		stop: running.stop,
+	});
+
+	const ending = parts.move();
+	const stopped = running.ended.then(async () => {
+		// The answer to `stop` is on its way: the socket ends when it is written.
+		await ending.disposeAsync();
+		await control.close();
+		log.info({mountPoint: request.mountPoint}, 'volume stopped');
+	});
+	log.info({mountPoint: request.mountPoint, durationMs: Date.now() - startedAtMs}, 'volume mounted');
+	return {
+		stopped,
+		async stop(stopOptions) {
+			await running.stop(stopOptions);
+			await stopped;
+		},
+	};
+};
+
+const openVolume = async (request: DaemonRequest, options: VolumeOptions, {log, parts}: {log: Logger; parts: AsyncDisposableStack}): Promise<FileSystem> => {
+	const {name: bucket, region, endpoint, pathStyle, timeoutMs} = options;
+	const store = createS3ObjectStore({bucket, keyPrefix: toKeyPrefix(options.prefix), region, endpoint, pathStyle, timeoutMs, credentials: request.credentials});
+	parts.defer(async () => store.close());
+
+	const staging = await StagingArea.open({
+		directory: join(request.volumeDirectory, 'staging'), bytesMax: options.stagingBytesMax, isDurable: options.durability === 'journal',
+	});
+	const blockCache = options.cacheBytesMax === 0 ? undefined : await DiskBlockCache.open({
+		directory: join(request.volumeDirectory, 'cache'), bytesMax: options.cacheBytesMax, onError: error => log.warn({err: error}, 'disk cache failed'),
+	});
+	const fileSystem = await openFileSystem({
+		store, staging, blockCache, options, fsGroup: request.fsGroup,
+		memoryBytesMax: planMemoryBytes({optionBytes: options.memoryBytesMax, limitBytes: memoryLimitBytes(totalmem())}),
+		onEvent({event, ...fields}) {
+			const {error, ...others} = {error: undefined, ...fields};
+			log[event === 'recovered' ? 'info' : 'warn']({...others, ...(error === undefined ? {} : {err: error})}, event);
+		},
+	});
+	parts.defer(async () => fileSystem.close());
+	return fileSystem;
+};
+
+/** Drains and unmounts, once, when it is told to or when somebody else has unmounted. */
+const superviseMount = (mount: FuseMount, fileSystem: FileSystem, log: Logger): {stop: RunningMount['stop']; ended: Promise<void>} => {
+	const deadline = new AbortController();
+	const listeners = new Set<(progress: Progress) => void>();
+	const drain = async (): Promise<void> => {
+		try {
+			await fileSystem.drain({signal: deadline.signal, onProgress: status => listeners.forEach(listener => listener(status))});
+		} catch (error) {
+			const {dirtyBytes, uploadsPending} = fileSystem.status();
+			log.warn({dirtyBytes, uploadsPending, err: error}, 'not everything is in S3: the rest stays in the journal');
+		}
+	};
+
+	const end = async (): Promise<void> => {
+		await drain();
+		await mount.unmount({graceMs: deadline.signal.aborted ? 0 : unmountGraceMs});
+		// What programs have written between the two, and what the kernel has written back.
+		await drain();
+		listeners.forEach(listener => listener(fileSystem.status()));
+	};
+
+	const {promise: begun, resolve: begin} = Promise.withResolvers<void>();
+	const ended = begun.then(end);
+	const abortAfter = (timeoutMs: number): void => {
+		const timer = setTimeout(() => deadline.abort(), timeoutMs);
+		void ended.finally(() => clearTimeout(timer)).catch(() => undefined); // Whoever waits for `ended` gets the failure.
+	};
+
+	void mount.ended.then(() => {
+		abortAfter(drainAfterUnmountMs);
+		begin();
+	});
+	return {
+		ended,
+		async stop({timeoutMs, onProgress}) {
+			if (onProgress !== undefined) {
+				listeners.add(onProgress);
+			}
+
+			abortAfter(timeoutMs);
+			begin();
+			await ended;
+		},
+	};
+};
+
+/** Of the package that this file is part of, in `src` as in `dist`. */
+const packageVersion = (): string => {
+	const {version} = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {version?: unknown};
+	return String(version);
+};

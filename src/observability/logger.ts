@@ -1,0 +1,50 @@
+import {type Logger, pino} from 'pino';
+
+export type {Logger} from 'pino';
+
+export type LoggerOptions = {
+	readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+	/** A file, a descriptor that is open (1 for stdout), or whatever takes the lines. */
+	readonly destination: string | number | {readonly write: (line: string) => void};
+	/** A process that ends soon writes at once; a daemon must not wait for its log, and calls `flushLog` before it ends. */
+	readonly isSynchronous: boolean;
+	/** What every line says besides the time, the level and the pid. */
+	readonly fields?: Readonly<Record<string, string>> | undefined;
+};
+
+const secretName = /secret|token|password|credential|authorization|kubernetes\.io\/secret\//i;
+
+/** Deeper than any of our fields; keeps a circle from being followed for ever. */
+const depthMax = 6;
+
+/** Writes JSON lines. Fields that are named like a secret are never written, wherever they are. */
+export const createLogger = (options: LoggerOptions): Logger => pino(
+	{
+		level: options.level,
+		base: {pid: process.pid, ...options.fields},
+		timestamp: pino.stdTimeFunctions.isoTime,
+		formatters: {
+			level: label => ({level: label}),
+			log: fields => redact(fields, 0) as Record<string, unknown>,
+		},
+	},
+	typeof options.destination === 'object' ? options.destination : pino.destination({dest: options.destination, sync: options.isSynchronous, ...(typeof options.destination === 'string' ? {append: true, mode: 0o600} : {})}),
+);
+
+/** Writes out what a logger still has in memory, waiting for it: the last thing a process does. */
+export const flushLog = (logger: Logger): void => {
+	const stream = (logger as unknown as Record<symbol, {flushSync?: () => void}>)[pino.symbols.streamSym];
+	try {
+		stream?.flushSync?.();
+	} catch {
+		// The disk is full or the log is gone: nobody is left to be told.
+	}
+};
+
+const redact = (value: unknown, depth: number): unknown => {
+	if (typeof value !== 'object' || value === null || value instanceof Error || Array.isArray(value) || depth === depthMax) {
+		return value;
+	}
+
+	return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, secretName.test(name) ? '[redacted]' : redact(field, depth + 1)]));
+};
