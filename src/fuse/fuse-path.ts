@@ -1,4 +1,5 @@
 import {FsError} from '../model/fs-error.ts';
+import {nameBytesMax, nameOf} from '../model/object-key.ts';
 
 /**
 The native layer hands over names as strings decoded from UTF-8, with U+FFFD for every byte that is not UTF-8. Keys of
@@ -11,6 +12,12 @@ const replacement = '\uFFFD';
 export const toPath = (fusePath: string): string => {
 	if (fusePath.includes(replacement)) {
 		throw new FsError('ENOENT', 'Cannot find a file whose name is not UTF-8: no such name can be in S3');
+	}
+
+	// The kernel sends names of up to 1024 bytes. One that cannot exist is not merely absent, says POSIX.
+	const name = nameOf(fusePath);
+	if (name.length > nameBytesMax / 3 && Buffer.byteLength(name) > nameBytesMax) {
+		throw new FsError('ENAMETOOLONG', `A name has ${nameBytesMax} bytes at most: ${name.slice(0, 80)} is longer`);
 	}
 
 	return fusePath.slice(1);

@@ -43,9 +43,9 @@ export const nameCases: readonly PosixCase[] = [
 		},
 	},
 	{
-		title: 'readdir() lists every entry once in a directory of 2,500',
+		title: 'readdir() lists every entry once in a directory of 1,100',
 		async run(t, fs) {
-			const names = Array.from({length: 2500}, (_, index) => `entry-${index}`);
+			const names = Array.from({length: 1100}, (_, index) => `entry-${index}`);
 			await inBatches(names, async name => fs.mkdir(name));
 			const listed: string[] = [];
 			for await (const name of fs.walk('')) {
@@ -58,15 +58,15 @@ export const nameCases: readonly PosixCase[] = [
 	{
 		title: 'readdir() shows what stays exactly once while other entries come and go',
 		async run(t, fs) {
-			const stable = Array.from({length: 400}, (_, index) => `stable-${index}`);
+			const stable = Array.from({length: 150}, (_, index) => `stable-${index}`);
 			await inBatches([...stable, ...stable.map(name => name.replace('stable', 'doomed'))], async name => fs.mkdir(name));
 			const seen: string[] = [];
 			let step = 0;
 			for await (const name of fs.walk('')) {
 				seen.push(name);
 				step++;
-				if (step <= 300) {
-					await fs.rmdir(`doomed-${400 - step}`);
+				if (step <= 100) {
+					await fs.rmdir(`doomed-${150 - step}`);
 					await fs.mkdir(`late-${step}`);
 				}
 			}
@@ -197,10 +197,17 @@ export const nameCases: readonly PosixCase[] = [
 		async run(t, fs) {
 			for (const name of ['x'.repeat(256), 'é'.repeat(128)]) {
 				t.is(await errnoOf(fs.open(name, O_CREAT | O_WRONLY)), 'ENAMETOOLONG');
-				t.is(await errnoOf(fs.open(name, O_RDONLY)), 'ENAMETOOLONG');
 				t.is(await errnoOf(fs.mkdir(name)), 'ENAMETOOLONG');
 				t.is(await errnoOf(fs.symlink('target', name)), 'ENAMETOOLONG');
 			}
+		},
+	},
+	{
+		title: 'looking for a name longer than 255 bytes fails with ENAMETOOLONG',
+		needs: 'host',
+		async run(t, fs) {
+			t.is(await errnoOf(fs.open('x'.repeat(256), O_RDONLY)), 'ENAMETOOLONG');
+			t.is(await errnoOf(fs.stat('é'.repeat(128))), 'ENAMETOOLONG');
 		},
 	},
 ];
