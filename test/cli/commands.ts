@@ -28,7 +28,7 @@ const directoryOf = (node: DriverHarness, name = 'files'): string => {
 	return directory;
 };
 
-test('--help names every command, and mount --help every option with its default', async t => {
+test.serial('--help names every command, and mount --help every option with its default', async t => {
 	const help = await runCommand(undefined, '--help');
 	t.is(help.exitCode, 0);
 	for (const command of ['mount <bucket> <dir>', 'unmount <dir>', 'status', 'provision <bucket>', 'dev-server']) {
@@ -57,7 +57,7 @@ for (const [argv, message] of [
 	[['dev-server', '--directory', '/tmp/x', '--port', '70000'], /--port must be a whole number from 0 to 65535/],
 	[['dev-server'], /Missing required argument: directory/],
 ] as const) {
-	test(`"${['pnx-volume', ...argv].join(' ')}" is a mistake in usage: one line on stderr, exit code 2`, async t => {
+	test.serial(`"${['pnx-volume', ...argv].join(' ')}" is a mistake in usage: one line on stderr, exit code 2`, async t => {
 		const {exitCode, stdout, stderr} = await runCommand(undefined, ...argv);
 		t.is(exitCode, 2, stderr);
 		t.is(stdout, '');
@@ -66,7 +66,7 @@ for (const [argv, message] of [
 	});
 }
 
-test('mount --background returns when the directory is usable, status shows it, unmount ends it', async t => {
+test.serial('mount --background returns when the directory is usable, status shows it, unmount ends it', async t => {
 	const node = createStandInHarness(t);
 	const directory = directoryOf(node);
 	const mounted = await runCommand(node, 'mount', 'my-files', directory, '--background', '--prefix', '2024');
@@ -94,7 +94,7 @@ test('mount --background returns when the directory is usable, status shows it, 
 	t.deepEqual(JSON.parse((await runCommand(node, 'status', '--json')).stdout), []);
 });
 
-test('unmount fails while bytes are not in S3, and --force leaves them in the journal that status shows', async t => {
+test.serial('unmount fails while bytes are not in S3, and --force leaves them in the journal that status shows', async t => {
 	const node = createStandInHarness(t);
 	const directory = directoryOf(node);
 	await runCommand(node, 'mount', 'dirty-files', directory, '--background');
@@ -113,14 +113,14 @@ test('unmount fails while bytes are not in S3, and --force leaves them in the jo
 	t.is(node.starts()[1]!.request.volumeDirectory, node.starts()[0]!.request.volumeDirectory);
 });
 
-test('unmount of a directory where nothing is mounted says so', async t => {
+test.serial('unmount of a directory where nothing is mounted says so', async t => {
 	const node = createStandInHarness(t);
 	const {exitCode, stderr} = await runCommand(node, 'unmount', directoryOf(node));
 	t.is(exitCode, 1);
 	t.regex(stderr, /^pnx-volume: Nothing is mounted at .*; "pnx-volume status" shows what is\n$/);
 });
 
-test('mount fails in one line where there is no directory, or files are in it', async t => {
+test.serial('mount fails in one line where there is no directory, or files are in it', async t => {
 	const node = createStandInHarness(t);
 	const directory = directoryOf(node);
 	writeFileSync(join(directory, 'file'), '');
@@ -134,7 +134,7 @@ test('mount fails in one line where there is no directory, or files are in it', 
 	t.deepEqual(node.starts(), []);
 });
 
-test('mount --background shows the reason of a daemon that fails, and leaves nothing', async t => {
+test.serial('mount --background shows the reason of a daemon that fails, and leaves nothing', async t => {
 	const node = createStandInHarness(t);
 	const directory = directoryOf(node);
 	const {exitCode, stderr} = await runCommand(node, 'mount', 'fails-files', directory, '--background');
@@ -144,7 +144,7 @@ test('mount --background shows the reason of a daemon that fails, and leaves not
 	t.deepEqual(readdirSync(directory), []);
 });
 
-test('status tells pods, and a daemon that is gone', async t => {
+test.serial('status tells pods, and a daemon that is gone', async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');
 	await node.mount(directory, {name: 'bucket-1', 'kubernetes.io/pod.name': 'web-1', 'kubernetes.io/pod.namespace': 'shop'});

@@ -9,7 +9,7 @@ import {createStandInHarness} from '../support/driver.ts';
 const isAlive = (pid: number) => readProcessIdentity(pid) !== undefined;
 const isMounted = (path: string) => mountsAt(readMountTable(), path).length > 0;
 
-test('mount shows the volume at the pod\'s directory, and unmount leaves an empty directory and nothing else', async t => {
+test.serial('mount shows the volume at the pod\'s directory, and unmount leaves an empty directory and nothing else', async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');
 	const mounted = await node.mount(directory, {name: 'bucket-1'});
@@ -28,7 +28,7 @@ test('mount shows the volume at the pod\'s directory, and unmount leaves an empt
 	t.false(isAlive(node.starts()[0]!.pid));
 });
 
-test('two pods share one daemon, which ends with the last of them', async t => {
+test.serial('two pods share one daemon, which ends with the last of them', async t => {
 	const node = createStandInHarness(t);
 	const [first, second] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
 	await node.mount(first, {name: 'bucket-1'});
@@ -44,7 +44,7 @@ test('two pods share one daemon, which ends with the last of them', async t => {
 	t.deepEqual(readdirSync(join(node.stateDirectory, 'volumes')), []);
 });
 
-test('three mounts of one volume at once start one daemon', async t => {
+test.serial('three mounts of one volume at once start one daemon', async t => {
 	const node = createStandInHarness(t);
 	const directories = ['a', 'b', 'c'].map(uid => node.podDirectory(uid));
 	const mounts = await Promise.all(directories.map(async directory => node.mount(directory, {name: 'bucket-pv'})));
@@ -58,7 +58,7 @@ test('three mounts of one volume at once start one daemon', async t => {
 	t.deepEqual(readdirSync(join(node.stateDirectory, 'volumes')), []);
 });
 
-test('mounts and unmounts of one volume that interleave leave the right pods mounted', async t => {
+test.serial('mounts and unmounts of one volume that interleave leave the right pods mounted', async t => {
 	const node = createStandInHarness(t);
 	const old = ['a', 'b'].map(uid => node.podDirectory(uid));
 	await Promise.all(old.map(async directory => node.mount(directory, {name: 'bucket-1'})));
@@ -75,7 +75,7 @@ test('mounts and unmounts of one volume that interleave leave the right pods mou
 	t.deepEqual(readdirSync(join(node.stateDirectory, 'volumes')), []);
 });
 
-test('two volumes of one pod, mounted at once, stay apart', async t => {
+test.serial('two volumes of one pod, mounted at once, stay apart', async t => {
 	const node = createStandInHarness(t);
 	const [media, backup] = [node.podDirectory('uid-1', 'media'), node.podDirectory('uid-1', 'backup')];
 	const mounts = await Promise.all([node.mount(media, {name: 'media'}), node.mount(backup, {name: 'backup'})]);
@@ -86,7 +86,7 @@ test('two volumes of one pod, mounted at once, stay apart', async t => {
 	await Promise.all([node.unmount(media), node.unmount(backup)]);
 });
 
-test('mount is a success when the same volume is mounted at the directory already', async t => {
+test.serial('mount is a success when the same volume is mounted at the directory already', async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');
 	await node.mount(directory, {name: 'bucket-1'});
@@ -99,13 +99,13 @@ test('mount is a success when the same volume is mounted at the directory alread
 	await node.unmount(directory);
 });
 
-test('unmount is a success when nothing is mounted, and when there is not even a directory', async t => {
+test.serial('unmount is a success when nothing is mounted, and when there is not even a directory', async t => {
 	const node = createStandInHarness(t);
 	t.is((await node.unmount(node.podDirectory('uid-1'))).output, '{"status":"Success"}\n');
 	t.is((await node.unmount('/no/such/pods/uid/volumes/pnx~volume/v')).output, '{"status":"Success"}\n');
 });
 
-test('the daemon holds no descriptor of the driver, gets its credentials over the pipe alone, and leaves no core file', async t => {
+test.serial('the daemon holds no descriptor of the driver, gets its credentials over the pipe alone, and leaves no core file', async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');
 	const secret = {
@@ -132,7 +132,7 @@ test('the daemon holds no descriptor of the driver, gets its credentials over th
 	await node.unmount(directory);
 });
 
-test('each call is one line in the log: call, path tail, duration and status', async t => {
+test.serial('each call is one line in the log: call, path tail, duration and status', async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');
 	await node.call('init');

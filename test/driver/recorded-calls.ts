@@ -20,7 +20,7 @@ const replay = async (node: DriverHarness, [call = '', ...rest]: readonly string
 	return node.call(call, ...argv);
 };
 
-test('static-pod: init, mount and unmount succeed', async t => {
+test.serial('static-pod: init, mount and unmount succeed', async t => {
 	const node = createStandInHarness(t);
 	for (const argv of recorded('static-pod')) {
 		const {output, exitCode, reply} = await replay(node, argv);
@@ -31,7 +31,7 @@ test('static-pod: init, mount and unmount succeed', async t => {
 	t.deepEqual(readMountTable().filter(({path}) => path.startsWith(dirname(node.stateDirectory))), []);
 });
 
-test('attach-left-out: init succeeds, everything else is not supported', async t => {
+test.serial('attach-left-out: init succeeds, everything else is not supported', async t => {
 	const node = createStandInHarness(t);
 	for (const argv of recorded('attach-left-out')) {
 		const {output} = await replay(node, argv);
@@ -39,7 +39,7 @@ test('attach-left-out: init succeeds, everything else is not supported', async t
 	}
 });
 
-test('deployment-of-three: three pods in one millisecond get one daemon, and two of them go', async t => {
+test.serial('deployment-of-three: three pods in one millisecond get one daemon, and two of them go', async t => {
 	const node = createStandInHarness(t);
 	const calls = recorded('deployment-of-three');
 	const mounts = calls.filter(([call]) => call === 'mount');
@@ -55,7 +55,7 @@ test('deployment-of-three: three pods in one millisecond get one daemon, and two
 	t.deepEqual(readdirSync(`${node.stateDirectory}/volumes`), []);
 });
 
-test('four-volumes-at-once: two mount, the one without a bucket and the one with unknown options say why not', async t => {
+test.serial('four-volumes-at-once: two mount, the one without a bucket and the one with unknown options say why not', async t => {
 	const node = createStandInHarness(t);
 	const calls = recorded('four-volumes-at-once');
 	const results = await Promise.all(calls.map(async argv => replay(node, argv)));
