@@ -2,6 +2,7 @@ import {FsError} from '../model/fs-error.ts';
 import {isStoreError} from '../model/store-error.ts';
 import type {ObjectHead} from '../store/object-store.ts';
 import {type FileAttributes, writeAttributes} from './attributes.ts';
+import {assertFileBytes} from './file-size.ts';
 import type {Caller, Handle, OpenFlags, OpenResult, Target} from './filesystem.ts';
 import type {Node} from './namespace.ts';
 import {type FileHandle, OpenFile} from './open-file.ts';
@@ -21,7 +22,7 @@ export const open = async (volume: Volume, path: string, flags: OpenFlags, creat
 		const file = await openFile(volume, path, flags, creation);
 		reportEarlierFailure(file, flags);
 		const handle = volume.files.addHandle({
-			file, flags, sequence: volume.reader.createSequence(), generation: file.generation, hasReachedEnd: false, hasWritten: false,
+			file, flags, sequence: volume.reader.createSequence(), generation: file.generation, hasReachedEnd: false, endBytes: 0, hasWritten: false,
 		});
 		try {
 			if (flags.truncate && (file.sizeBytes > 0 || !file.hasChanges)) {
@@ -193,23 +194,27 @@ export const read = async (volume: Volume, number: Handle, buffer: Uint8Array, o
 		return file.read(handle, offset, buffer);
 	}
 
-	assertSameVersion(handle);
+	assertSameVersion(handle, offset);
 	let bytesRead = await file.read(handle, offset, buffer);
 	if (bytesRead === 0 && await growAtEnd(volume, handle)) {
 		bytesRead = await file.read(handle, offset, buffer);
 	}
 
 	handle.hasReachedEnd = offset + bytesRead >= file.sizeBytes;
+	handle.endBytes = file.sizeBytes;
 	return bytesRead;
 };
 
-/** A reader keeps the version that it opened; one that stood at its end goes on in a longer one. */
-const assertSameVersion = (handle: FileHandle): void => {
+/**
+A reader keeps the version that it opened; one that stands at its end goes on in a longer one. One that goes back from there
+does not: programs that read the end of an archive first would take its index from one version and its content from another.
+*/
+const assertSameVersion = (handle: FileHandle, offset: number): void => {
 	if (handle.generation === handle.file.generation) {
 		return;
 	}
 
-	if (handle.hasReachedEnd) {
+	if (handle.hasReachedEnd && offset >= handle.endBytes) {
 		handle.generation = handle.file.generation;
 		return;
 	}
@@ -242,8 +247,10 @@ export const write = async (volume: Volume, number: Handle, data: Uint8Array, of
 	const {file} = handle;
 	const isAppend = handle.flags.append && options.writepage !== true;
 	await file.exclusively(async () => {
+		const position = isAppend ? file.sizeBytes : offset;
+		assertFileBytes(position + data.length);
 		const layer = await file.writableLayer();
-		await layer.write(isAppend ? file.sizeBytes : offset, data, {isAppend});
+		await layer.write(position, data, {isAppend});
 		file.touch(wallClockNs());
 	});
 	handle.hasWritten = true;
@@ -322,6 +329,7 @@ export const truncate = async (volume: Volume, target: Target, sizeBytes: number
 
 /** Cuts or extends a file; it is dirty then. */
 export const truncateFile = async (file: OpenFile, sizeBytes: number): Promise<void> => {
+	assertFileBytes(sizeBytes);
 	await file.exclusively(async () => {
 		const layer = await file.writableLayer();
 		layer.truncate(sizeBytes);

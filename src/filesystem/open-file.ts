@@ -18,13 +18,15 @@ export type FileHandle = {
 	generation: number;
 	/** It was told where the file ends: it may go on in a longer version. */
 	hasReachedEnd: boolean;
+	/** The size of the file when it last read. */
+	endBytes: number;
 	/** The last write through it, so that its close knows whether there is anything to do. */
 	hasWritten: boolean;
 };
 
 /** A piece of a file for one read. */
 type ReadPiece =
-	| {readonly kind: 'local'; readonly start: number; readonly end: number; readonly layer: StagedLayer}
+	| {readonly kind: 'local'; readonly start: number; readonly end: number; readonly layer: StagedLayer; readonly position: number}
 	| {readonly kind: 'zero'; readonly start: number; readonly end: number}
 	| {readonly kind: 'object'; readonly start: number; readonly end: number; readonly object: ObjectHead; readonly offset: number};
 
@@ -260,7 +262,7 @@ export class OpenFile {
 	async #readPiece(piece: ReadPiece, target: Uint8Array, sequence: ReadSequence | undefined): Promise<void> {
 		switch (piece.kind) {
 			case 'local': {
-				await piece.layer.read(piece.start, target);
+				await piece.layer.read(piece.position, target);
 				break;
 			}
 
@@ -292,7 +294,7 @@ export class OpenFile {
 				}
 
 				case 'local': {
-					return [{kind: 'local', ...range, layer}];
+					return [{kind: 'local', ...range, layer, position: layer.positionOf(piece.start)}];
 				}
 
 				case 'zero': {

@@ -1,4 +1,5 @@
 import {FsError} from '../model/fs-error.ts';
+import {assertFileBytes} from './file-size.ts';
 import type {Handle} from './filesystem.ts';
 import {type Volume, assertWritable, wallClockNs} from './volume.ts';
 
@@ -20,6 +21,7 @@ export const fallocate = async (volume: Volume, number: Handle, request: Allocat
 		const {sizeBytes} = file;
 		const clippedEnd = request.keepSize || request.punchHole ? Math.min(end, sizeBytes) : end;
 		const start = request.zeroRange || request.punchHole ? request.offset : Math.max(request.offset, sizeBytes);
+		assertFileBytes(Math.max(clippedEnd, sizeBytes));
 		if (!request.zeroRange && !request.punchHole) {
 			// Room now is all that can be promised: what other files take until then is theirs.
 			const bytes = Math.max(0, end - Math.max(request.offset, sizeBytes));
@@ -60,6 +62,7 @@ export const copyFileRange = async (
 		return 0;
 	}
 
+	assertFileBytes(destination.offset + available);
 	const object = from.file.objectAt(source.offset, available);
 	if (object !== undefined && available >= volume.options.partBytes) {
 		await to.exclusively(async () => {
