@@ -33,7 +33,8 @@ export const findCopySource = (call: Call): CopySource => {
 
 const decodeSource = (text: string): string => {
 	try {
-		return decodeURIComponent(text);
+		// Header bytes come as latin1; clients that do not escape them mean UTF-8.
+		return decodeURIComponent(text.replaceAll(/[\u0080-\u00FF]/g, character => `%${character.charCodeAt(0).toString(16)}`));
 	} catch {
 		throw invalid(text); // Not percent-encoded UTF-8.
 	}

@@ -1,3 +1,4 @@
+import {setMaxListeners} from 'node:events';
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import type {AddressInfo, Socket} from 'node:net';
 import {resolve} from 'node:path';
@@ -33,7 +34,7 @@ export type DevServer = {
 	/** Live: a change counts from the next request. */
 	readonly faults: FaultSettings;
 	readonly requests: RequestLog;
-	/** Ends every connection and closes the files. What was acknowledged is kept. */
+	/** Ends every connection and closes the files; again does nothing. What was acknowledged is kept. */
 	close(): Promise<void>;
 };
 
@@ -41,7 +42,11 @@ export type DevServer = {
 export const startDevServer = async (options: DevServerOptions): Promise<DevServer> => {
 	const {directory, port = 0, accessKeyId = 'dev', secretAccessKey = 'dev-secret', region, log = () => undefined} = options;
 	const sockets = new Set<Socket>();
-	const faults = createFaultSettings(() => destroyAll(sockets));
+	// The connections of tests that turn switches: a server that is down still answers them.
+	const controlSockets = new WeakSet<Socket>();
+	const faults = createFaultSettings(() => destroyAll([...sockets].filter(socket => !controlSockets.has(socket))));
+	const closing = new AbortController();
+	setMaxListeners(0, closing.signal); // As many as there are requests.
 	const parts: ServerParts = {
 		storage: new Storage(resolve(directory)),
 		credentials: {accessKeyId, secretAccessKey},
@@ -50,9 +55,14 @@ export const startDevServer = async (options: DevServerOptions): Promise<DevServ
 		requests: new RequestLog(),
 		random: createRandom(),
 		log,
+		closing: closing.signal,
 	};
 	const inFlight = new Set<Promise<void>>();
 	const take = (request: IncomingMessage, response: ServerResponse, isContinueExpected: boolean): void => {
+		if (isControl(request)) {
+			controlSockets.add(request.socket);
+		}
+
 		const done = serve(parts, {request, response, isContinueExpected}).finally(() => inFlight.delete(done));
 		inFlight.add(done);
 	};
@@ -72,23 +82,29 @@ export const startDevServer = async (options: DevServerOptions): Promise<DevServ
 		throw error;
 	}
 
+	const shutDown = async (): Promise<void> => {
+		const closed = new Promise<void>(resolve => {
+			server.close(() => resolve());
+		});
+		closing.abort();
+		destroyAll(sockets);
+		await closed;
+		await Promise.all(inFlight);
+		parts.storage.close();
+	};
+
+	let closed: Promise<void> | undefined;
 	const address = server.address() as AddressInfo; // It listens on a TCP port.
 	return {
 		endpoint: `http://127.0.0.1:${address.port}`,
 		port: address.port,
 		faults,
 		requests: parts.requests,
-		async close() {
-			const closed = new Promise<void>(resolve => {
-				server.close(() => resolve());
-			});
-			destroyAll(sockets);
-			await closed;
-			await Promise.all(inFlight);
-			parts.storage.close();
-		},
+		close: () => (closed ??= shutDown()),
 	};
 };
+
+const isControl = (request: IncomingMessage): boolean => request.url?.startsWith(devPathPrefix) === true;
 
 /** Answers a request, never rejects. */
 const serve = async (parts: ServerParts, exchange: Parameters<typeof handleRequest>[1]): Promise<void> => {
@@ -97,7 +113,7 @@ const serve = async (parts: ServerParts, exchange: Parameters<typeof handleReque
 		// A client that resets the connection is no failure of the server.
 		request.on('error', () => undefined);
 		response.on('error', () => undefined);
-		if (request.url?.startsWith(devPathPrefix) === true) {
+		if (isControl(request)) {
 			await handleDevRequest(parts, request, response);
 		} else if (parts.faults.down) {
 			request.socket.destroy();
@@ -111,7 +127,7 @@ const serve = async (parts: ServerParts, exchange: Parameters<typeof handleReque
 	}
 };
 
-const destroyAll = (sockets: ReadonlySet<Socket>): void => {
+const destroyAll = (sockets: Iterable<Socket>): void => {
 	for (const socket of sockets) {
 		socket.destroy();
 	}

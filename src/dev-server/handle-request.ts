@@ -26,6 +26,8 @@ export type ServerParts = {
 	readonly requests: RequestLog;
 	readonly random: () => number;
 	readonly log: (line: string) => void;
+	/** Aborted when the server closes: ends waits that a test asked for. */
+	readonly closing: AbortSignal;
 };
 
 export type Exchange = {readonly request: IncomingMessage; readonly response: ServerResponse; readonly isContinueExpected: boolean};
@@ -34,7 +36,7 @@ export type Exchange = {readonly request: IncomingMessage; readonly response: Se
 export const handleRequest = async (parts: ServerParts, exchange: Exchange): Promise<void> => {
 	const {request, response} = exchange;
 	const {method = 'GET', url = '/', headers} = request;
-	const requestId = randomBytes(8).toString('hex').toUpperCase();
+	const requestId = nextRequestId();
 	const place = {resource: url.split('?', 1)[0]!, requestId};
 	const held: Segment[] = [];
 	const startMs = performance.now();
@@ -47,7 +49,7 @@ export const handleRequest = async (parts: ServerParts, exchange: Exchange): Pro
 			const operation = operationOf(method, target, headers) ?? 'Unknown';
 			entry = parts.requests.add({operation, bucket: target.bucket, key: target.key, atMs: Date.now(), range: headers.range});
 			faults = planFaults(parts.faults, {operation, key: target.key}, parts.random);
-			if (await isSilenced(faults, 'before', exchange)) {
+			if (await isSilenced(faults, 'before', exchange, parts.closing)) {
 				return;
 			}
 
@@ -70,7 +72,7 @@ export const handleRequest = async (parts: ServerParts, exchange: Exchange): Pro
 			}
 		}
 
-		if (await isSilenced(faults, 'after', exchange)) {
+		if (await isSilenced(faults, 'after', exchange, parts.closing)) {
 			return;
 		}
 
@@ -93,6 +95,11 @@ export const handleRequest = async (parts: ServerParts, exchange: Exchange): Pro
 	}
 };
 
+// Unique is enough: fresh random bytes would cost more than the rest of a small answer.
+const requestIdPrefix = randomBytes(5).toString('hex').toUpperCase();
+let requestCount = 0;
+const nextRequestId = (): string => requestIdPrefix + (requestCount++).toString(16).toUpperCase().padStart(6, '0');
+
 type Routed = {readonly target: RequestTarget; readonly operation: string; readonly faults: FaultPlan; readonly held: Segment[]};
 
 const act = (parts: ServerParts, {request, response, isContinueExpected}: Exchange, {target, operation, faults, held}: Routed): Answer | Promise<Answer> => {
@@ -112,9 +119,9 @@ const act = (parts: ServerParts, {request, response, isContinueExpected}: Exchan
 };
 
 /** Whether a fault leaves the client without an answer at this moment. */
-const isSilenced = async ({latencyMs, drop, stall}: FaultPlan, moment: 'before' | 'after', {request}: Exchange): Promise<boolean> => {
+const isSilenced = async ({latencyMs, drop, stall}: FaultPlan, moment: 'before' | 'after', {request}: Exchange, closing: AbortSignal): Promise<boolean> => {
 	if (moment === 'before' && latencyMs > 0) {
-		await sleep(latencyMs);
+		await sleep(latencyMs, undefined, {signal: closing}).catch(() => undefined); // Only closing ends it early.
 	}
 
 	if (drop === moment) {
@@ -122,5 +129,5 @@ const isSilenced = async ({latencyMs, drop, stall}: FaultPlan, moment: 'before' 
 		return true;
 	}
 
-	return stall === moment;
+	return stall === moment || closing.aborted;
 };

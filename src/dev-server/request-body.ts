@@ -174,11 +174,16 @@ const pump = (call: Call, expectedBytes: number, consume: (data: Buffer) => Prom
 		};
 
 		request.on('data', onData);
-		request.once('end', resolve);
+		let isEnded = false;
+		request.once('end', () => {
+			isEnded = true;
+			resolve();
+		});
 		request.once('error', fail);
 		request.once('close', () => {
-			// Too late to matter after the end: a promise settles once.
-			reject(new ClientGoneError('The client went away in the middle of the request body'));
+			if (!isEnded) {
+				reject(new ClientGoneError('The client went away in the middle of the request body'));
+			}
 		});
 		if (call.isContinueExpected) {
 			response.writeContinue();

@@ -1,4 +1,4 @@
-import {createHmac, hash, timingSafeEqual} from 'node:crypto';
+import {createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject} from 'node:crypto';
 import type {IncomingHttpHeaders} from 'node:http';
 import {S3Error} from './s3-error.ts';
 import {encodePath, encodeUri, type RequestTarget} from './request-target.ts';
@@ -11,7 +11,7 @@ export type Signature = {
 	readonly scope: string;
 	/** As in `x-amz-date`: `20250102T030405Z`. */
 	readonly timestamp: string;
-	readonly signingKey: Buffer;
+	readonly signingKey: KeyObject;
 	readonly signature: string;
 	/** `x-amz-content-sha256`: a hash, or one of the names that say how the body is signed. */
 	readonly payload: string;
@@ -156,21 +156,21 @@ const canonicalQuery = ({parameters}: RequestTarget): string =>
 		? ''
 		: parameters.filter(([name]) => name !== 'X-Amz-Signature').map(([name, value]) => `${encodeUri(name)}=${encodeUri(value)}`).sort().join('&');
 
-const isSignatureOf = (canonical: string, encoding: 'latin1' | 'utf8', {timestamp, scope, signature}: Claim, signingKey: Buffer): boolean => {
+const isSignatureOf = (canonical: string, encoding: 'latin1' | 'utf8', {timestamp, scope, signature}: Claim, signingKey: KeyObject): boolean => {
 	const canonicalHash = hash('sha256', Buffer.from(canonical, encoding));
 	return isEqual(sign(signingKey, `AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${canonicalHash}`), signature);
 };
 
 /** The signature of a text, as S3 writes it. */
-export const sign = (signingKey: Buffer, text: string): string => createHmac('sha256', signingKey).update(text).digest('hex');
+export const sign = (signingKey: KeyObject, text: string): string => createHmac('sha256', signingKey).update(text).digest('hex');
 
 export const isEqual = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 
 // A key is good for a day in a region: four hashes less for each request.
-const signingKeys = new Map<string, Buffer>();
+const signingKeys = new Map<string, KeyObject>();
 const signingKeyCountMax = 64;
 
-const signingKeyFor = ({date, region}: Claim, {secretAccessKey}: Credentials): Buffer => {
+const signingKeyFor = ({date, region}: Claim, {secretAccessKey}: Credentials): KeyObject => {
 	const name = `${date}/${region}/${secretAccessKey}`;
 	const known = signingKeys.get(name);
 	if (known !== undefined) {
@@ -186,8 +186,9 @@ const signingKeyFor = ({date, region}: Claim, {secretAccessKey}: Credentials): B
 		signingKeys.clear();
 	}
 
-	signingKeys.set(name, key as Buffer);
-	return key as Buffer;
+	const signingKey = createSecretKey(key as Buffer); // The loop has run.
+	signingKeys.set(name, signingKey);
+	return signingKey;
 };
 
 const parseTimestamp = (timestamp: string): number | undefined => {

@@ -8,3 +8,4 @@ await runDevServer({
 	...JSON.parse(process.argv[2]!) as DevServerOptions,
 	...(process.env['PNX_DEV_SERVER_LOG'] === undefined ? {} : {log: line => process.stderr.write(`${line}\n`)}),
 });
+process.stdin.destroy(); // A pipe that is still open would keep this process.

@@ -31,7 +31,9 @@ export const startTestDevServer = async (t: Context, options: Partial<DevServerO
 	const directory = options.directory ?? await createTestDirectory(t);
 	const server = await startDevServer({...options, directory});
 	t.teardown(() => server.close());
-	return {server, directory, endpoint: server.endpoint, bucket: await createTestBucket(server.endpoint), credentials: devCredentials};
+	const bucket = await createTestBucket(server.endpoint, options);
+	server.requests.clear();
+	return {server, directory, endpoint: server.endpoint, bucket, credentials: devCredentials};
 };
 
 /** The controls of a server in another process: those of `DevServer`, over HTTP. */
@@ -68,13 +70,15 @@ export const spawnTestDevServer = async (t: Context, {hasBucket = false, ...opti
 	t.teardown(() => stop());
 	const {endpoint, port} = await readEndpoint(child);
 	const control = createControl(endpoint);
+	const bucket = hasBucket ? testBucket : await createTestBucket(endpoint, options);
+	await control('DELETE', 'requests');
 	return {
 		pid: child.pid!, // It has written its line, so it runs.
 		port,
 		endpoint,
 		directory,
 		credentials: devCredentials,
-		bucket: hasBucket ? testBucket : await createTestBucket(endpoint),
+		bucket,
 		async setFaults(faults) {
 			await control('PUT', 'faults', JSON.stringify(faults, (_, value: unknown) => (value instanceof RegExp ? String(value) : value)));
 		},
@@ -89,9 +93,12 @@ export const spawnTestDevServer = async (t: Context, {hasBucket = false, ...opti
 
 const testBucket = 'test';
 
-const createTestBucket = async (endpoint: string): Promise<string> => {
-	const client = new S3Client({endpoint, region: 'us-east-1', forcePathStyle: true, credentials: devCredentials});
+type ServerIdentity = Pick<Partial<DevServerOptions>, 'region' | 'accessKeyId' | 'secretAccessKey'>;
+
+const createTestBucket = async (endpoint: string, {region = 'us-east-1', accessKeyId = devCredentials.accessKeyId, secretAccessKey = devCredentials.secretAccessKey}: ServerIdentity): Promise<string> => {
+	const client = new S3Client({endpoint, region, forcePathStyle: true, credentials: {accessKeyId, secretAccessKey}});
 	try {
+		// The SDK adds the region as the location where S3 wants it.
 		await client.send(new CreateBucketCommand({Bucket: testBucket}));
 	} catch (error) {
 		if (!(error instanceof Error && error.name === 'BucketAlreadyOwnedByYou')) {

@@ -54,37 +54,41 @@ export const completeMultipartUpload: Action = async call => {
 };
 
 /** The parts that the document lists, each checked against what was uploaded. */
-const chooseParts = ({parts}: OpenUpload, listed: readonly XmlElement[]): StoredPart[] => {
-	if (listed.length === 0) {
-		throw malformed();
-	}
-
-	let previous = 0;
-	return listed.map((element, index) => {
+const chooseParts = ({parts}: OpenUpload, elements: readonly XmlElement[]): StoredPart[] => {
+	const listed = elements.map(element => {
 		const partNumber = Number(childText(element, 'PartNumber'));
 		const etag = childText(element, 'ETag');
 		if (!Number.isInteger(partNumber) || partNumber < 1 || etag === undefined) {
 			throw malformed();
 		}
 
-		if (partNumber <= previous) {
-			throw new S3Error('InvalidPartOrder', 'The list of parts was not in ascending order. Parts must be ordered by part number.');
-		}
+		return {element, partNumber, etag: bareEtag(etag)};
+	});
+	if (listed.length === 0) {
+		throw malformed();
+	}
 
-		previous = partNumber;
+	if (listed.some(({partNumber}, index) => index > 0 && partNumber <= listed[index - 1]!.partNumber)) {
+		throw new S3Error('InvalidPartOrder', 'The list of parts was not in ascending order. Parts must be ordered by part number.');
+	}
+
+	const chosen = listed.map(({element, partNumber, etag}) => {
 		const part = parts.get(partNumber);
-		if (part?.etag !== bareEtag(etag) || !doChecksumsMatch(element, part)) {
-			throw new S3Error('InvalidPart', 'One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part\'s entity tag.', {fields: {PartNumber: String(partNumber), ETag: bareEtag(etag)}});
-		}
-
-		if (part.sizeBytes < partBytesMin && index < listed.length - 1) {
-			throw new S3Error('EntityTooSmall', 'Your proposed upload is smaller than the minimum allowed size', {
-				fields: {ProposedSize: String(part.sizeBytes), MinSizeAllowed: String(partBytesMin), PartNumber: String(partNumber), ETag: part.etag},
-			});
+		if (part?.etag !== etag || !doChecksumsMatch(element, part)) {
+			throw new S3Error('InvalidPart', 'One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part\'s entity tag.', {fields: {PartNumber: String(partNumber), ETag: etag}});
 		}
 
 		return part;
 	});
+	const small = chosen.slice(0, -1).findIndex(part => part.sizeBytes < partBytesMin);
+	if (small !== -1) {
+		const {sizeBytes, etag} = chosen[small]!;
+		throw new S3Error('EntityTooSmall', 'Your proposed upload is smaller than the minimum allowed size', {
+			fields: {ProposedSize: String(sizeBytes), MinSizeAllowed: String(partBytesMin), PartNumber: String(listed[small]!.partNumber), ETag: etag},
+		});
+	}
+
+	return chosen;
 };
 
 const doChecksumsMatch = (element: XmlElement, {checksum}: StoredPart): boolean =>

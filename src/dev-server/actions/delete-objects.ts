@@ -21,7 +21,7 @@ export const deleteObjects: Action = async call => {
 
 	const root = readXml(text, 'Delete');
 	const objects = childrenOf(root, 'Object');
-	if (objects.length === 0 || objects.length > keyCountMax) {
+	if (objects.length === 0 || objects.length > keyCountMax || objects.some(object => (childText(object, 'Key') ?? '') === '')) {
 		throw malformed();
 	}
 
@@ -35,13 +35,9 @@ export const deleteObjects: Action = async call => {
 };
 
 const deleteOne = ({storage, nowMs}: Call, bucket: StoredBucket, object: XmlElement): {deleted?: XmlContent; error?: XmlContent} => {
-	const key = childText(object, 'Key');
+	const key = childText(object, 'Key')!; // Checked before the first deletion.
 	const versionId = childText(object, 'VersionId');
 	const etag = childText(object, 'ETag');
-	if (key === undefined || key === '') {
-		throw malformed();
-	}
-
 	try {
 		assertKey(key);
 		const planned = planDelete(bucket, {key, versionId, ifMatch: etag === undefined ? undefined : bareEtag(etag), nowMs});

@@ -1,4 +1,5 @@
 import {xmlAnswer, type Action} from '../call.ts';
+import {toIsoTime} from '../iso-time.ts';
 import {listKeys, parseCountMax, parseKeyEncoding} from '../listing.ts';
 import {owner} from '../owner.ts';
 import {S3Error} from '../s3-error.ts';
@@ -40,7 +41,7 @@ export const listObjectVersions: Action = ({storage, target: {bucket: name, quer
 		Key: encode(key),
 		VersionId: version?.versionId,
 		IsLatest: isLatest,
-		LastModified: version === undefined ? undefined : new Date(version.lastModifiedMs).toISOString(),
+		LastModified: version === undefined ? undefined : toIsoTime(version.lastModifiedMs),
 		...(version?.kind === 'object' ? {ETag: `"${version.etag}"`, Size: version.sizeBytes, StorageClass: version.storageClass, ChecksumAlgorithm: version.checksum?.algorithm} : {}),
 		Owner: owner,
 	});

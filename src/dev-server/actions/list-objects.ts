@@ -1,4 +1,5 @@
 import {xmlAnswer, type Action} from '../call.ts';
+import {toIsoTime} from '../iso-time.ts';
 import {listKeys, parseCountMax, parseKeyEncoding, type ListStart, type Listing} from '../listing.ts';
 import {owner} from '../owner.ts';
 import {S3Error} from '../s3-error.ts';
@@ -71,7 +72,7 @@ const listingContent = (bucket: StoredBucket, {entries}: Listing, {encode, isOwn
 		const object = bucket.current(key)!; // The index holds the keys that have a current object.
 		return {
 			Key: encode(key),
-			LastModified: new Date(object.lastModifiedMs).toISOString(),
+			LastModified: toIsoTime(object.lastModifiedMs),
 			ETag: `"${object.etag}"`,
 			ChecksumAlgorithm: object.checksum?.algorithm,
 			ChecksumType: object.checksum?.type,

@@ -51,27 +51,36 @@ export class BlobWriter {
 			await this.#writing;
 		}
 
-		const file = this.#file!; // More than a pack takes was written.
-		await closeFile(await file.fd);
+		const {id} = this.#file!; // More than a pack takes was written.
 		if (this.#failure !== undefined) {
-			await removeFile(file.path);
+			await this.#closeFile({isKept: false});
 			throw this.#failure;
 		}
 
-		const segments = [{blob: file.id, start: 0, length: this.#sizeBytes}];
+		await this.#closeFile({isKept: true});
+		const segments = [{blob: id, start: 0, length: this.#sizeBytes}];
 		this.#store.retain(segments);
 		return segments;
 	}
 
-	/** Forgets the bytes. */
+	/** Forgets the bytes; nothing to do after `finish`. */
 	async discard(): Promise<void> {
 		this.#queue = [];
 		this.#queuedBytes = 0;
 		await this.#writing;
-		if (this.#file !== undefined) {
-			const {fd, path} = this.#file;
-			await closeFile(await fd);
-			await removeFile(path);
+		await this.#closeFile({isKept: false});
+	}
+
+	async #closeFile({isKept}: {isKept: boolean}): Promise<void> {
+		const file = this.#file;
+		this.#file = undefined;
+		// When the file could not be opened, that is the failure which `finish` throws.
+		const fd = await file?.fd.catch(() => undefined);
+		if (file !== undefined && fd !== undefined) {
+			await closeFile(fd);
+			if (!isKept) {
+				await removeFile(file.path);
+			}
 		}
 	}
 
