@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type fs from 'node:fs/promises';
-import {FsError} from '../model/fs-error.ts';
+import {FsError, isFsError} from '../model/fs-error.ts';
 import {ExtentMap, type ExtentSource, type Piece} from '../model/extent-map.ts';
 import type {ContentPiece, CopyableObject} from '../model/upload-plan.ts';
 
@@ -36,6 +36,8 @@ export class StagedLayer {
 	#appendedFrom: number | undefined;
 	#displacementBytes = 0;
 	#reservedBytes = 0;
+	/** Which bytes of the staging file were ever written, by their position in it: those take space on the disk, also when they were cut off since. */
+	readonly #allocated = new ExtentMap();
 	#isSealed = false;
 	#version = 0;
 	#pinCount = 0;
@@ -100,14 +102,18 @@ export class StagedLayer {
 			return;
 		}
 
-		const end = offset + data.length;
-		const isExtending = offset >= this.#sizeBytes;
-		const growth = isExtending ? data.length : this.#unreservedBytes(offset, end);
+		if (!this.#isAtEnd(offset, options)) {
+			// At once, so that a displacement while the bytes are on their way does not move what has to stay.
+			this.#appendedFrom = undefined;
+		}
+
+		const position = this.positionOf(offset);
+		const growth = this.#unallocatedBytes(position, position + data.length);
 		this.#space.reserve(growth);
 		this.#reservedBytes += growth;
 		try {
 			for (let written = 0; written < data.length;) {
-				const {bytesWritten} = await this.#file.write(data, written, data.length - written, offset + written - this.#displacementBytes);
+				const {bytesWritten} = await this.#file.write(data, written, data.length - written, position + written);
 				written += bytesWritten;
 			}
 		} catch (error) {
@@ -116,15 +122,22 @@ export class StagedLayer {
 			throw toFsError(error);
 		}
 
-		this.#noteChange(offset, options.isAppend);
-		this.#extents.set(offset, end, {kind: 'local'});
-		this.#sizeBytes = Math.max(this.#sizeBytes, end);
+		this.#allocated.set(position, position + data.length, {kind: 'local'});
+		// Where the bytes stand now: the layer may have been displaced since.
+		const start = position + this.#displacementBytes;
+		this.#version++;
+		this.#extents.set(start, start + data.length, {kind: 'local'});
+		this.#sizeBytes = Math.max(this.#sizeBytes, start + data.length);
 	}
 
 	/** Gives [start, end) another source than the staging file. The size grows when `end` lies behind it. */
 	setSource(start: number, end: number, source: Exclude<ExtentSource, {kind: 'local'}>): void {
 		assert(!this.#isSealed, 'a sealed layer never changes');
-		this.#noteChange(start, false);
+		this.#version++;
+		if (!this.#isAtEnd(start, {isAppend: false})) {
+			this.#appendedFrom = undefined;
+		}
+
 		this.#extents.set(start, end, source);
 		this.#sizeBytes = Math.max(this.#sizeBytes, end);
 	}
@@ -163,16 +176,21 @@ export class StagedLayer {
 		});
 	}
 
-	/** Local bytes from an offset of the file; the range must be local. */
-	async read(offset: number, target: Uint8Array): Promise<void> {
+	/** Where the bytes at an offset of the file are in the staging file: this stays when the layer is displaced. */
+	positionOf(offset: number): number {
+		return offset - this.#displacementBytes;
+	}
+
+	/** Local bytes from a position of the staging file; the range must be local. */
+	async read(position: number, target: Uint8Array): Promise<void> {
 		for (let filled = 0; filled < target.length;) {
-			const {bytesRead} = await this.#file.read(target, filled, target.length - filled, offset + filled - this.#displacementBytes);
+			const {bytesRead} = await this.#file.read(target, filled, target.length - filled, position + filled);
 			assert(bytesRead > 0, 'the staging file holds every byte that its map calls local');
 			filled += bytesRead;
 		}
 	}
 
-	/** The whole file as it will be in S3, over the object that lies below. Offsets of local pieces are those of `read`. */
+	/** The whole file as it will be in S3, over the object that lies below. Offsets of local pieces are positions, as `read` takes them. */
 	content(base: CopyableObject | undefined): ContentPiece[] {
 		return this.slice(0, this.#sizeBytes).map((piece): ContentPiece => {
 			const bytes = piece.end - piece.start;
@@ -183,7 +201,7 @@ export class StagedLayer {
 
 			switch (piece.source.kind) {
 				case 'local': {
-					return {bytes, source: {kind: 'local', offset: piece.start}};
+					return {bytes, source: {kind: 'local', offset: this.positionOf(piece.start)}};
 				}
 
 				case 'zero': {
@@ -232,21 +250,22 @@ export class StagedLayer {
 		await this.#file.close();
 	}
 
-	#noteChange(offset: number, isAppend: boolean): void {
-		this.#version++;
-		// A write at the end of a file that had bytes counts as an append too; a new file that is written from its start does not.
-		const isAtEnd = offset === this.#sizeBytes && (isAppend || (this.#appendedFrom ?? 0) > 0);
-		if (!isAtEnd) {
-			this.#appendedFrom = undefined;
-		}
+	/** A write at the end of a file that had bytes counts as an append too; a new file that is written from its start does not. */
+	#isAtEnd(offset: number, {isAppend}: {isAppend: boolean}): boolean {
+		return offset === this.#sizeBytes && (isAppend || (this.#appendedFrom ?? 0) > 0);
 	}
 
-	#unreservedBytes(start: number, end: number): number {
-		return this.#extents.slice(start, end).reduce((total, piece) => total + (piece.source?.kind === 'local' ? 0 : piece.end - piece.start), 0);
+	#unallocatedBytes(start: number, end: number): number {
+		return this.#allocated.slice(start, end).reduce((total, piece) => total + (piece.source === undefined ? piece.end - piece.start : 0), 0);
 	}
 }
 
-const toFsError = (error: unknown): Error => {
+/** What a failure of the local disk is to whoever writes a file. */
+export const toFsError = (error: unknown): Error => {
+	if (isFsError(error)) {
+		return error;
+	}
+
 	const code = (error as NodeJS.ErrnoException).code;
 	const errno = code === 'ENOSPC' || code === 'EDQUOT' ? 'ENOSPC' : code === 'EFBIG' ? 'EFBIG' : 'EIO';
 	return new FsError(errno, `Writing to the staging directory failed: ${(error as Error).message}`, {cause: error});
