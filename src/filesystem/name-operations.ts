@@ -46,8 +46,8 @@ export const mkdir = async (volume: Volume, path: string, permissions: number, c
 export const rmdir = async (volume: Volume, path: string): Promise<void> => {
 	assertWritable(volume);
 	await volume.locks.run([{path, isTree: true}], async () => {
-		const node = await volume.namespace.require(path);
-		if (node.kind !== 'directory') {
+		const kind = volume.files.changed(path)?.attributes.kind ?? (await volume.namespace.require(path)).kind;
+		if (kind !== 'directory') {
 			throw new FsError('ENOTDIR', `${path} is not a directory`);
 		}
 
@@ -129,8 +129,8 @@ export const symlink = async (volume: Volume, target: string, path: string, call
 };
 
 export const readlink = async (volume: Volume, path: string): Promise<string> => {
-	const node = await volume.namespace.require(path);
-	if (node.kind !== 'object' || node.attributes.kind !== 'symlink') {
+	const node = volume.files.changed(path) === undefined ? await volume.namespace.require(path) : undefined;
+	if (node?.kind !== 'object' || node.attributes.kind !== 'symlink') {
 		throw new FsError('EINVAL', `${path} is not a symbolic link`);
 	}
 
