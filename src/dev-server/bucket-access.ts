@@ -1,3 +1,4 @@
+import {isBucketName} from './bucket-name.ts';
 import type {FaultSettings} from './fault-settings.ts';
 import type {RequestTarget} from './request-target.ts';
 import {S3Error} from './s3-error.ts';
@@ -7,6 +8,7 @@ import type {Storage} from './storage/storage.ts';
 type Access = {
 	readonly operation: string;
 	readonly target: RequestTarget;
+	readonly copySource: string | string[] | undefined;
 	readonly signature: Signature;
 	readonly storage: Storage;
 	readonly faults: FaultSettings;
@@ -15,11 +17,20 @@ type Access = {
 };
 
 /** Throws when the bucket is somebody else's, or when the request was signed for another region than the bucket's. */
-export const assertBucketAccess = ({operation, target, signature, storage, faults, region}: Access): void => {
+export const assertBucketAccess = ({operation, target, copySource, signature, storage, faults, region}: Access): void => {
 	if (faults.foreignBuckets.includes(target.bucket)) {
 		throw operation === 'CreateBucket'
 			? new S3Error('BucketAlreadyExists', 'The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.', {fields: {BucketName: target.bucket}})
 			: new S3Error('AccessDenied', 'Access Denied');
+	}
+
+	const sourceBucket = /^\/?([^/]+)/.exec(String(copySource ?? ''))?.[1];
+	if (sourceBucket !== undefined && faults.foreignBuckets.includes(sourceBucket)) {
+		throw new S3Error('AccessDenied', 'Access Denied');
+	}
+
+	if (target.bucket !== '' && !isBucketName(target.bucket)) {
+		throw new S3Error('InvalidBucketName', 'The specified bucket is not valid.', {fields: {BucketName: target.bucket}});
 	}
 
 	if (region !== undefined && signature.region !== region) {

@@ -10,7 +10,7 @@ import type {FaultSettings} from './fault-settings.ts';
 import {operationOf} from './operation.ts';
 import {ClientGoneError} from './request-body.ts';
 import type {LoggedRequest, RequestLog} from './request-log.ts';
-import {parseRequestTarget, type RequestTarget} from './request-target.ts';
+import {assertKey, parseRequestTarget, type RequestTarget} from './request-target.ts';
 import {S3Error} from './s3-error.ts';
 import {sendAnswer} from './send-answer.ts';
 import {verifySignature, type Credentials} from './signature.ts';
@@ -106,7 +106,8 @@ const act = (parts: ServerParts, {request, response, isContinueExpected}: Exchan
 	const {storage} = parts;
 	const nowMs = Date.now();
 	const signature = verifySignature({method: request.method ?? 'GET', target, headers: request.headers, nowMs}, parts.credentials);
-	assertBucketAccess({operation, target, signature, storage, faults: parts.faults, region: parts.region});
+	assertKey(target.key);
+	assertBucketAccess({operation, copySource: request.headers['x-amz-copy-source'], target, signature, storage, faults: parts.faults, region: parts.region});
 	const action = actions.get(operation);
 	if (action === undefined) {
 		throw operation === 'Unknown'

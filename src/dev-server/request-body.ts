@@ -103,9 +103,14 @@ const parseContentMd5 = (header: string | undefined): Buffer | undefined => {
 	return digest;
 };
 
-const expectedChecksum = (call: Call, wanted: ChecksumAlgorithm | undefined): Expectation | undefined => {
+/** The algorithms of which the request brings a value, in a header or in its trailer. */
+export const sentChecksumAlgorithms = (call: Call): ChecksumAlgorithm[] => {
 	const trailer = headerOf(call, 'x-amz-trailer')?.trim().toLowerCase();
-	const sent = checksumAlgorithms.filter(algorithm => headerOf(call, checksumHeader(algorithm)) !== undefined || trailer === checksumHeader(algorithm));
+	return checksumAlgorithms.filter(algorithm => headerOf(call, checksumHeader(algorithm)) !== undefined || trailer === checksumHeader(algorithm));
+};
+
+const expectedChecksum = (call: Call, wanted: ChecksumAlgorithm | undefined): Expectation | undefined => {
+	const sent = sentChecksumAlgorithms(call);
 	if (sent.length > 1) {
 		throw new S3Error('InvalidRequest', 'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.');
 	}

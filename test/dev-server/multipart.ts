@@ -150,3 +150,14 @@ test('checksums of the parts become the checksum of the whole', async t => {
 	t.deepEqual(ObjectParts!.Parts!.map(part => part.Size), parts.map(part => part.length));
 	t.is(Checksum!.ChecksumType, 'COMPOSITE');
 });
+
+test('an upload with a checksum algorithm wants it with every part, and again at completion', async t => {
+	const place = await withClient(t);
+	const UploadId = await begin(place, 'mp', {ChecksumAlgorithm: 'SHA256'});
+	const withOther = () => place.client.send(new UploadPartCommand({Bucket: place.bucket, Key: 'mp', UploadId, PartNumber: 1, Body: 'x', ChecksumAlgorithm: 'CRC32'}));
+	await t.throwsAsync(withOther(), {name: 'InvalidRequest', message: /expected checksum Type: sha256, actual checksum Type: crc32/});
+	const {ETag, ChecksumSHA256} = await place.client.send(new UploadPartCommand({Bucket: place.bucket, Key: 'mp', UploadId, PartNumber: 1, Body: 'x', ChecksumAlgorithm: 'SHA256'}));
+	await t.throwsAsync(complete(place, {Key: 'mp', UploadId}, [{PartNumber: 1, ETag}]), {name: 'InvalidRequest', message: /must include the checksum for each part/});
+	await t.throwsAsync(complete(place, {Key: 'mp', UploadId}, [{PartNumber: 1, ETag, ChecksumSHA256: 'A'.repeat(43) + '='}]), {name: 'InvalidPart'});
+	await t.notThrowsAsync(complete(place, {Key: 'mp', UploadId}, [{PartNumber: 1, ETag, ChecksumSHA256}]));
+});

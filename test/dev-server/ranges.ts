@@ -1,5 +1,5 @@
 import {randomBytes} from 'node:crypto';
-import {GetObjectCommand, HeadObjectCommand, PutObjectCommand} from '@aws-sdk/client-s3';
+import {DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand} from '@aws-sdk/client-s3';
 import test from 'ava';
 import {createTestClient, startTestDevServer} from '../support/dev-server.ts';
 
@@ -48,4 +48,17 @@ test('HeadObject with a range tells its length', async t => {
 	const head = await client.send(new HeadObjectCommand({Bucket: place.bucket, Key: 'k', Range: 'bytes=2-4'}));
 	t.is(head.ContentLength, 3);
 	t.is((await client.send(new HeadObjectCommand({Bucket: place.bucket, Key: 'k'}))).ContentLength, 10);
+});
+
+test('a reader gets the bytes that it began with while the object is replaced and deleted', async t => {
+	const place = await startTestDevServer(t);
+	const client = createTestClient(t, place);
+	const target = {Bucket: place.bucket, Key: 'k'};
+	const data = randomBytes(32 * 2 ** 20);
+	await client.send(new PutObjectCommand({...target, Body: data}));
+	// More than the sockets take: the server still reads while the object goes.
+	const {Body} = await client.send(new GetObjectCommand(target));
+	await client.send(new PutObjectCommand({...target, Body: randomBytes(1_000_000)}));
+	await client.send(new DeleteObjectCommand(target));
+	t.true(Buffer.from(await Body!.transformToByteArray()).equals(data));
 });

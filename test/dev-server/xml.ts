@@ -21,6 +21,6 @@ test('the reader refuses what is not well-formed, has a DOCTYPE, another root or
 	];
 	for (const document of wrong) {
 		const error = t.throws(() => readXml(document, 'Root'), {instanceOf: S3Error}, document);
-		t.is(error!.code, 'MalformedXML');
+		t.is(error.code, 'MalformedXML');
 	}
 });

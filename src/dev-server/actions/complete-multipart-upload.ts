@@ -54,7 +54,7 @@ export const completeMultipartUpload: Action = async call => {
 };
 
 /** The parts that the document lists, each checked against what was uploaded. */
-const chooseParts = ({parts}: OpenUpload, elements: readonly XmlElement[]): StoredPart[] => {
+const chooseParts = ({upload, parts}: OpenUpload, elements: readonly XmlElement[]): StoredPart[] => {
 	const listed = elements.map(element => {
 		const partNumber = Number(childText(element, 'PartNumber'));
 		const etag = childText(element, 'ETag');
@@ -78,6 +78,7 @@ const chooseParts = ({parts}: OpenUpload, elements: readonly XmlElement[]): Stor
 			throw new S3Error('InvalidPart', 'One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part\'s entity tag.', {fields: {PartNumber: String(partNumber), ETag: etag}});
 		}
 
+		assertChecksumListed(upload, element, part);
 		return part;
 	});
 	const small = chosen.slice(0, -1).findIndex(part => part.sizeBytes < partBytesMin);
@@ -89,6 +90,13 @@ const chooseParts = ({parts}: OpenUpload, elements: readonly XmlElement[]): Stor
 	}
 
 	return chosen;
+};
+
+/** Who asked for a checksum of checksums must name them again; parts that were copied here have none. */
+const assertChecksumListed = ({checksumAlgorithm: algorithm, checksumType}: StoredUpload, element: XmlElement, {checksum}: StoredPart): void => {
+	if (algorithm !== undefined && checksumType === 'COMPOSITE' && checksum !== undefined && childText(element, checksumElement(algorithm)) === undefined) {
+		throw new S3Error('InvalidRequest', `The upload was created using a ${algorithm.toLowerCase()} checksum. The complete request must include the checksum for each part. It was missing for part ${childText(element, 'PartNumber')} in the request.`);
+	}
 };
 
 const doChecksumsMatch = (element: XmlElement, {checksum}: StoredPart): boolean =>

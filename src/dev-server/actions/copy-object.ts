@@ -4,7 +4,6 @@ import {findCopySource, type CopySource} from '../copy-source.ts';
 import {newVersionId, toWholeSecondsMs} from '../new-version.ts';
 import {checksumContent, versionHeader} from '../object-answer.ts';
 import {parseObjectAttributes} from '../object-attributes.ts';
-import {assertKey} from '../request-target.ts';
 import {S3Error} from '../s3-error.ts';
 import type {StoredBucket} from '../storage/stored-bucket.ts';
 import type {ObjectAttributes, StoredObject} from '../storage/stored-state.ts';
@@ -15,7 +14,6 @@ const sourceBytesMax = 5 * 2 ** 30;
 /** The copy shares the bytes of its source, and keeps its etag also when that is a multipart one (S3 would compute a new one). */
 export const copyObject: Action = call => {
 	const {storage, target, nowMs} = call;
-	assertKey(target.key);
 	const bucket = storage.bucket(target.bucket);
 	const source = findCopySource(call);
 	if (source.object.sizeBytes > sourceBytesMax) {

@@ -1,4 +1,3 @@
-import {isBucketName} from '../bucket-name.ts';
 import type {Action, Call} from '../call.ts';
 import {toWholeSecondsMs} from '../new-version.ts';
 import {readDocument} from '../request-body.ts';
@@ -9,10 +8,6 @@ import {writeTagDocument, parseTags} from '../tags.ts';
 /** A bucket lives in the region that its document names, which must be the request's own but in us-east-1. */
 export const createBucket: Action = async call => {
 	const {storage, target: {bucket: name}, nowMs} = call;
-	if (!isBucketName(name)) {
-		throw new S3Error('InvalidBucketName', 'The specified bucket is not valid.', {fields: {BucketName: name}});
-	}
-
 	const {text} = await readDocument(call);
 	const configuration = text === '' ? undefined : readXml(text, 'CreateBucketConfiguration');
 	const region = chooseRegion(call, configuration === undefined ? undefined : childText(configuration, 'LocationConstraint'));

@@ -2,13 +2,11 @@ import {headerOf, xmlAnswer, type Action} from '../call.ts';
 import {parseChecksumAlgorithm, type ChecksumAlgorithm, type ChecksumType} from '../checksum.ts';
 import {newUploadId, toWholeSecondsMs} from '../new-version.ts';
 import {parseObjectAttributes} from '../object-attributes.ts';
-import {assertKey} from '../request-target.ts';
 import {S3Error} from '../s3-error.ts';
 import {writeXml} from '../xml-writer.ts';
 
 export const createMultipartUpload: Action = call => {
 	const {storage, target, nowMs} = call;
-	assertKey(target.key);
 	const bucket = storage.bucket(target.bucket);
 	const attributes = parseObjectAttributes(call, bucket);
 	const named = headerOf(call, 'x-amz-checksum-algorithm');

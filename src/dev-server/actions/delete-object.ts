@@ -2,7 +2,6 @@ import {headerOf, type Action} from '../call.ts';
 import {assertIfMatch} from '../conditions.ts';
 import {newVersionId, toWholeSecondsMs} from '../new-version.ts';
 import {assertVersionId} from '../object-answer.ts';
-import {assertKey} from '../request-target.ts';
 import type {StoredBucket} from '../storage/stored-bucket.ts';
 import type {StoredChange} from '../storage/stored-state.ts';
 
@@ -16,7 +15,6 @@ export type PlannedDelete = {
 
 export const deleteObject: Action = call => {
 	const {storage, target: {bucket: name, key, query}, nowMs} = call;
-	assertKey(key);
 	const bucket = storage.bucket(name);
 	const versionId = query.get('versionId');
 	const ifMatch = headerOf(call, 'if-match');

@@ -6,7 +6,6 @@ import {newVersionId, toWholeSecondsMs} from '../new-version.ts';
 import {checksumHeaders, versionHeader} from '../object-answer.ts';
 import {parseObjectAttributes} from '../object-attributes.ts';
 import {receiveBody, type BodyDigest} from '../request-body.ts';
-import {assertKey} from '../request-target.ts';
 import type {Segment} from '../storage/segment.ts';
 
 /** The largest body of one request. */
@@ -14,7 +13,6 @@ const bodyBytesMax = 5 * 2 ** 30;
 
 export const putObject: Action = async call => {
 	const {storage, target, nowMs} = call;
-	assertKey(target.key);
 	const attributes = parseObjectAttributes(call, storage.bucket(target.bucket));
 	// Refused at once when there is no point in sending the body; the check that counts is the one before the commit.
 	assertWriteConditions(call, storage.bucket(target.bucket).current(target.key));

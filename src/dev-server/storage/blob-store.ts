@@ -4,8 +4,8 @@ import {join} from 'node:path';
 import {BlobWriter} from './blob-writer.ts';
 import type {Segment} from './segment.ts';
 
-/** A pack that reached this size is left, and a new one begun. */
-const packBytesMax = 64 * 1024 * 1024;
+/** A pack that reached this size is left, and a new one begun: small, as one object that stays keeps the whole pack. */
+const packBytesMax = 16 * 1024 * 1024;
 
 /**
 Files of bytes with names that mean nothing: keys never become file names. A file is removed when nothing refers to

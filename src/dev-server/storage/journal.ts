@@ -48,6 +48,10 @@ export class Journal {
 		}
 	}
 
+	get sizeBytes(): number {
+		return this.#sizeBytes;
+	}
+
 	/** Replaces the journal with these changes, and opens it for more. A kill at any moment leaves the old or the new one. */
 	static rewrite(directory: string, changes: Iterable<StoredChange>): Journal {
 		const temporary = join(directory, `${fileName}.new`);

@@ -11,10 +11,13 @@ import type {StoredChange, StoredVersion} from './stored-state.ts';
 export class Storage {
 	readonly blobs: BlobStore;
 	readonly #buckets = new Map<string, StoredBucket>();
-	readonly #journal: Journal;
+	readonly #directory: string;
+	#journal: Journal;
+	#compactBytes: number;
 
 	/** Opens a directory with what an earlier server left there, or empty. */
 	constructor(directory: string) {
+		this.#directory = directory;
 		mkdirSync(directory, {recursive: true});
 		this.blobs = new BlobStore(join(directory, 'blobs'));
 		for (const change of Journal.read(directory)) {
@@ -23,6 +26,7 @@ export class Storage {
 
 		this.blobs.sweep();
 		this.#journal = Journal.rewrite(directory, this.#changes());
+		this.#compactBytes = compactionLimit(this.#journal);
 	}
 
 	get buckets(): Iterable<StoredBucket> {
@@ -56,6 +60,13 @@ export class Storage {
 		this.#journal.append(changes);
 		for (const change of changes) {
 			this.#apply(change);
+		}
+
+		if (this.#journal.sizeBytes > this.#compactBytes) {
+			const journal = Journal.rewrite(this.#directory, this.#changes());
+			this.#journal.close();
+			this.#journal = journal;
+			this.#compactBytes = compactionLimit(journal);
 		}
 	}
 
@@ -139,5 +150,8 @@ export class Storage {
 		}
 	}
 }
+
+// Rewriting takes about a second for each 200 MB, so it has to be rare.
+const compactionLimit = ({sizeBytes}: Journal): number => Math.max(sizeBytes * 4, 256 * 1024 * 1024);
 
 const segmentsOf = (version: StoredVersion | undefined): readonly Segment[] => (version?.kind === 'object' ? version.segments : []);
