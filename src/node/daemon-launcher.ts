@@ -5,6 +5,7 @@ import type {DaemonReady, DaemonRequest} from './daemon-protocol.ts';
 import {createDeadline, waitUntil, type Deadline} from './deadline.ts';
 import {NodeError} from './node-error.ts';
 import type {NodeEnvironment} from './node-environment.ts';
+import {moveToOwnCgroup, removeOwnCgroup} from './own-cgroup.ts';
 import {isRunning, readProcessIdentity, signalProcess, type ProcessIdentity} from './process-identity.ts';
 import {systemPath} from './run-command.ts';
 
@@ -30,7 +31,7 @@ class DaemonFailure extends NodeError {}
 
 /**
 Starts a volume's daemon and waits until its file system is mounted. The daemon gets a session of its own, the log as
-stdout and stderr, no descriptor of ours but the two pipes of the protocol, and no core file (it would hold credentials). When this rejects, the daemon is dead.
+stdout and stderr, a cgroup of its own, no descriptor of ours but the two pipes of the protocol, and no core file (it would hold credentials). When this rejects, the daemon is dead.
 */
 export const launchDaemon = async (
 	request: DaemonRequest,
@@ -45,6 +46,10 @@ export const launchDaemon = async (
 			throw new NodeError(`The volume's daemon could not be started with ${process.execPath}; see ${environment.logPath}`);
 		}
 
+		for (const failure of moveToOwnCgroup(identity.pid, request.volumeId)) {
+			process.stderr.write(`${failure}\n`);
+		}
+
 		onStarted(identity);
 		await talkToDaemon(child, request, environment, deadline);
 		return identity;
@@ -54,6 +59,7 @@ export const launchDaemon = async (
 			const started = identity;
 			await waitUntil(() => !isRunning(started), createDeadline(error instanceof DaemonFailure ? exitMs : 0));
 			await endDaemon(started);
+			removeOwnCgroup(request.volumeId);
 		}
 
 		throw error;

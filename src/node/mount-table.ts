@@ -8,6 +8,8 @@ export type Mount = {
 	readonly options: readonly string[];
 	readonly type: string;
 	readonly source: string;
+	/** Of the file system, not of this mount of it. */
+	readonly superOptions: readonly string[];
 };
 
 /** The mounts of this process's namespace, the upper ones of a stack last. */
@@ -19,9 +21,9 @@ export const parseMountTable = (text: string): Mount[] => {
 	for (const line of text.split('\n')) {
 		const [left, right] = line.split(' - ', 2);
 		const [, , device, , path, options] = (left ?? '').split(' ');
-		const [type, source] = (right ?? '').split(' ');
+		const [type, source, superOptions] = (right ?? '').split(' ');
 		if (device !== undefined && path !== undefined && options !== undefined && type !== undefined) {
-			mounts.push({device, path: unescapePath(path), options: options.split(','), type, source: unescapePath(source ?? '')});
+			mounts.push({device, path: unescapePath(path), options: options.split(','), type, source: unescapePath(source ?? ''), superOptions: (superOptions ?? '').split(',')});
 		}
 	}
 

@@ -7,6 +7,7 @@ import {createDeadline, waitUntil, type Deadline} from './deadline.ts';
 import {mountsAt, readMountTable} from './mount-table.ts';
 import type {NodeEnvironment} from './node-environment.ts';
 import {NodeError} from './node-error.ts';
+import {removeOwnCgroup} from './own-cgroup.ts';
 import {isRunning, readProcessIdentity, type ProcessIdentity} from './process-identity.ts';
 import {createVolumeDirectory, volumePaths} from './volume-directory.ts';
 import type {VolumeState} from './volume-state.ts';
@@ -81,6 +82,7 @@ export const stopDaemon = async (state: VolumeState, stateDirectory: string, dea
 		await endDaemon(known);
 	}
 
+	removeOwnCgroup(state.volumeId);
 	await detachMounts(state.mountPoint, createDeadline(cleanUpMs));
 	rmSync(paths.socket, {force: true});
 	return {isClean};
