@@ -1,9 +1,10 @@
 import type {S3Client} from '@aws-sdk/client-s3';
 import {StoreError} from '../model/store-error.ts';
 import {toAbortedError} from './abort.ts';
-import {createSdkClient, type S3ConnectionOptions} from './s3-connection.ts';
-import {toNetworkError, toRefusalError, toSdkRefusal, type S3Context} from './s3-errors.ts';
+import {toRefusalError, toSdkRefusal, type S3Context} from './s3-errors.ts';
+import {isFinalNetworkError, toNetworkError} from './s3-network-errors.ts';
 import {withRetries, type AttemptOutcome} from './s3-retries.ts';
+import {createSdkClient, type S3Place} from './s3-sdk-client.ts';
 
 export type BucketCall<Output> = {
 	/** As S3 calls it: `CreateBucket`. */
@@ -27,7 +28,7 @@ export class BucketCalls {
 	readonly #endsAtMs: number;
 	readonly #signal: AbortSignal | undefined;
 
-	constructor(options: S3ConnectionOptions, {deadlineMs, signal}: {deadlineMs: number; signal?: AbortSignal | undefined}) {
+	constructor(options: S3Place & {readonly bucket: string}, {deadlineMs, signal}: {deadlineMs: number; signal?: AbortSignal | undefined}) {
 		const {bucket, region, endpoint = ''} = options;
 		this.bucket = bucket;
 		this.region = region;
@@ -60,7 +61,7 @@ export class BucketCalls {
 			const failure = this.#signal?.aborted === true
 				? toAbortedError(context.action, this.#signal)
 				: toBucketError(context, error, {isTimeout: timeout.aborted, limitMs});
-			return {status: 'failed', error: failure, isRetriable: failure.isTransient, isAmbiguous: true, isPauseNeeded: true};
+			return {status: 'failed', error: failure, isRetriable: failure.isTransient && !isFinalNetworkError(error), isAmbiguous: true, isPauseNeeded: true};
 		}
 	}
 }

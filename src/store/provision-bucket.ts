@@ -43,7 +43,7 @@ export const provisionBucket = async ({options, credentials, createdFor = {}, si
 	const mayChange = options.provision && !options.readOnly;
 	const calls = new BucketCalls({bucket, region, endpoint, pathStyle, credentials}, {deadlineMs: Math.min(deadlineMs, options.timeoutMs), signal});
 	try {
-		const [isThere, tags] = await Promise.all([isBucketThere(calls), mayChange ? readTags(calls) : []]);
+		const {isThere, tags} = await look(calls, {isTagged: mayChange});
 		if (isThere && findState(tags) !== 'pending') {
 			return {created: false, completed: false};
 		}
@@ -63,6 +63,20 @@ export const provisionBucket = async ({options, credentials, createdFor = {}, si
 	} finally {
 		calls.close();
 	}
+};
+
+/** Both questions at once. When both fail, the bucket's failure is the one to tell. */
+const look = async (calls: BucketCalls, {isTagged}: {isTagged: boolean}): Promise<{isThere: boolean; tags: Awaited<ReturnType<typeof readTags>>}> => {
+	const [isThere, tags] = await Promise.allSettled([isBucketThere(calls), isTagged ? readTags(calls) : []]);
+	if (isThere.status === 'rejected') {
+		throw isThere.reason;
+	}
+
+	if (tags.status === 'rejected') {
+		throw tags.reason;
+	}
+
+	return {isThere: isThere.value, tags: tags.value};
 };
 
 /** False when there is no such bucket; a `StoreError` with the reason when there is one that we cannot use. */

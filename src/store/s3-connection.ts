@@ -1,12 +1,14 @@
 import type {IncomingHttpHeaders, IncomingMessage} from 'node:http';
-import {S3Client} from '@aws-sdk/client-s3';
+import type {S3Client} from '@aws-sdk/client-s3';
 import {StoreError} from '../model/store-error.ts';
 import {throwIfAborted, toAbortedError} from './abort.ts';
 import {readText} from './s3-body.ts';
-import {parseRefusal, toNetworkError, toRefusalError, type S3Context, type S3Refusal} from './s3-errors.ts';
+import {parseRefusal, toRefusalError, type S3Context, type S3Refusal} from './s3-errors.ts';
 import {HttpFailure, HttpTransport} from './s3-http.ts';
+import {isFinalNetworkError, toNetworkError} from './s3-network-errors.ts';
 import {withRetries, type AttemptOutcome} from './s3-retries.ts';
-import {encodeKey, S3Signer, toQueryString, type S3Credentials} from './s3-signer.ts';
+import {createSdkClient, type S3Place} from './s3-sdk-client.ts';
+import {encodeKey, S3Signer, toQueryString} from './s3-signer.ts';
 
 export type S3RequestEvent = {
 	/** As S3 calls it: `GetObject`. */
@@ -21,14 +23,8 @@ export type S3RequestEvent = {
 	readonly bytes: number;
 };
 
-export type S3ConnectionOptions = {
+export type S3ConnectionOptions = S3Place & {
 	readonly bucket: string;
-	readonly region: string;
-	/** Empty or absent: the AWS endpoint of the region. */
-	readonly endpoint?: string | undefined;
-	readonly pathStyle?: boolean | undefined;
-	/** Absent: the SDK's default chain (environment, files, web identity, instance role). */
-	readonly credentials?: S3Credentials | undefined;
 	/** How long one call keeps trying. Default: 30 s. */
 	readonly timeoutMs?: number | undefined;
 	/** Default: 5. */
@@ -78,22 +74,6 @@ const bytesPerMsMin = 256;
 
 /** Server-side copies and completions of large objects take longer than an answer usually may. */
 const longRunningFactor = 4;
-
-/** The SDK's client with what it must share with the lean path: addressing, credentials and the settings of our options, never those of the environment. */
-export const createSdkClient = ({region, endpoint = '', pathStyle = false, credentials}: S3ConnectionOptions): S3Client => new S3Client({
-	region,
-	forcePathStyle: pathStyle,
-	ignoreConfiguredEndpointUrls: true,
-	maxAttempts: 1,
-	disableClockSkewCorrection: true,
-	requestChecksumCalculation: 'WHEN_REQUIRED',
-	responseChecksumValidation: 'WHEN_REQUIRED',
-	...(endpoint === '' ? {} : {endpoint}),
-	...(credentials === undefined ? {} : {credentials: toIdentity(credentials)}),
-});
-
-const toIdentity = ({accessKeyId, secretAccessKey, sessionToken}: S3Credentials) =>
-	({accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : {sessionToken})});
 
 /**
 Requests to one bucket, without the SDK's cost per request (about 1 ms of CPU), by its rules for addresses and
@@ -179,8 +159,8 @@ export class S3Connection {
 	}
 
 	async #exchange(request: S3Request, {path, query, headers, leftMs}: PreparedRequest): Promise<IncomingMessage> {
-		const credentials = this.#options.credentials ?? await this.#client.config.credentials();
 		const {method, body, signal} = request;
+		const credentials = this.#options.credentials ?? await withinLimits(this.#client.config.credentials(), {limitMs: leftMs, signal});
 		const signed = this.#signer.sign({method, host: this.#host, path, query, headers, hasBody: body !== undefined}, credentials);
 		return this.#transport.send({method, path: query === '' ? path : `${path}?${query}`, headers: signed, body: body ?? []}, {
 			totalMs: leftMs, connectMs: connectMsMax, silenceMs: request.isLongRunning === true ? leftMs : this.silenceMs, signal,
@@ -192,6 +172,12 @@ export class S3Connection {
 		const status = answer.statusCode ?? 0;
 		const {headers} = answer;
 		const isSuccess = status >= 200 && status < 300;
+		if (isSuccess && hasNoBody(request, headers)) {
+			// Nothing comes any more that could matter: not even that the connection breaks.
+			answer.on('error', () => undefined).resume();
+			return {status: 'done', result: {status, headers, text: ''}};
+		}
+
 		if (isSuccess && request.answerBody === 'stream') {
 			return {status: 'done', result: {status, headers, text: '', stream: answer}};
 		}
@@ -215,7 +201,7 @@ export class S3Connection {
 
 		const context = this.toContext({operation, action});
 		if (error instanceof HttpFailure) {
-			return {status: 'failed', error: toNetworkError(context, error), isRetriable: true, isAmbiguous: error.wasSent, isPauseNeeded: !error.isStaleConnection};
+			return {status: 'failed', error: toNetworkError(context, error), isRetriable: !isFinalNetworkError(error), isAmbiguous: error.wasSent, isPauseNeeded: !error.isStaleConnection};
 		}
 
 		if (error instanceof StoreError) { // The answer broke off while it was read.
@@ -244,6 +230,28 @@ const isRetriable = (request: S3Request, error: StoreError, {s3Code}: S3Refusal)
 	error.isTransient
 	|| s3Code === 'BadDigest' // Damaged on the way: the same bytes may arrive whole.
 	|| (s3Code === 'ConditionalRequestConflict' && request.isConflictRetriable === true);
+
+const hasNoBody = ({method, answerBody}: S3Request, headers: IncomingHttpHeaders): boolean =>
+	method === 'HEAD' || (answerBody !== 'stream' && headers['content-length'] === '0');
+
+/** Credentials may come from a server that does not answer, and whose client knows no signal. */
+const withinLimits = async <Value>(value: Promise<Value>, {limitMs, signal}: {limitMs: number; signal: AbortSignal | undefined}): Promise<Value> => {
+	const {promise: ended, reject} = Promise.withResolvers<never>();
+	const timer = setTimeout(() => {
+		reject(new HttpFailure(`the credentials did not come within ${Math.round(limitMs)} ms`, {kind: 'timeout', wasSent: false}));
+	}, limitMs);
+	const onAbort = () => {
+		reject(new Error('aborted', {cause: signal?.reason}));
+	};
+
+	signal?.addEventListener('abort', onAbort);
+	try {
+		return await Promise.race([value, ended]);
+	} finally {
+		clearTimeout(timer);
+		signal?.removeEventListener('abort', onAbort);
+	}
+};
 
 const toSigningRegion = (properties: Readonly<Record<string, unknown>> | undefined): string | undefined => {
 	const schemes = properties?.['authSchemes'];

@@ -1,5 +1,5 @@
 import {StoreError, type StoreErrorCode} from '../model/store-error.ts';
-import {HttpFailure} from './s3-http.ts';
+import {toOneLine} from './one-line.ts';
 import {findXmlText} from './s3-xml.ts';
 
 /** What was asked, for messages. */
@@ -125,28 +125,6 @@ export const toRefusalError = (context: S3Context, refusal: S3Refusal): StoreErr
 	});
 };
 
-/** The one place where an answer that never came becomes an error of ours. */
-export const toNetworkError = ({action, place}: S3Context, error: unknown): StoreError => {
-	const isTimeout = error instanceof HttpFailure && error.kind === 'timeout';
-	const cause = error instanceof HttpFailure ? error.cause ?? error : error;
-	const nodeCode = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-	const why = whyByNodeCode[nodeCode] ?? (error instanceof Error ? toOneLine(error.message) : 'the connection failed');
-	return new StoreError(isTimeout || nodeCode === 'ETIMEDOUT' ? 'timeout' : 'unavailable', `Cannot ${action} at ${place}: ${why}`, {cause: error});
-};
-
-const whyByNodeCode: Readonly<Record<string, string>> = {
-	EAI_AGAIN: 'the name of the endpoint cannot be looked up now (EAI_AGAIN); check DNS and the network',
-	ECONNREFUSED: 'the connection was refused (ECONNREFUSED); check the option "endpoint", and that the server runs',
-	ECONNRESET: 'the connection was cut (ECONNRESET)',
-	EHOSTUNREACH: 'the endpoint cannot be reached (EHOSTUNREACH); check the network',
-	ENETUNREACH: 'the endpoint cannot be reached (ENETUNREACH); check the network',
-	ENOTFOUND: 'the name of the endpoint does not exist (ENOTFOUND); check the options "endpoint" and "region"',
-	CERT_HAS_EXPIRED: 'the certificate of the endpoint has expired',
-	DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate of the endpoint is self-signed; add it to NODE_EXTRA_CA_CERTS',
-	SELF_SIGNED_CERT_IN_CHAIN: 'the certificate of the endpoint is self-signed; add its authority to NODE_EXTRA_CA_CERTS',
-	UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate of the endpoint cannot be verified; add its authority to NODE_EXTRA_CA_CERTS',
-};
-
 /** Reads what an answer says about a failure: `xml` is empty after HEAD. */
 export const parseRefusal = (status: number, headers: Readonly<Record<string, string | string[] | undefined>>, xml: string): S3Refusal => {
 	const {date} = headers;
@@ -214,6 +192,3 @@ const toSkew = (refusal: S3Refusal): string => {
 	const skewSeconds = Math.round(toSkewMs(refusal) / 1000);
 	return Math.abs(skewSeconds) < 60 ? '' : `: this machine is ${Math.abs(skewSeconds)} s ${skewSeconds > 0 ? 'ahead of' : 'behind'} the server`;
 };
-
-/** Words of a server, fit for one line of a message. */
-const toOneLine = (text: string): string => text.replaceAll(/[\0-\u001F\u007F]+/g, ' ').slice(0, 200);

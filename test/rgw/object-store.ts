@@ -1,8 +1,8 @@
 import {randomUUID} from 'node:crypto';
 import {CreateBucketCommand, PutBucketVersioningCommand} from '@aws-sdk/client-s3';
 import test from 'ava';
-import {createSdkClient} from '../../src/store/s3-connection.ts';
 import {createS3ObjectStore} from '../../src/store/s3-object-store.ts';
+import {createSdkClient} from '../../src/store/s3-sdk-client.ts';
 import {objectStoreContract} from '../support/object-store-contract.ts';
 
 const {PNX_VOLUME_TEST_S3_ENDPOINT: endpoint, PNX_VOLUME_TEST_S3_ACCESS_KEY: accessKeyId = '', PNX_VOLUME_TEST_S3_SECRET_KEY: secretAccessKey = ''} = process.env;

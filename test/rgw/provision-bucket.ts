@@ -2,8 +2,8 @@ import {randomUUID} from 'node:crypto';
 import {GetBucketLifecycleConfigurationCommand, GetBucketTaggingCommand, GetBucketVersioningCommand} from '@aws-sdk/client-s3';
 import test from 'ava';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
-import {createSdkClient} from '../../src/store/s3-connection.ts';
 import {provisionBucket} from '../../src/store/provision-bucket.ts';
+import {createSdkClient} from '../../src/store/s3-sdk-client.ts';
 import {throwsStoreError} from '../support/test-s3-store.ts';
 
 const {PNX_VOLUME_TEST_S3_ENDPOINT: endpoint, PNX_VOLUME_TEST_S3_ACCESS_KEY: accessKeyId = '', PNX_VOLUME_TEST_S3_SECRET_KEY: secretAccessKey = ''} = process.env;
@@ -25,7 +25,7 @@ if (endpoint === undefined) {
 			t.deepEqual(await provision(), {created: false, completed: false});
 			unknown.delete(undefined); // The message that it was created has none.
 			t.deepEqual([...unknown], ['ownership']);
-			const client = createSdkClient({bucket, region: 'us-east-1', endpoint, pathStyle: true, credentials});
+			const client = createSdkClient({region: 'us-east-1', endpoint, pathStyle: true, credentials});
 			t.teardown(() => client.destroy());
 			t.is((await client.send(new GetBucketVersioningCommand({Bucket: bucket}))).Status, 'Enabled');
 			t.is((await client.send(new GetBucketLifecycleConfigurationCommand({Bucket: bucket}))).Rules?.length, 1);
