@@ -56,17 +56,17 @@ const measure = async (kind: Kind, endpoint: Endpoint): Promise<Measurement[]> =
 	const mount = new ColdMount(kind, bucket);
 	const measurements: Measurement[] = [];
 	try {
-		const subject = {name: kind, directory: await mount.mount(), async makeCold() {
+		const directory = await mount.mount();
+		const subject = {name: kind, directory, async makeCold() {
 			await mount.unmount();
 			await fs.writeFile('/proc/sys/vm/drop_caches', '3');
-			this.directory = await mount.mount();
+			await mount.mount();
 		}};
 		if (kind === 'pnx-volume uniform') {
 			const store = openBucket(endpoint, bucket);
 			await fillBucket(store, 'many/', Number(values.entries));
 			await store.close();
-			await subject.makeCold();
-			measurements.push(...await listLarge({...subject, directory: `${subject.directory}/many`, makeCold: async () => undefined}, Number(values.entries)));
+			measurements.push(...await listLarge({...subject, directory: `${directory}/many`}, Number(values.entries)));
 		} else {
 			for (const workload of workloads) {
 				measurements.push(...await workload.run(subject, size));

@@ -20,9 +20,9 @@ type Child = Subprocess<{stdio: 'ignore'}> & Promise<unknown>;
 
 /** Mounts a bucket with an empty cache. */
 export const mountSubject = async (kind: Kind, server: Endpoint, bucket: string, temporary: string): Promise<Mounted> => {
-	const work = await fs.mkdtemp(path.join(temporary, 'mount-'));
-	const directory = path.join(work, 'mnt');
-	await fs.mkdir(directory);
+	const work = await fs.mkdtemp(path.join(temporary, 'work-'));
+	const directory = path.join(temporary, `mnt-${bucket}`);
+	await fs.mkdir(directory, {recursive: true});
 	const child = start(kind, server, bucket, directory, work);
 	child.catch(() => undefined); // Its end is awaited in unmount().
 	const {pid} = child;

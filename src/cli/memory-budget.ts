@@ -2,7 +2,7 @@ const mebibyte = 2 ** 20;
 
 /** Less than this and one large upload and one reader no longer fit beside each other. */
 const bytesMin = 64 * mebibyte;
-const bytesMax = 1024 * mebibyte;
+const bytesMax = 128 * mebibyte;
 
 /**
 Bytes for data in flight, reads and writes together: what the option says, or a quarter of what the process may have (the
