@@ -247,10 +247,9 @@ export const write = async (volume: Volume, number: Handle, data: Uint8Array, of
 	const {file} = handle;
 	const isAppend = handle.flags.append && options.writepage !== true;
 	await file.exclusively(async () => {
-		const position = isAppend ? file.sizeBytes : offset;
-		assertFileBytes(position + data.length);
+		assertFileBytes((isAppend ? file.sizeBytes : offset) + data.length);
 		const layer = await file.writableLayer();
-		await layer.write(position, data, {isAppend});
+		await layer.write(isAppend ? layer.sizeBytes : offset, data, {isAppend});
 		file.touch(wallClockNs());
 	});
 	handle.hasWritten = true;
@@ -281,12 +280,13 @@ export const persist = async (volume: Volume, file: OpenFile): Promise<void> => 
 		return;
 	}
 
-	await file.exclusively(async () => file.seal());
+	const isJournal = volume.options.durability === 'journal';
+	await file.exclusively(async () => file.seal({waitsForUpload: !isJournal}));
 	if (file.isUnlinked || !file.hasChanges) {
 		return;
 	}
 
-	if (volume.options.durability === 'journal') {
+	if (isJournal) {
 		volume.uploads.start(file);
 		return;
 	}
@@ -311,7 +311,7 @@ export const release = async (volume: Volume, number: Handle): Promise<void> => 
 		await file.exclusively(async () => file.discardChanges());
 	} else if (file.hasChanges) {
 		// Pages of a mapping may have been written after the last close.
-		await file.exclusively(async () => file.seal());
+		await file.exclusively(async () => file.seal({waitsForUpload: false}));
 		volume.uploads.start(file);
 	}
 

@@ -65,6 +65,7 @@ export const openFileSystem = async (parts: FileSystemParts): Promise<FileSystem
 			await uploads.close();
 			await reader.close();
 			await blockCache.close();
+			await staging.close();
 		},
 	});
 	await fileSystem.primeRoot();
@@ -86,10 +87,9 @@ const recover = async (volume: Volume): Promise<void> => {
 			file = new OpenFile({path: record.key, base, attributes, staging: volume.staging, reader: volume.reader, defaults: volume.defaults, now: volume.now()});
 		}
 
-		file.pushRecovered(layer);
-		file.noteSealedMetadata(layer, record.metadata);
+		file.pushRecovered(layer, record);
 		volume.files.add(file);
-		volume.uploads.noteRecovered(layer, record.sealedAtMs);
+		volume.uploads.noteRecovered(layer);
 		volume.uploads.report({event: 'recovered', path: record.key, bytes: layer.localBytes});
 	}
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type {ObjectReader} from '../cache/object-reader.ts';
 import type {ReadSequence} from '../cache/read-sequence.ts';
 import {FsError} from '../model/fs-error.ts';
@@ -5,7 +6,7 @@ import {Semaphore} from '../model/semaphore.ts';
 import {isStoreError} from '../model/store-error.ts';
 import type {StagedLayer} from '../staging/staged-layer.ts';
 import type {StagingArea} from '../staging/staging-area.ts';
-import type {ObjectHead} from '../store/object-store.ts';
+import type {Metadata, ObjectHead} from '../store/object-store.ts';
 import {type AttributeDefaults, type FileAttributes, writeAttributes} from './attributes.ts';
 import type {OpenFlags} from './filesystem.ts';
 
@@ -49,6 +50,12 @@ export class OpenFile {
 	#base: ObjectHead | undefined;
 	#attributes: FileAttributes;
 	#layers: StagedLayer[] = [];
+	/** What lies below the layers was written here from its start: to go on at its end is to write the same file, not to append to another. */
+	#hasOwnContent = false;
+	/** What the sealed layers are to become. */
+	readonly #sealed = new WeakMap<StagedLayer, {metadata: Metadata; contentType: string | undefined}>();
+	/** On what the journal says that a layer lies, and which state of the layer it has. */
+	readonly #recorded = new WeakMap<StagedLayer, string>();
 	readonly #mutex = new Semaphore(1);
 	readonly #staging: StagingArea;
 	readonly #reader: ObjectReader;
@@ -103,6 +110,7 @@ export class OpenFile {
 	/** What the object became by somebody else's hand, or by a change of ours that went around the layers. */
 	replaceBase(base: ObjectHead, attributes: FileAttributes): void {
 		this.#base = base;
+		this.#hasOwnContent = false;
 		this.#attributes = attributes;
 	}
 
@@ -117,65 +125,94 @@ export class OpenFile {
 			return last;
 		}
 
-		const layer = await this.#staging.createLayer({lowerBytes: this.sizeBytes});
+		const layer = this.#staging.createLayer({
+			lowerBytes: this.sizeBytes,
+			isOwnContent: this.#hasOwnContent || this.#layers.some(({appendedFrom}) => appendedFrom === undefined),
+		});
 		this.#layers.push(layer);
 		return layer;
 	}
 
 	/** A layer of an earlier run. */
-	pushRecovered(layer: StagedLayer): void {
+	pushRecovered(layer: StagedLayer, sealed: {metadata: Metadata; contentType: string | undefined}): void {
 		this.#layers.push(layer);
+		this.#sealed.set(layer, sealed);
+		this.#recorded.set(layer, `${this.#layers.length > 1 ? 'previous' : this.#base?.etag ?? 'none'} ${layer.version}`);
 	}
 
 	touch(mtimeNs: bigint): void {
 		this.#attributes = {...this.#attributes, mtimeNs, atimeNs: this.#attributes.atimeNs > mtimeNs ? this.#attributes.atimeNs : mtimeNs};
 	}
 
-	/** What is written so far will reach S3, even when this process dies. To be called exclusively. */
-	async seal(): Promise<void> {
+	/**
+	What is written so far is to reach S3 as it is now. It will, even when this process dies, once `recordSealed` was called:
+	at once, unless the caller is to wait for a short upload anyway. To be called exclusively.
+	*/
+	async seal(options: {waitsForUpload: boolean}): Promise<void> {
 		const layer = this.#layers.at(-1);
-		if (layer !== undefined && !layer.isSealed && !this.isUnlinked) {
-			await this.#staging.seal(layer, {
-				key: this.path,
-				base: this.#layers.length > 1 ? 'previous' : this.#base,
-				metadata: this.metadata,
-				contentType: this.#base?.contentType,
-			});
-			this.#sealedMetadata.set(layer, this.metadata);
+		if (layer === undefined || layer.isSealed || this.isUnlinked) {
+			return;
+		}
+
+		layer.seal();
+		this.#sealed.set(layer, {metadata: this.metadata, contentType: this.#base?.contentType});
+		if (!options.waitsForUpload || this.#layers.length > 1 || layer.localBytes > shortUploadBytes) {
+			await this.recordSealed();
+		}
+	}
+
+	/** Brings the journal records of all sealed layers up to date: what each lies on changes when the one below it is uploaded. */
+	async recordSealed(): Promise<void> {
+		for (const layer of [...this.#layers]) {
+			const index = this.#layers.indexOf(layer);
+			const sealed = this.#sealed.get(layer);
+			if (index === -1 || !layer.isSealed || sealed === undefined || this.isUnlinked) {
+				continue;
+			}
+
+			const base = index === 0 ? this.#base : 'previous';
+			const recorded = `${base === 'previous' ? base : base?.etag ?? 'none'} ${layer.version}`;
+			if (this.#recorded.get(layer) !== recorded) {
+				await this.#staging.record(layer, {key: this.path, base, ...sealed});
+				this.#recorded.set(layer, recorded);
+			}
 		}
 	}
 
 	/** The metadata that a layer was sealed with. */
-	sealedMetadata(layer: StagedLayer): Readonly<Record<string, string>> {
-		return this.#sealedMetadata.get(layer) ?? this.metadata;
+	sealedMetadata(layer: StagedLayer): Metadata {
+		return this.#sealed.get(layer)?.metadata ?? this.metadata;
 	}
-
-	noteSealedMetadata(layer: StagedLayer, metadata: Readonly<Record<string, string>>): void {
-		this.#sealedMetadata.set(layer, metadata);
-	}
-
-	readonly #sealedMetadata = new WeakMap<StagedLayer, Readonly<Record<string, string>>>();
 
 	/** The metadata of the object with the attributes as they are now. */
-	get metadata(): Readonly<Record<string, string>> {
+	get metadata(): Metadata {
 		return writeAttributes(this.#attributes, this.#base?.metadata ?? {}, this.#defaults);
 	}
 
-	/** The oldest layer is in S3: the file lies on that object now. Layers above follow what was appended elsewhere. */
-	uploaded(head: ObjectHead, movedBytes: number): StagedLayer {
+	/**
+	The oldest layer is in S3: the file lies on that object now. Layers above follow what was appended elsewhere; when they
+	cannot, they keep what they show, and the answer is that this replaces somebody else's bytes.
+	*/
+	uploaded(head: ObjectHead, movedBytes: number): boolean {
 		const layer = this.#layers.shift();
-		if (layer === undefined) {
-			throw new Error('Cannot take an uploaded layer off a file that has none');
+		assert(layer !== undefined, 'an upload was of the oldest layer');
+		this.#base = head;
+		this.#hasOwnContent ||= layer.appendedFrom === undefined;
+		const [next] = this.#layers;
+		if (movedBytes === 0 || next === undefined) {
+			return false;
 		}
 
-		this.#base = head;
-		if (movedBytes !== 0) {
-			for (const above of this.#layers.filter(({appendedFrom}) => appendedFrom !== undefined)) {
+		if (this.#layers.every(({appendedFrom}) => appendedFrom !== undefined)) {
+			for (const above of this.#layers) {
 				above.displace(movedBytes);
 			}
+
+			return false;
 		}
 
-		return layer;
+		next.keepView(head, layer.appendedFrom ?? 0, movedBytes);
+		return true;
 	}
 
 	/** Forgets all changes. To be called exclusively. */
@@ -311,3 +348,5 @@ export class OpenFile {
 }
 
 const materializeBytes = 2 ** 20;
+/** An upload of so few bytes is over before a record of it would be of use. */
+const shortUploadBytes = 2 ** 18;

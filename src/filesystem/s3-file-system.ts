@@ -84,12 +84,13 @@ const drain = async (volume: Volume, status: () => FileSystemStatus, options: {s
 		for (;;) {
 			const changed = volume.files.all().filter(file => file.hasChanges && !file.isUnlinked);
 			if (changed.length === 0) {
+				await untilAborted(volume.uploads.idle(), options.signal);
 				return;
 			}
 
 			options.signal?.throwIfAborted();
 			await untilAborted(Promise.allSettled(changed.map(async file => {
-				await file.exclusively(async () => file.seal());
+				await file.exclusively(async () => file.seal({waitsForUpload: false}));
 				await volume.uploads.settle(file).catch(async (error: unknown) => waitBeforeRetry(error, options.signal));
 			})), options.signal);
 		}

@@ -14,7 +14,13 @@ export type UploadEvent =
 	| {readonly event: 'recovered'; readonly path: string; readonly bytes: number}
 	| {readonly event: 'journal damaged'; readonly path: string};
 
-type Running = {readonly promise: Promise<void>; readonly abort: AbortController};
+type Running = {
+	readonly promise: Promise<void>;
+	/** Ends it at once. */
+	readonly abort: AbortController;
+	/** Ends it where it is known what S3 has. */
+	readonly stop: AbortController;
+};
 
 /**
 Brings sealed layers to S3: the layers of one file in their order, several files at once. What fails for a reason
@@ -31,7 +37,7 @@ export class Uploads {
 	readonly #slots = new Semaphore(uploadsAtOnceMax);
 	readonly #running = new Map<OpenFile, Running>();
 	readonly #retries = new Map<OpenFile, {readonly timer: NodeJS.Timeout; readonly delayMs: number}>();
-	readonly #recovered = new Map<StagedLayer, number>();
+	readonly #recovered = new Set<StagedLayer>();
 	#isClosed = false;
 	conflictCount = 0;
 	failedCount = 0;
@@ -57,19 +63,15 @@ export class Uploads {
 
 	/** Uploads all that is sealed of a file; fails with the reason when that does not work now. */
 	async settle(file: OpenFile): Promise<void> {
-		let running = this.#running.get(file);
-		if (running === undefined) {
-			clearTimeout(this.#retries.get(file)?.timer);
-			const abort = new AbortController();
-			const promise = this.#run(file, abort.signal).finally(() => {
-				this.#running.delete(file);
-				this.#files.collect(file);
-			});
-			running = {promise, abort};
-			this.#running.set(file, running);
-		}
+		do {
+			await (this.#running.get(file) ?? this.#begin(file)).promise;
+			// What was sealed while the last upload was being tidied up was not in it.
+		} while (file.oldestSealed !== undefined && !file.isUnlinked);
+	}
 
-		await running.promise;
+	/** When nothing is on its way any more. */
+	async idle(): Promise<void> {
+		await Promise.allSettled([...this.#running.values()].map(async ({promise}) => promise));
 	}
 
 	/** As `settle`, in the background: a failure is kept for the next fsync or open of the file. */
@@ -79,20 +81,20 @@ export class Uploads {
 		});
 	}
 
-	/** Stops what is on its way for a file. Its layers stay. */
+	/** Stops what is on its way for a file; after that nothing of it becomes visible any more. Its layers stay. */
 	async cancel(file: OpenFile): Promise<void> {
 		this.#forgetRetry(file);
 		const running = this.#running.get(file);
 		if (running !== undefined) {
-			running.abort.abort();
-			await running.promise.catch(() => undefined);
+			running.stop.abort();
+			await running.promise.catch(() => undefined); // Its failure is told to those who wait for the upload.
 			this.#forgetRetry(file);
 		}
 	}
 
 	/** A layer of an earlier run, which may have uploaded it just before it died. */
-	noteRecovered(layer: StagedLayer, sealedAtMs: number): void {
-		this.#recovered.set(layer, sealedAtMs);
+	noteRecovered(layer: StagedLayer): void {
+		this.#recovered.add(layer);
 	}
 
 	report(event: UploadEvent): void {
@@ -112,12 +114,28 @@ export class Uploads {
 		}));
 	}
 
-	async #run(file: OpenFile, signal: AbortSignal): Promise<void> {
-		for (let layer = file.oldestSealed; layer !== undefined; layer = file.oldestSealed) {
+	#begin(file: OpenFile): Running {
+		if (this.#isClosed) {
+			throw new StoreError('aborted', `Uploading ${file.path} was not begun: the volume is being unmounted`);
+		}
+
+		clearTimeout(this.#retries.get(file)?.timer);
+		const [abort, stop] = [new AbortController(), new AbortController()];
+		const promise = this.#run(file, abort.signal, stop.signal).finally(() => {
+			this.#running.delete(file);
+			this.#files.collect(file);
+		});
+		const running = {promise, abort, stop};
+		this.#running.set(file, running);
+		return running;
+	}
+
+	async #run(file: OpenFile, signal: AbortSignal, stopSignal: AbortSignal): Promise<void> {
+		for (let layer = file.oldestSealed; layer !== undefined && !file.isUnlinked; layer = file.oldestSealed) {
 			const path = file.path;
 			let outcome: UploadOutcome;
 			try {
-				outcome = await this.#upload(file, layer, signal);
+				outcome = await this.#upload(file, layer, signal, stopSignal);
 			} catch (error) {
 				await this.#fail(file, error as Error);
 				throw error;
@@ -125,6 +143,8 @@ export class Uploads {
 
 			this.#take(file, path, outcome);
 			this.#recovered.delete(layer);
+			// First what lies on the layer says what it lies on now, so that a crash here loses neither.
+			await file.recordSealed();
 			await this.#staging.discard(layer);
 		}
 
@@ -133,22 +153,16 @@ export class Uploads {
 		this.lastError = this.#retries.size === 0 ? undefined : this.lastError;
 	}
 
-	async #upload(file: OpenFile, layer: StagedLayer, signal: AbortSignal): Promise<UploadOutcome> {
-		return this.#slots.run(async () => {
-			if (signal.aborted) {
-				throw new StoreError('aborted', `Uploading ${file.path} was cancelled`);
-			}
-
-			return this.#uploader.upload({
-				key: file.path, base: file.base, layer, signal,
-				metadata: file.sealedMetadata(layer), contentType: file.base?.contentType,
-				recoveredFromMs: this.#recovered.get(layer),
-			});
-		});
+	async #upload(file: OpenFile, layer: StagedLayer, signal: AbortSignal, stopSignal: AbortSignal): Promise<UploadOutcome> {
+		return this.#slots.run(async () => this.#uploader.upload({
+			key: file.path, base: file.base, layer, signal, stopSignal,
+			metadata: file.sealedMetadata(layer), contentType: file.base?.contentType,
+			isRecovered: this.#recovered.has(layer),
+		}));
 	}
 
 	#take(file: OpenFile, path: string, outcome: UploadOutcome): void {
-		file.uploaded(outcome.head, outcome.movedBytes);
+		const hasConflict = file.uploaded(outcome.head, outcome.movedBytes) || outcome.hasConflict;
 		this.#cache.change(path, {state: 'object', head: outcome.head});
 		if (outcome.movedBytes === 0) {
 			// The kernel wrote these bytes itself: the pages that it has are of this version.
@@ -157,7 +171,7 @@ export class Uploads {
 			this.#kernelPages.delete(path);
 		}
 
-		if (outcome.hasConflict) {
+		if (hasConflict) {
 			this.conflictCount++;
 			this.#onEvent({event: 'conflict', path});
 		}
@@ -172,6 +186,9 @@ export class Uploads {
 		this.lastError = {atMs: Date.now(), message: `${file.path}: ${error.message}`};
 		const isFinal = isStoreError(error) && !error.isTransient && !isStoreError(error, ...curableCodes);
 		let keptAt: string | undefined;
+		await file.recordSealed().catch((cause: unknown) => {
+			this.#onEvent({event: 'upload failed', path: file.path, error: new Error(`The journal could not be written: ${(cause as Error).message}`, {cause}), isFinal: false});
+		});
 		if (isFinal && file.handles.size === 0) {
 			// Nobody has the file open who could be told. Unless a close was: the bytes are kept for a person to look at.
 			for (const layer of file.takeLayers()) {

@@ -5,7 +5,7 @@ import type {Metadata, ObjectHead} from '../store/object-store.ts';
 import type {LayerState} from './staged-layer.ts';
 
 /**
-The journal: one record for each sealed layer, `<id>.json` beside its bytes in `<id>.data`.
+The journal: one record for a sealed layer, `<id>.json` beside its bytes in `<id>.data` (absent when it has none of its own).
 
 A record is one line of JSON and the CRC-32 of that line in hexadecimal on a second line. It is written under a
 temporary name, flushed, and renamed; a record that does not match its checksum was never acknowledged. Ids sort in the
@@ -55,7 +55,8 @@ export const readJournal = async (directory: string): Promise<{records: JournalR
 	const names = await fs.readdir(directory);
 	for (const name of names.filter(candidate => candidate.endsWith('.json')).toSorted()) {
 		const record = parseJournalRecord(await fs.readFile(path.join(directory, name), 'utf8'));
-		if (record === undefined || `${record.id}.json` !== name || !names.includes(`${record.id}.data`)) {
+		const needsBytes = record?.layer.extents.some(extent => extent.source.kind === 'local') ?? false;
+		if (record === undefined || `${record.id}.json` !== name || (needsBytes && !names.includes(`${record.id}.data`))) {
 			damaged.push(name);
 		} else {
 			records.push(record);

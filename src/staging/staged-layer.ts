@@ -17,6 +17,8 @@ export type LayerState = {
 export type SpaceAccount = {
 	/** Fails with ENOSPC when so many bytes more are over the bound. */
 	reserve(bytes: number): void;
+	/** Accounts for bytes that an earlier run left, also over the bound. */
+	adopt(bytes: number): void;
 	release(bytes: number): void;
 };
 
@@ -28,7 +30,9 @@ A layer is written until it is sealed; from then on it never changes, and newer 
 */
 export class StagedLayer {
 	readonly id: string;
-	readonly #file: fs.FileHandle;
+	readonly #openFile: () => Promise<fs.FileHandle>;
+	#file: fs.FileHandle | undefined;
+	#opening: Promise<fs.FileHandle> | undefined;
 	readonly #space: SpaceAccount;
 	#extents = new ExtentMap();
 	#sizeBytes: number;
@@ -38,18 +42,21 @@ export class StagedLayer {
 	#reservedBytes = 0;
 	/** Which bytes of the staging file were ever written, by their position in it: those take space on the disk, also when they were cut off since. */
 	readonly #allocated = new ExtentMap();
+	/** Whether a write at the end counts as an append, also when its caller only gave that offset. */
+	readonly #isEndAppend: boolean;
 	#isSealed = false;
 	#version = 0;
 	#pinCount = 0;
 	#unpinned: (() => void) | undefined;
 
-	constructor(options: {id: string; file: fs.FileHandle; space: SpaceAccount; lowerBytes: number; state?: LayerState}) {
+	constructor(options: {id: string; /** Called when there are bytes to write or to read. */ openFile: () => Promise<fs.FileHandle>; space: SpaceAccount; lowerBytes: number; isOwnContent?: boolean | undefined; state?: LayerState}) {
 		this.id = options.id;
-		this.#file = options.file;
+		this.#openFile = options.openFile;
 		this.#space = options.space;
 		this.#sizeBytes = options.lowerBytes;
 		this.#lowerBytes = options.lowerBytes;
 		this.#appendedFrom = options.lowerBytes;
+		this.#isEndAppend = options.lowerBytes > 0 && options.isOwnContent !== true;
 		if (options.state !== undefined) {
 			const {sizeBytes, lowerBytes, appendedFrom, displacementBytes, extents} = options.state;
 			this.#sizeBytes = sizeBytes;
@@ -57,6 +64,8 @@ export class StagedLayer {
 			this.#appendedFrom = appendedFrom;
 			this.#displacementBytes = displacementBytes;
 			this.#extents = ExtentMap.from(extents);
+			this.#reservedBytes = this.#extents.localBytes;
+			this.#space.adopt(this.#reservedBytes);
 		}
 	}
 
@@ -112,8 +121,9 @@ export class StagedLayer {
 		this.#space.reserve(growth);
 		this.#reservedBytes += growth;
 		try {
+			const file = await this.#fileHandle();
 			for (let written = 0; written < data.length;) {
-				const {bytesWritten} = await this.#file.write(data, written, data.length - written, position + written);
+				const {bytesWritten} = await file.write(data, written, data.length - written, position + written);
 				written += bytesWritten;
 			}
 		} catch (error) {
@@ -159,7 +169,7 @@ export class StagedLayer {
 
 	/** Local bytes to stable storage. */
 	async sync(): Promise<void> {
-		await this.#file.datasync();
+		await this.#file?.datasync();
 	}
 
 	/** The pieces of [start, end) as this layer sees them: a source, or `undefined` for what lies below. */
@@ -183,8 +193,9 @@ export class StagedLayer {
 
 	/** Local bytes from a position of the staging file; the range must be local. */
 	async read(position: number, target: Uint8Array): Promise<void> {
+		const file = await this.#fileHandle();
 		for (let filled = 0; filled < target.length;) {
-			const {bytesRead} = await this.#file.read(target, filled, target.length - filled, position + filled);
+			const {bytesRead} = await file.read(target, filled, target.length - filled, position + filled);
 			assert(bytesRead > 0, 'the staging file holds every byte that its map calls local');
 			filled += bytesRead;
 		}
@@ -225,6 +236,20 @@ export class StagedLayer {
 		this.#appendedFrom = this.#appendedFrom === undefined ? undefined : this.#appendedFrom + bytes;
 	}
 
+	/**
+	What lies below became `object`, in which its bytes from `from` on stand further on. The layer shows what it showed:
+	it names those bytes where they are now.
+	*/
+	keepView(object: CopyableObject, from: number, movedBytes: number): void {
+		this.#version++;
+		this.#appendedFrom = undefined;
+		for (const {start, end, source} of this.slice(from, this.#lowerBytes)) {
+			if (source === undefined) {
+				this.#extents.set(start, end, {kind: 'object', object, objectOffset: start + movedBytes});
+			}
+		}
+	}
+
 	/** Somebody reads from the layer: it stays open until they are done. */
 	pin(): void {
 		this.#pinCount++;
@@ -237,6 +262,11 @@ export class StagedLayer {
 		}
 	}
 
+	/** Closes the file; what is in it stays for the next start. */
+	async abandon(): Promise<void> {
+		await this.#file?.close();
+	}
+
 	/** Frees the disk space that was accounted for and the file, once nobody reads from it any more. */
 	async close(): Promise<void> {
 		if (this.#pinCount > 0) {
@@ -247,12 +277,26 @@ export class StagedLayer {
 
 		this.#space.release(this.#reservedBytes);
 		this.#reservedBytes = 0;
-		await this.#file.close();
+		await this.#file?.close();
 	}
 
-	/** A write at the end of a file that had bytes counts as an append too; a new file that is written from its start does not. */
+	/** The staging file, opened when it is needed first: many layers never have bytes of their own. */
+	async #fileHandle(): Promise<fs.FileHandle> {
+		if (this.#file === undefined) {
+			this.#opening ??= this.#openFile();
+			try {
+				this.#file = await this.#opening;
+			} finally {
+				this.#opening = undefined;
+			}
+		}
+
+		return this.#file;
+	}
+
+	/** A write at the end of somebody's file counts as an append too; a file that is written here from its start does not. */
 	#isAtEnd(offset: number, {isAppend}: {isAppend: boolean}): boolean {
-		return offset === this.#sizeBytes && (isAppend || (this.#appendedFrom ?? 0) > 0);
+		return offset === this.#sizeBytes && (isAppend || this.#isEndAppend);
 	}
 
 	#unallocatedBytes(start: number, end: number): number {

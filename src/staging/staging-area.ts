@@ -3,7 +3,7 @@ import path from 'node:path';
 import {FsError} from '../model/fs-error.ts';
 import type {Metadata, ObjectHead} from '../store/object-store.ts';
 import {type JournalRecord, readJournal, removeJournalRecord, writeJournalRecord} from './journal.ts';
-import {type SpaceAccount, StagedLayer} from './staged-layer.ts';
+import {type LayerState, type SpaceAccount, StagedLayer, toFsError} from './staged-layer.ts';
 
 /** A layer that an earlier run sealed and did not upload. */
 export type RecoveredLayer = {readonly record: JournalRecord; readonly layer: StagedLayer};
@@ -27,11 +27,16 @@ export class StagingArea {
 	readonly #isDurable: boolean;
 	#usedBytes = 0;
 	#counter = 0;
-	readonly #startedAt = Date.now();
+	/** The first half of the ids of this run: later than those of all runs before, also when the clock was set back. */
+	readonly #startedAt: string;
+	readonly #layers = new Set<StagedLayer>();
+	/** The record of a layer that is being written: one after the other, so that the newest stays. */
+	readonly #recording = new Map<string, Promise<void>>();
 	readonly space: SpaceAccount;
 
-	private constructor(options: {directory: string; bytesMax: number; isDurable: boolean}) {
+	private constructor(options: {directory: string; bytesMax: number; isDurable: boolean; startedAt: string}) {
 		this.#directory = options.directory;
+		this.#startedAt = options.startedAt;
 		this.#bytesMax = options.bytesMax;
 		this.#isDurable = options.isDurable;
 		this.space = {
@@ -42,6 +47,9 @@ export class StagingArea {
 
 				this.#usedBytes += bytes;
 			},
+			adopt: bytes => {
+				this.#usedBytes += bytes;
+			},
 			release: bytes => {
 				this.#usedBytes -= bytes;
 			},
@@ -49,12 +57,14 @@ export class StagingArea {
 	}
 
 	/**
-	Opens the area. `isDurable`: a record is on stable storage before `seal` returns (durability `journal`); otherwise it
+	Opens the area. `isDurable`: a record is on stable storage when `record` returns (durability `journal`); otherwise it
 	survives the death of this process, but not a loss of power.
 	*/
 	static async open(options: {directory: string; bytesMax: number; isDurable: boolean}): Promise<StagingArea> {
 		await fs.mkdir(options.directory, {recursive: true, mode: 0o700});
-		return new StagingArea(options);
+		const ids = (await fs.readdir(options.directory)).map(name => Number(/^(\d{14})-\d{10}\./.exec(name)?.[1] ?? 0));
+		const startedAt = ids.reduce((newest, id) => Math.max(newest, id + 1), Date.now());
+		return new StagingArea({...options, startedAt: startedAt.toString().padStart(14, '0')});
 	}
 
 	/** Bytes on local disk that S3 does not have. */
@@ -63,37 +73,41 @@ export class StagingArea {
 	}
 
 	/** An empty layer over `lowerBytes` bytes of an older state of the file. */
-	async createLayer(options: {lowerBytes: number}): Promise<StagedLayer> {
+	createLayer(options: {lowerBytes: number; isOwnContent?: boolean}): StagedLayer {
 		// Ids sort by time: a start, then a count.
-		const id = `${this.#startedAt.toString().padStart(14, '0')}-${(this.#counter++).toString().padStart(10, '0')}`;
-		const file = await fs.open(this.#dataPath(id), 'wx+', 0o600);
-		return new StagedLayer({id, file, space: this.space, lowerBytes: options.lowerBytes});
+		const id = `${this.#startedAt}-${(this.#counter++).toString().padStart(10, '0')}`;
+		const layer = new StagedLayer({id, openFile: async () => fs.open(this.#dataPath(id), 'wx+', 0o600), space: this.space, ...options});
+		this.#layers.add(layer);
+		return layer;
 	}
 
-	/** The layer does not change any more and survives this process: its bytes and its record are on local disk. */
-	async seal(layer: StagedLayer, request: SealRequest): Promise<void> {
-		layer.seal();
-		await this.record(layer, request);
-	}
-
-	/** Writes the record of a sealed layer again: it is to become something else now (a rename, new attributes). */
+	/** A sealed layer survives this process from now on: its bytes and its record are on local disk. Again when it lies on something else now. */
 	async record(layer: StagedLayer, request: SealRequest): Promise<void> {
-		if (this.#isDurable) {
-			await layer.sync();
+		const before = this.#recording.get(layer.id) ?? Promise.resolve();
+		const recording = before.then(async () => this.#writeRecord(layer, request), async () => this.#writeRecord(layer, request));
+		this.#recording.set(layer.id, recording);
+		try {
+			await recording;
+		} catch (error) {
+			throw toFsError(error);
+		} finally {
+			if (this.#recording.get(layer.id) === recording) {
+				this.#recording.delete(layer.id);
+			}
 		}
-
-		await writeJournalRecord(this.#directory, {format: 1, id: layer.id, ...request, layer: layer.state, sealedAtMs: Date.now()}, {isDurable: this.#isDurable});
 	}
 
 	/** S3 has the bytes, or nobody wants them: record and bytes go. */
 	async discard(layer: StagedLayer): Promise<void> {
-		await removeJournalRecord(this.#directory, layer.id);
+		await this.forget(layer);
 		await layer.close();
+		this.#layers.delete(layer);
 		await fs.rm(this.#dataPath(layer.id), {force: true});
 	}
 
 	/** The bytes are needed until `discard`, but must not be uploaded at the next start: their file was unlinked. */
 	async forget(layer: StagedLayer): Promise<void> {
+		await this.#recording.get(layer.id)?.catch(() => undefined); // Whoever wrote it was told; here it only has to be over.
 		await removeJournalRecord(this.#directory, layer.id);
 	}
 
@@ -101,10 +115,12 @@ export class StagingArea {
 	async keepFailed(layer: StagedLayer): Promise<string> {
 		const failed = path.join(this.#directory, 'failed');
 		await fs.mkdir(failed, {recursive: true, mode: 0o700});
-		for (const suffix of ['data', 'json']) {
-			await fs.rename(path.join(this.#directory, `${layer.id}.${suffix}`), path.join(failed, `${layer.id}.${suffix}`));
+		// The record first: a crash between the two leaves bytes that the next start reports, not a record without them.
+		for (const suffix of ['json', 'data']) {
+			await fs.rename(path.join(this.#directory, `${layer.id}.${suffix}`), path.join(failed, `${layer.id}.${suffix}`)).catch(ignoreAbsence);
 		}
 
+		this.#layers.delete(layer);
 		await layer.close();
 		return path.join(failed, `${layer.id}.data`);
 	}
@@ -113,17 +129,26 @@ export class StagingArea {
 	async recover(): Promise<{layers: RecoveredLayer[]; damaged: string[]}> {
 		const {records, damaged} = await readJournal(this.#directory);
 		const layers: RecoveredLayer[] = [];
+		const keys = new Set<string>();
 		for (const record of records) {
-			const file = await fs.open(this.#dataPath(record.id), 'r+');
-			const layer = new StagedLayer({id: record.id, file, space: this.space, lowerBytes: 0, state: record.layer});
+			const isOrphan = record.base === 'previous' && !keys.has(record.key);
+			if (isOrphan || await this.#dataBytes(record.id) < stagingFileBytes(record.layer)) {
+				// Bytes are missing, or what they lie on: nothing that is safe to upload.
+				damaged.push(`${record.id}.json`);
+				continue;
+			}
+
+			keys.add(record.key);
+			const layer = new StagedLayer({id: record.id, openFile: async () => fs.open(this.#dataPath(record.id), 'r+'), space: this.space, lowerBytes: 0, state: record.layer});
 			layer.seal();
+			this.#layers.add(layer);
 			layers.push({record, layer});
 		}
 
 		const known = new Set(records.map(record => record.id));
 		for (const name of await fs.readdir(this.#directory)) {
 			const id = /^(\d{14}-\d{10})\.(?:data|json\.tmp)$/.exec(name)?.[1];
-			const isOfThisRun = id?.startsWith(this.#startedAt.toString().padStart(14, '0')) ?? false;
+			const isOfThisRun = id?.startsWith(this.#startedAt) ?? false;
 			if (id !== undefined && !known.has(id) && !isOfThisRun && !damaged.includes(`${id}.json`)) {
 				await fs.rm(path.join(this.#directory, name), {force: true});
 			}
@@ -132,7 +157,48 @@ export class StagingArea {
 		return {layers, damaged};
 	}
 
+	/** Closes all files. What is sealed stays in the journal. */
+	async close(): Promise<void> {
+		for (const layer of this.#layers) {
+			await layer.abandon();
+		}
+
+		this.#layers.clear();
+	}
+
+	async #writeRecord(layer: StagedLayer, request: SealRequest): Promise<void> {
+		if (this.#isDurable) {
+			await layer.sync();
+		}
+
+		await writeJournalRecord(this.#directory, {format: 1, id: layer.id, ...request, layer: layer.state, sealedAtMs: Date.now()}, {isDurable: this.#isDurable});
+	}
+
+	/** 0 as well for a layer that never had bytes of its own. */
+	async #dataBytes(id: string): Promise<number> {
+		try {
+			return (await fs.stat(this.#dataPath(id))).size;
+		} catch (error) {
+			if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+				return 0;
+			}
+
+			throw error;
+		}
+	}
+
 	#dataPath(id: string): string {
 		return path.join(this.#directory, `${id}.data`);
 	}
 }
+
+/** How long the staging file of a layer must be to have all of its bytes. */
+const stagingFileBytes = ({extents, displacementBytes}: LayerState): number =>
+	extents.reduce((bytes, {end, source}) => (source.kind === 'local' ? Math.max(bytes, end - displacementBytes) : bytes), 0);
+
+/** A layer whose record could not be written has none to keep. */
+const ignoreAbsence = (error: unknown): void => {
+	if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+		throw error;
+	}
+};

@@ -14,9 +14,12 @@ export type UploadRequest = {
 	readonly layer: StagedLayer;
 	readonly metadata: Metadata;
 	readonly contentType: string | undefined;
-	/** Set for a layer of an earlier run, which may have uploaded it just before it died: when it was sealed. */
-	readonly recoveredFromMs?: number | undefined;
+	/** A layer of an earlier run, which may have uploaded it just before it died. */
+	readonly isRecovered?: boolean | undefined;
+	/** Ends the upload at once: whether S3 has the object then is not known. */
 	readonly signal?: AbortSignal | undefined;
+	/** Asks to give up. The request that makes the object visible is not interrupted, so that it cannot come true later. */
+	readonly stopSignal?: AbortSignal | undefined;
 };
 
 export type UploadOutcome = {
@@ -56,6 +59,7 @@ export class Uploader {
 		let movedBytes = 0;
 		let hasConflict = false;
 		for (let attempt = 1; ; attempt++) {
+			throwIfStopped(request);
 			try {
 				const result = await this.#write(request, content, condition);
 				const sizeBytes = content.reduce((total, piece) => total + piece.bytes, 0);
@@ -68,12 +72,17 @@ export class Uploader {
 
 				const current = await this.#store.head(request.key, {signal: request.signal});
 				if (current?.etag === expectedEtag) {
+					if (content.every(piece => piece.source.kind !== 'object')) {
+						// Nothing but our own bytes: a racing write held up the request and is gone (409), or the parts were.
+						continue;
+					}
+
 					// The target is as we expected it: what failed is a source that is gone.
 					throw new StoreError('preconditionFailed', `Uploading ${request.key}: bytes that the new version needs were changed or deleted in S3 meanwhile, and the bucket has no old versions of them`, {cause: error});
 				}
 
-				if (current !== undefined && request.recoveredFromMs !== undefined && isSameUpload(current, request, request.recoveredFromMs)) {
-					return {head: current, movedBytes: 0, hasConflict: false};
+				if (current !== undefined && request.isRecovered === true && await this.#isSameUpload(current, request)) {
+					return {head: current, movedBytes: current.sizeBytes - request.layer.sizeBytes, hasConflict: false};
 				}
 
 				expectedEtag = current?.etag;
@@ -89,8 +98,37 @@ export class Uploader {
 		}
 	}
 
+	/**
+	Whether an object is what an earlier run made of this layer, just before it died: its attributes are the same, with a
+	modification time to the nanosecond. Where they do not hold one, the bytes must be the same.
+	*/
+	async #isSameUpload(current: ObjectHead, {layer, metadata}: UploadRequest): Promise<boolean> {
+		const keys = new Set([...Object.keys(current.metadata), ...Object.keys(metadata)]);
+		const isMoved = current.sizeBytes !== layer.sizeBytes;
+		if ((isMoved && (layer.appendedFrom === undefined || current.sizeBytes < layer.sizeBytes - layer.appendedFrom)) || ![...keys].every(key => current.metadata[key] === metadata[key])) {
+			return false;
+		}
+
+		return 'file-mtime' in metadata || (!isMoved && await this.#hasSameBytes(current, layer));
+	}
+
+	async #hasSameBytes(current: ObjectHead, layer: StagedLayer): Promise<boolean> {
+		for (const {start, end, source} of layer.slice(0, layer.sizeBytes)) {
+			for (let offset = start; source?.kind === 'local' && offset < end; offset += memoryUnitBytes) {
+				const [local, stored] = [Buffer.alloc(Math.min(memoryUnitBytes, end - offset)), Buffer.alloc(Math.min(memoryUnitBytes, end - offset))];
+				await layer.read(layer.positionOf(offset), local);
+				await this.#readObject(current, offset, stored);
+				if (!local.equals(stored)) {
+					return false;
+				}
+			}
+		}
+
+		return true;
+	}
+
 	async #write(request: UploadRequest, content: readonly ContentPiece[], condition: WriteCondition): Promise<PutResult> {
-		const {key, metadata, contentType, signal} = request;
+		const {key, metadata, contentType, signal, stopSignal} = request;
 		const plan = planUpload(content, {partBytes: this.#partBytes});
 		switch (plan.kind) {
 			case 'copy': {
@@ -98,14 +136,18 @@ export class Uploader {
 			}
 
 			case 'put': {
-				return this.#withBytes(request.layer, plan.pieces, plan.bytes, async bytes =>
-					this.#store.put(key, bytes, {...condition, metadata, contentType, signal}));
+				return this.#withBytes(request.layer, plan.pieces, plan.bytes, async bytes => {
+					throwIfStopped(request);
+					return this.#store.put(key, bytes, {...condition, metadata, contentType, signal});
+				});
 			}
 
 			case 'multipart': {
-				const upload = await this.#store.createMultipartUpload(key, {metadata, contentType, signal});
+				const partSignal = AbortSignal.any([signal, stopSignal].filter(one => one !== undefined));
+				const upload = await this.#store.createMultipartUpload(key, {metadata, contentType, signal: partSignal});
 				try {
-					const parts = await this.#sendParts(request, upload, plan.parts);
+					const parts = await this.#sendParts({...request, signal: partSignal}, upload, plan.parts);
+					throwIfStopped(request);
 					return await this.#store.completeMultipartUpload(upload, parts, {...condition, signal});
 				} catch (error) {
 					// What failed is what the caller must hear of; parts that stay are removed by the bucket's lifecycle rule.
@@ -174,12 +216,10 @@ export class Uploader {
 	}
 }
 
-/** Whether an object is what this upload would make: the modification time is part of the metadata to the nanosecond. */
-const isSameUpload = (current: ObjectHead, request: UploadRequest, sealedAtMs: number): boolean => {
-	const keys = new Set([...Object.keys(current.metadata), ...Object.keys(request.metadata)]);
-	return current.sizeBytes === request.layer.sizeBytes
-		&& [...keys].every(key => current.metadata[key] === request.metadata[key])
-		&& ('file-mtime' in request.metadata || current.lastModifiedMs >= sealedAtMs - 1000);
+const throwIfStopped = ({key, stopSignal}: UploadRequest): void => {
+	if (stopSignal?.aborted === true) {
+		throw new StoreError('aborted', `Uploading ${key} was cancelled`);
+	}
 };
 
 const attemptCountMax = 8;
