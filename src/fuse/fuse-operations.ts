@@ -31,7 +31,7 @@ export const createFuseOperations = (parts: {
 	readonly requestContext: () => Readonly<Fuse.RequestContext> | null;
 }): Fuse.OPERATIONS => {
 	const {fileSystem, runner, requestContext} = parts;
-	const readBuffers = new ReadBuffers({bytesMax: parts.requestBytesMax, countMax: parts.operationCountMax});
+	const readBuffers = new ReadBuffers({bytesMax: parts.requestBytesMax, countMax: parts.operationCountMax / 2});
 	const hidden = new HiddenFiles({fileSystem, callingSyscall, log: parts.log});
 
 	/** Runs an operation on a path, after what is still being removed there. */
@@ -68,9 +68,9 @@ export const createFuseOperations = (parts: {
 
 		open: (path, flags, callback) => run(
 			'open', path, callback,
-			async () => fileSystem.open(toPath(path), parseOpenFlags(flags & ~(constants.O_CREAT | constants.O_EXCL))),
+			async () => hidden.open(toPath(path), parseOpenFlags(flags & ~(constants.O_CREAT | constants.O_EXCL))),
 			result => callback(0, toOpenResult(result)),
-			({handle}) => void fileSystem.release(handle),
+			({handle}) => void hidden.release(handle),
 		),
 		createWithFlags(path, mode, flags, callback) {
 			const owner = caller();
@@ -100,7 +100,7 @@ export const createFuseOperations = (parts: {
 		},
 		flush: (_path, fd, callback) => run('flush', fd, callback, async () => fileSystem.flush(toHandle(fd))),
 		fsync: (_path, _dataOnly, fd, callback) => run('fsync', fd, callback, async () => fileSystem.fsync(toHandle(fd))),
-		release: (_path, fd, callback) => run('release', fd, callback, async () => fileSystem.release(toHandle(fd))),
+		release: (_path, fd, callback) => run('release', fd, callback, async () => hidden.release(toHandle(fd))),
 
 		truncate: (path, size, callback) => run('truncate', path, callback, async () => fileSystem.truncate(targetOf(path), Number(size))),
 		ftruncate: (path, fd, size, callback) => run('ftruncate', fd, callback, async () => fileSystem.truncate(targetOf(path, fd), Number(size))),

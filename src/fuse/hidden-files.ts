@@ -1,5 +1,6 @@
 import {setTimeout as delay} from 'node:timers/promises';
-import type {FileSystem, Handle} from '../filesystem/filesystem.ts';
+import type {FileSystem, Handle, OpenFlags, OpenResult} from '../filesystem/filesystem.ts';
+import {FsError, isFsError} from '../model/fs-error.ts';
 import {isWithin, nameOf, parentOf} from '../model/object-key.ts';
 import type {callingSyscall} from './calling-syscall.ts';
 import type {FuseLog} from './fuse-log.ts';
@@ -35,6 +36,8 @@ export class HiddenFiles {
 	readonly #log: FuseLog;
 	readonly #hidden = new Map<string, HiddenFile>();
 	readonly #undecided = new Set<UndecidedRemoval>();
+	/** Of our handles: how many have yet to be released, by us or by those that `open` gave them to. */
+	readonly #useCounts = new Map<Handle, number>();
 
 	constructor(options: {fileSystem: FileSystem; callingSyscall: typeof callingSyscall; log: FuseLog}) {
 		this.#fileSystem = options.fileSystem;
@@ -52,10 +55,44 @@ export class HiddenFiles {
 		return this.#hidden.size === 0 ? undefined : this.#hidden.get(nameOf(path))?.handle;
 	}
 
+	/**
+	Opens any file. One that was hidden between the kernel's look-up of its name and this is opened all the same, as on a
+	local disk; for writing, or when it is gone by now, that is ESTALE: the kernel looks the name up once more. (A second
+	replacement in the same few milliseconds reaches the program as ESTALE.)
+	*/
+	async open(path: string, flags: OpenFlags): Promise<OpenResult> {
+		const handle = this.handleOf(path);
+		if (handle !== undefined && !flags.write) {
+			this.#useCounts.set(handle, (this.#useCounts.get(handle) ?? 0) + 1);
+			return {handle, keepCache: false};
+		}
+
+		try {
+			return await this.#fileSystem.open(path, flags);
+		} catch (error) {
+			throw isFsError(error, 'ENOENT') && hiddenNamePattern.test(nameOf(path))
+				? new FsError('ESTALE', 'Cannot open a file that was deleted or replaced just now', {cause: error})
+				: error;
+		}
+	}
+
+	/** Releases any handle; one of ours when nobody uses it any more. */
+	async release(handle: Handle): Promise<void> {
+		const count = this.#useCounts.get(handle) ?? 1;
+		if (count > 1) {
+			this.#useCounts.set(handle, count - 1);
+			return;
+		}
+
+		this.#useCounts.delete(handle);
+		await this.#fileSystem.release(handle);
+	}
+
 	/** Removes the name of an open file, unless a rename is about to replace it. */
 	async hide(path: string, hiddenPath: string, threadId: number): Promise<void> {
 		const flags = {read: true, write: false, append: false, truncate: false, create: false, exclusive: false};
 		const {handle} = await this.#fileSystem.open(path, flags);
+		this.#useCounts.set(handle, 1);
 		this.#hidden.set(nameOf(hiddenPath), {handle, directory: parentOf(hiddenPath)});
 		try {
 			switch (await this.#callingSyscall(threadId)) {
@@ -86,7 +123,7 @@ export class HiddenFiles {
 		}
 
 		this.#hidden.delete(nameOf(hiddenPath));
-		await this.#fileSystem.release(file.handle);
+		await this.release(file.handle);
 		return true;
 	}
 

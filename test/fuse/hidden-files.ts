@@ -88,6 +88,21 @@ test('hidden files below a directory that was renamed and removed are released',
 	t.is(fileSystem.status().openHandles, 1);
 });
 
+test('open() shares a hidden file with a reader until both are done, and refuses a writer with ESTALE', async t => {
+	const {fileSystem, hidden} = await open('unlink');
+	await hidden.hide('file', hiddenName, 1);
+	t.is(await errnoOf(hidden.open(hiddenName, parseOpenFlags(1))), 'ESTALE');
+	const {handle} = await hidden.open(hiddenName, parseOpenFlags(0));
+	await hidden.forget(hiddenName);
+	t.is(await errnoOf(hidden.open(hiddenName, parseOpenFlags(0))), 'ESTALE');
+	t.is(await errnoOf(hidden.open('missing', parseOpenFlags(0))), 'ENOENT');
+	const buffer = Buffer.alloc(7);
+	t.is(await fileSystem.read(handle, buffer, 0), 7);
+	t.is(buffer.toString(), 'content');
+	await hidden.release(handle);
+	t.is(fileSystem.status().openHandles, 1);
+});
+
 test('callingSyscall() is undefined for a thread that does not exist and for one in another call', async t => {
 	t.is(await callingSyscall(2 ** 22 + 1), undefined);
 	t.is(await callingSyscall(process.pid), undefined);

@@ -98,6 +98,33 @@ testOnMount('many programs read and write at the same time', async t => {
 	}));
 });
 
+testOnMount('readers see the old or the new file, whole, and never nothing, while writers replace and delete open files', async t => {
+	const {mountPoint, log} = await mounted(t);
+	await fs.writeFile(join(mountPoint, 'target'), 'x'.repeat(10_000));
+	const writer = `
+		const fs = require('node:fs');
+		for (let round = 0; round < 60; round++) {
+			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+			const name = 'new-' + process.pid;
+			fs.writeFileSync(name, String.fromCharCode(97 + round % 26).repeat(10_000));
+			fs.renameSync(name, 'target');
+			const fd = fs.openSync('scratch-' + process.pid, 'w+');
+			fs.unlinkSync('scratch-' + process.pid);
+			fs.writeSync(fd, 'scratch');
+			if (fs.fstatSync(fd).size !== 7) throw new Error('a deleted file lost its bytes');
+			fs.closeSync(fd);
+		}`;
+	const reader = `
+		const fs = require('node:fs');
+		for (let round = 0; round < 400; round++) {
+			const text = fs.readFileSync('target', 'utf8');
+			if (text.length !== 10_000 || text !== text[0].repeat(10_000)) throw new Error('torn: ' + text.length);
+		}`;
+	await Promise.all([writer, reader, reader, reader].map(async script => run(process.execPath, ['-e', script], {cwd: mountPoint})));
+	t.deepEqual(await fs.readdir(mountPoint), ['target']);
+	t.notRegex(log(), /operation failed|met a bug|cannot remove/);
+});
+
 testOnMount('the process ends with success when somebody else unmounts', async t => {
 	const {mountPoint, exited} = await mounted(t);
 	await run('umount', [mountPoint]);
