@@ -69,7 +69,7 @@ test('a line that a kill cut short is dropped, and files that nothing refers to 
 	t.is((await client.send(new ListObjectsV2Command({Bucket: place.bucket}))).KeyCount, 1);
 });
 
-test('starting again compacts the journal to what is there', async t => {
+test('starting again compacts a journal of which most is past', async t => {
 	const directory = await createTestDirectory(t);
 	const first = await startDevServer({directory});
 	const place = {endpoint: first.endpoint};

@@ -1,4 +1,4 @@
-import {closeSync, fstatSync, ftruncateSync, openSync, readSync, renameSync, writeSync} from 'node:fs';
+import {closeSync, constants, ftruncateSync, openSync, readSync, renameSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
 import type {StoredChange} from './stored-state.ts';
 
@@ -13,39 +13,38 @@ export class Journal {
 	readonly #fd: number;
 	#sizeBytes: number;
 
-	private constructor(fd: number) {
+	private constructor(fd: number, sizeBytes: number) {
 		this.#fd = fd;
-		this.#sizeBytes = fstatSync(fd).size;
+		this.#sizeBytes = sizeBytes;
 	}
 
-	/** Reads the changes that the last server wrote, in their order. */
-	static * read(directory: string): Generator<StoredChange> {
-		const fd = openSync(join(directory, fileName), 'a+');
-		try {
-			const piece = Buffer.allocUnsafe(readBytes);
-			let rest: Buffer = Buffer.alloc(0);
-			let position = 0;
-			let lineCount = 0;
-			for (;;) {
-				const length = readSync(fd, piece, 0, readBytes, position);
-				if (length === 0) {
-					return;
-				}
+	/** Hands over the changes that the last server wrote, in their order, and opens the journal for more. */
+	static open(directory: string, apply: (change: StoredChange) => void): {journal: Journal; changeCount: number} {
+		const fd = openSync(join(directory, fileName), constants.O_RDWR | constants.O_CREAT);
+		const piece = Buffer.allocUnsafe(readBytes);
+		let rest: Buffer = Buffer.alloc(0);
+		let position = 0;
+		let changeCount = 0;
+		for (;;) {
+			const length = readSync(fd, piece, 0, readBytes, position);
+			if (length === 0) {
+				break;
+			}
 
-				position += length;
-				const data = Buffer.concat([rest, piece.subarray(0, length)]);
-				const end = data.lastIndexOf(0x0A) + 1;
-				rest = data.subarray(end);
-				for (const line of data.toString('utf8', 0, end).split('\n')) {
-					if (line !== '') {
-						lineCount++;
-						yield parseChange(line, `${join(directory, fileName)} line ${lineCount}`);
-					}
+			position += length;
+			const data = Buffer.concat([rest, piece.subarray(0, length)]);
+			const end = data.lastIndexOf(0x0A) + 1;
+			rest = data.subarray(end);
+			for (const line of data.toString('utf8', 0, end).split('\n')) {
+				if (line !== '') {
+					changeCount++;
+					apply(parseChange(line, `${join(directory, fileName)} line ${changeCount}`));
 				}
 			}
-		} finally {
-			closeSync(fd);
 		}
+
+		ftruncateSync(fd, position - rest.length);
+		return {journal: new Journal(fd, position - rest.length), changeCount};
 	}
 
 	get sizeBytes(): number {
@@ -56,7 +55,7 @@ export class Journal {
 	static rewrite(directory: string, changes: Iterable<StoredChange>): Journal {
 		const temporary = join(directory, `${fileName}.new`);
 		const fd = openSync(temporary, 'w');
-		const journal = new Journal(fd);
+		const journal = new Journal(fd, 0);
 		let batch: StoredChange[] = [];
 		for (const change of changes) {
 			batch.push(change);

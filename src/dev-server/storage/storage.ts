@@ -20,13 +20,13 @@ export class Storage {
 		this.#directory = directory;
 		mkdirSync(directory, {recursive: true});
 		this.blobs = new BlobStore(join(directory, 'blobs'));
-		for (const change of Journal.read(directory)) {
-			this.#apply(change);
-		}
-
+		const {journal, changeCount} = Journal.open(directory, change => this.#apply(change));
 		this.blobs.sweep();
-		this.#journal = Journal.rewrite(directory, this.#changes());
-		this.#compactBytes = compactionLimit(this.#journal);
+		this.#journal = journal;
+		this.#compactBytes = compactionLimit(journal);
+		if (changeCount > 2 * countOf(this.#changes())) {
+			this.#compact();
+		}
 	}
 
 	get buckets(): Iterable<StoredBucket> {
@@ -63,16 +63,20 @@ export class Storage {
 		}
 
 		if (this.#journal.sizeBytes > this.#compactBytes) {
-			const journal = Journal.rewrite(this.#directory, this.#changes());
-			this.#journal.close();
-			this.#journal = journal;
-			this.#compactBytes = compactionLimit(journal);
+			this.#compact();
 		}
 	}
 
 	close(): void {
 		this.#journal.close();
 		this.blobs.close();
+	}
+
+	#compact(): void {
+		const journal = Journal.rewrite(this.#directory, this.#changes());
+		this.#journal.close();
+		this.#journal = journal;
+		this.#compactBytes = compactionLimit(journal);
 	}
 
 	#apply(change: StoredChange): void {
@@ -153,5 +157,14 @@ export class Storage {
 
 // Rewriting takes about a second for each 200 MB, so it has to be rare.
 const compactionLimit = ({sizeBytes}: Journal): number => Math.max(sizeBytes * 4, 256 * 1024 * 1024);
+
+const countOf = (changes: Iterable<StoredChange>): number => {
+	let count = 0;
+	for (const _ of changes) {
+		count++;
+	}
+
+	return count;
+};
 
 const segmentsOf = (version: StoredVersion | undefined): readonly Segment[] => (version?.kind === 'object' ? version.segments : []);

@@ -58,9 +58,10 @@ export class StoredBucket {
 			this.allKeys.add(key);
 		}
 
+		const wasListed = versions.at(-1)?.kind === 'object';
 		const replaced = removeVersion(versions, version.versionId);
 		versions.push(version);
-		this.#indexCurrent(key, versions);
+		this.#indexCurrent(key, {wasListed, isListed: version.kind === 'object'});
 		return replaced;
 	}
 
@@ -71,13 +72,14 @@ export class StoredBucket {
 			return undefined;
 		}
 
+		const wasListed = versions.at(-1)?.kind === 'object';
 		const dropped = removeVersion(versions, versionId);
 		if (versions.length === 0) {
 			this.#versionsByKey.delete(key);
 			this.allKeys.remove(key);
 		}
 
-		this.#indexCurrent(key, versions);
+		this.#indexCurrent(key, {wasListed, isListed: versions.at(-1)?.kind === 'object'});
 		return dropped;
 	}
 
@@ -112,10 +114,10 @@ export class StoredBucket {
 		}
 	}
 
-	#indexCurrent(key: string, versions: readonly StoredVersion[]): void {
-		if (versions.at(-1)?.kind === 'object') {
+	#indexCurrent(key: string, {wasListed, isListed}: {wasListed: boolean; isListed: boolean}): void {
+		if (isListed && !wasListed) {
 			this.currentKeys.add(key);
-		} else {
+		} else if (wasListed && !isListed) {
 			this.currentKeys.remove(key);
 		}
 	}
