@@ -117,7 +117,8 @@ const isMountedAlready = async ({path, paths, environment, deadline}: MountJob, 
 const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadStaging}: {isServed: boolean; hadStaging: boolean}): Promise<void> => {
 	const {path, paths, request, environment, deadline} = job;
 	const others = state.pods.filter(pod => pod.path !== path);
-	let current: VolumeState = {...state, pods: others};
+	// The pod is written down before it has its mount: whatever ends us on the way, `unmount` finds the volume of this path.
+	let current: VolumeState = {...state, pods: [...others, toPodMount(path, request)]};
 	try {
 		if (!isServed) {
 			const onStarted = (daemon: VolumeState['daemon']) => {
@@ -128,8 +129,6 @@ const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadSta
 			await startDaemon(toDaemonRequest(job), {state, environment, deadline, inUse: others.length > 0, onStarted});
 		}
 
-		// Written before the bind: whatever ends us now, `unmount` finds the volume of this path.
-		current = {...current, pods: [...others, toPodMount(path, request)]};
 		writeVolumeState(paths.stateFile, current);
 		await bindMount({source: paths.mountPoint, target: path, readOnly: request.options.readOnly, deadline});
 		if (!await answers(path, deadline)) {

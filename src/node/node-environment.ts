@@ -1,5 +1,6 @@
-import {resolve} from 'node:path';
-import {NodeError} from './node-error.ts';
+import {realpathSync} from 'node:fs';
+import {basename, dirname, join, resolve} from 'node:path';
+import {hasErrorCode, NodeError} from './node-error.ts';
 
 /** What the code of this folder needs to know of the machine. */
 export type NodeEnvironment = {
@@ -19,12 +20,21 @@ const timeoutMsMax = 86_400_000;
 
 /** Reads the variables; `defaultDaemonPath` is where the build put the daemon. */
 export const readNodeEnvironment = (variables: NodeJS.ProcessEnv, defaultDaemonPath: string): NodeEnvironment => ({
-	stateDirectory: resolve(variables['PNX_VOLUME_STATE_DIR'] || '/var/lib/pnx-volume'),
+	stateDirectory: toRealPath(resolve(variables['PNX_VOLUME_STATE_DIR'] || '/var/lib/pnx-volume')),
 	logPath: resolve(variables['PNX_VOLUME_LOG'] || '/var/log/pnx-volume.log'),
 	daemonPath: variables['PNX_VOLUME_DAEMON'] || defaultDaemonPath,
 	mountTimeoutMs: parseTimeoutMs(variables, 'PNX_VOLUME_MOUNT_TIMEOUT_MS', 60_000),
 	drainTimeoutMs: parseTimeoutMs(variables, 'PNX_VOLUME_DRAIN_TIMEOUT_MS', 600_000),
 });
+
+/** As the mount table will spell it: without symbolic links, also where the last directories are still to be made. */
+const toRealPath = (path: string): string => {
+	try {
+		return realpathSync(path);
+	} catch (error) {
+		return hasErrorCode(error, 'ENOENT') && path !== '/' ? join(toRealPath(dirname(path)), basename(path)) : path;
+	}
+};
 
 const parseTimeoutMs = (variables: NodeJS.ProcessEnv, name: string, defaultMs: number): number => {
 	const value = variables[name];

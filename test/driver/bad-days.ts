@@ -1,10 +1,11 @@
-import {execFileSync} from 'node:child_process';
+import {execFileSync, spawn} from 'node:child_process';
 import {existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
+import {setTimeout as delay} from 'node:timers/promises';
 import test from 'ava';
 import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
 import {readProcessIdentity} from '../../src/node/process-identity.ts';
-import {createStandInHarness, type DriverHarness} from '../support/driver.ts';
+import {createStandInHarness, driverPath, type DriverHarness} from '../support/driver.ts';
 
 const isAlive = (pid: number) => readProcessIdentity(pid) !== undefined;
 const isMounted = (path: string) => mountsAt(readMountTable(), path).length > 0;
@@ -183,4 +184,32 @@ test.serial('a full state directory: mount fails clearly and leaves nothing, unm
 	t.false(isMounted(first));
 	t.deepEqual(volumes(node), []);
 	t.deepEqual(readMountTable().filter(({path}) => path.startsWith(`${dirname(node.stateDirectory)}/`)).map(({path}) => path), [node.stateDirectory]);
+});
+
+test.serial('a driver that is killed while it waits for its daemon: unmount ends that daemon, and mount starts over', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	const startAndKillDriver = async () => {
+		const known = node.starts().length;
+		const child = spawn(driverPath, ['mount', directory, '{"name":"hangs-1"}'], {env: {PATH: '/usr/bin:/bin', ...node.variables}, stdio: 'ignore', detached: true});
+		while (node.starts().length === known || !existsSync(stateFileOf(node, node.starts().at(-1)!.request.volumeId))) {
+			await delay(20);
+		}
+
+		process.kill(-child.pid!, 'SIGKILL'); // It runs: it has started a daemon.
+		return node.starts().at(-1)!.pid;
+	};
+
+	const first = await startAndKillDriver();
+	t.true(isAlive(first));
+	t.is((await node.unmount(directory)).output, '{"status":"Success"}\n');
+	t.false(isAlive(first));
+	t.deepEqual(volumes(node), []);
+
+	const second = await startAndKillDriver();
+	const {reply} = await node.callWith({PNX_VOLUME_MOUNT_TIMEOUT_MS: '2000'}, 'mount', directory, '{"name":"hangs-1"}');
+	t.is(reply.status, 'Failure');
+	t.false(isAlive(second));
+	t.false(node.starts().some(({pid}) => isAlive(pid)));
+	t.deepEqual(volumes(node), []);
 });

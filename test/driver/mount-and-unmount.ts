@@ -1,4 +1,4 @@
-import {readdirSync, readFileSync, rmdirSync, statSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
 import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
@@ -147,4 +147,26 @@ test.serial('each call is one line in the log: call, path tail, duration and sta
 		'mount uid-1/volumes/pnx~volume/v Nms Failure Unknown option "nmae"; did you mean "name"?',
 	]);
 	t.false(node.log().includes('aHVzaA'));
+});
+
+test.serial('mount and unmount work below directories with spaces, backslashes and letters of any language', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid 1', String.raw`ü v\134\t'"$x`);
+	t.is((await node.mount(directory, {name: 'bucket-1'})).output, '{"status":"Success"}\n');
+	t.true(isMounted(directory));
+	t.is((await node.mount(directory, {name: 'bucket-1'})).output, '{"status":"Success"}\n');
+	t.is((await node.unmount(directory)).output, '{"status":"Success"}\n');
+	t.false(isMounted(directory));
+	t.deepEqual(readdirSync(join(node.stateDirectory, 'volumes')), []);
+});
+
+test.serial('the state directory may be reached by a symbolic link, as to a larger disk', async t => {
+	const node = createStandInHarness(t);
+	const link = `${node.stateDirectory}-link`;
+	symlinkSync(node.stateDirectory, link);
+	const directory = node.podDirectory('uid-1');
+	mkdirSync(node.stateDirectory);
+	t.is((await node.callWith({PNX_VOLUME_STATE_DIR: link}, 'mount', directory, '{"name":"bucket-1"}')).output, '{"status":"Success"}\n');
+	t.is((await node.callWith({PNX_VOLUME_STATE_DIR: link}, 'unmount', directory)).output, '{"status":"Success"}\n');
+	t.deepEqual(readdirSync(join(node.stateDirectory, 'volumes')), []);
 });
