@@ -1,6 +1,6 @@
 import {StoreError} from '../model/store-error.ts';
 import type {ListedObject, ListPage} from './object-store.ts';
-import {findXmlElements, findXmlText} from './s3-xml.ts';
+import {findRawXmlText, findXmlElements, findXmlText} from './s3-xml.ts';
 
 /** Turns the answer of ListObjectsV2 into a page. `keyPrefix` is taken off every key. */
 export const parseListing = (xml: string, keyPrefix: string): ListPage => {
@@ -15,9 +15,9 @@ export const parseListing = (xml: string, keyPrefix: string): ListPage => {
 		if (key !== undefined) {
 			objects.push({
 				key,
-				etag: unquoteEtag(findXmlText(xml, 'ETag', element) ?? ''),
-				sizeBytes: Number(findXmlText(xml, 'Size', element)),
-				lastModifiedMs: Date.parse(findXmlText(xml, 'LastModified', element) ?? ''),
+				etag: (findRawXmlText(xml, 'ETag', element) ?? '').replaceAll(/"|&quot;|&#34;/g, ''),
+				sizeBytes: Number(findRawXmlText(xml, 'Size', element)),
+				lastModifiedMs: Date.parse(findRawXmlText(xml, 'LastModified', element) ?? ''),
 			});
 		}
 	}
@@ -48,12 +48,12 @@ const toKeyDecoder = (isUrlEncoded: boolean, keyPrefix: string) => (text: string
 
 /** As S3 encodes: a blank is `+`, and a plus is `%2B`. */
 const decodeUri = (text: string): string | undefined => {
-	if (!/[%+]/.test(text)) {
+	if (!text.includes('%') && !text.includes('+')) {
 		return text;
 	}
 
 	try {
-		return decodeURIComponent(text.replaceAll('+', ' '));
+		return decodeURIComponent(text.includes('+') ? text.replaceAll('+', ' ') : text);
 	} catch (error) {
 		if (error instanceof URIError) {
 			return undefined;

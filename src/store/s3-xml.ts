@@ -21,15 +21,21 @@ export const escapeXml = (text: string): string =>
 	text.replaceAll(/[&<>"'\u0000-\u001F\u007F-\u009F\uFFFE\uFFFF]/g, character => `&#${character.codePointAt(0)};`);
 
 /** The text of the first element of this name between two positions; `undefined` when there is none. */
-export const findXmlText = (xml: string, name: string, {start, end}: {start: number; end: number} = {start: 0, end: xml.length}): string | undefined => {
-	const open = `<${name}>`;
-	const from = xml.indexOf(open, start);
+export const findXmlText = (xml: string, name: string, range?: {start: number; end: number}): string | undefined => {
+	const raw = findRawXmlText(xml, name, range);
+	return raw === undefined ? undefined : unescapeXml(raw);
+};
+
+/** The same as it stands there: for texts that need no unescaping, by the thousand. */
+export const findRawXmlText = (xml: string, name: string, {start, end}: {start: number; end: number} = {start: 0, end: xml.length}): string | undefined => {
+	const from = xml.indexOf(`<${name}>`, start);
 	if (from === -1 || from >= end) {
 		return undefined;
 	}
 
-	const to = xml.indexOf(`</${name}>`, from);
-	return to === -1 || to > end ? undefined : unescapeXml(xml.slice(from + open.length, to));
+	const textStart = from + name.length + 2;
+	const to = xml.indexOf(`</${name}>`, textStart);
+	return to === -1 || to > end ? undefined : xml.slice(textStart, to);
 };
 
 /** Where the content of each element of this name starts and ends. */

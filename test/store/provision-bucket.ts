@@ -240,6 +240,6 @@ test('provisionBucket() fails within its deadline when the server is silent, and
 	const startMs = performance.now();
 	const error = await throwsStoreError(t, 'timeout', provision({timeout: '1s'}));
 	t.regex(error.message, /no answer within/);
-	t.true(performance.now() - startMs < 3000);
+	t.true(performance.now() - startMs < 10_000);
 	await throwsStoreError(t, 'aborted', provision({}, {signal: AbortSignal.timeout(50)}));
 });

@@ -69,13 +69,13 @@ test('a server that is silent costs a bounded time and fails with timeout', asyn
 	for (const call of [async () => store.head('file'), async () => store.put('x', bytes('x')), async () => store.list({prefix: ''})]) {
 		const startMs = performance.now();
 		const error = await throwsStoreError(t, 'timeout', call());
-		t.true(performance.now() - startMs < 2000);
+		t.true(performance.now() - startMs < 10_000);
 		t.regex(error.message, /the server does not answer/);
 	}
 });
 
 test('a body that stops coming fails with timeout, and one that breaks off with unavailable', async t => {
-	const {store, server} = await startTestS3Store(t, {timeoutMs: 1000});
+	const {store, server} = await startTestS3Store(t, {timeoutMs: 2000});
 	await store.put('file', new Uint8Array(4 << 20));
 	const readAll = async (): Promise<number> => {
 		let byteCount = 0;
@@ -89,7 +89,7 @@ test('a body that stops coming fails with timeout, and one that breaks off with 
 
 	server.faults.stalls = [{operation: 'GetObject', when: 'body', count: 1}];
 	const stalled = await throwsStoreError(t, 'timeout', readAll());
-	t.regex(stalled.message, /^Cannot read "file": no byte came for 500 ms after \d+ bytes$/);
+	t.regex(stalled.message, /^Cannot read "file": no byte came for 1000 ms after \d+ bytes$/);
 	server.faults.drops = [{operation: 'GetObject', when: 'body', count: 1}];
 	const broken = await throwsStoreError(t, 'unavailable', readAll());
 	t.regex(broken.message, /^Cannot read "file": the connection (?:broke|ended) after \d+ of 4194304 bytes$/);
@@ -98,14 +98,14 @@ test('a body that stops coming fails with timeout, and one that breaks off with 
 });
 
 test('a reader that is slower than the limit for silence still gets its body', async t => {
-	const {store} = await startTestS3Store(t, {timeoutMs: 400});
+	const {store} = await startTestS3Store(t, {timeoutMs: 2000});
 	await store.put('file', new Uint8Array(1 << 20));
 	const answer = await store.get('file');
 	let byteCount = 0;
 	for await (const piece of answer!.body) { // It was stored above.
 		if (byteCount === 0) {
 			await new Promise(resolve => {
-				setTimeout(resolve, 600);
+				setTimeout(resolve, 1300);
 			});
 		}
 
@@ -170,7 +170,7 @@ test('a server that takes no bytes of a large body fails with timeout', async t 
 	const store = createTestStore(t, `http://127.0.0.1:${portOf(server)}`, 1000);
 	const startMs = performance.now();
 	await throwsStoreError(t, 'timeout', store.put('large', new Uint8Array(64 << 20), {signal: AbortSignal.timeout(20_000)}));
-	t.true(performance.now() - startMs < 5000);
+	t.true(performance.now() - startMs < 15_000);
 });
 
 const createTestStore = (t: ExecutionContext, endpoint: string, timeoutMs = 2000) => {
