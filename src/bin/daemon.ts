@@ -1,6 +1,7 @@
 /**
 The process that holds the mount of one volume; `node/daemon-protocol.ts` says how it is started and spoken to. Its log
-goes to stdout as JSON lines, which its starter points at a file. `--debug` as second argument logs every operation.
+goes to stdout as JSON lines, which its starter points at a file. `--debug` as second argument logs every operation;
+SIGUSR2 goes through the levels info, debug and trace.
 
 Core files would hold credentials; Node.js cannot forbid them, so the starter does (`ulimit -c 0`).
 */
@@ -49,6 +50,11 @@ const main = async (): Promise<void> => {
 			stopWhenTold();
 		});
 	}
+
+	process.on('SIGUSR2', () => {
+		log.level = log.level === 'debug' ? 'trace' : log.level === 'trace' ? 'info' : 'debug';
+		log.info({level: log.level}, 'log level changed');
+	});
 
 	try {
 		const request = await readRequest();

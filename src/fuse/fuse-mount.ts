@@ -47,7 +47,13 @@ const run = promisify(execFile);
 export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> => {
 	const {fileSystem, mountPoint, log} = options;
 	const runner = new OperationRunner({log, isEachLogged: options.isEachLogged, durationMsMax: options.operationMsMax});
-	const {promise: ended, resolve: end} = Promise.withResolvers<void>();
+	const {promise: ended, resolve} = Promise.withResolvers<void>();
+	let hasEnded = false;
+	const end = (): void => {
+		hasEnded = true;
+		runner.close();
+		resolve();
+	};
 
 	const operations = createFuseOperations({fileSystem, runner, log, operationCountMax, requestBytesMax, requestContext: () => fuse.context()});
 	const fuse = new Fuse(
@@ -66,7 +72,6 @@ export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> =
 			onError(error, operation) {
 				if (isLoopExit(error)) {
 					log.info({mountPoint}, 'file system was unmounted');
-					runner.close();
 					end();
 				} else {
 					log.error({op: operation, err: error}, 'operation met a bug');
@@ -78,7 +83,6 @@ export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> =
 
 	const close = async (): Promise<void> => {
 		await promisify(fuse.unmount.bind(fuse))();
-		runner.close();
 		end();
 	};
 
@@ -98,11 +102,14 @@ export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> =
 	return {
 		ended,
 		async unmount({graceMs}) {
-			// An ordinary umount first: the kernel writes back what programs have changed through mmap.
-			await run('fusermount3', ['-u', '--', mountPoint]).catch((error: unknown) => {
-				log.warn({mountPoint, err: error}, 'mount point is in use');
-			});
-			await Promise.race([ended, delay(graceMs, undefined, {ref: false})]);
+			if (!hasEnded) {
+				// An ordinary umount first: the kernel writes back what programs have changed through mmap.
+				await run('fusermount3', ['-u', '--', mountPoint]).catch((error: unknown) => {
+					log.warn({mountPoint, err: error}, 'cannot unmount: still in use?');
+				});
+				await Promise.race([ended, delay(graceMs, undefined, {ref: false})]);
+			}
+
 			await close();
 		},
 	};

@@ -67,6 +67,7 @@ testOnMount('the daemon ends with success when somebody else unmounts', async t 
 	const {daemon} = await start(t);
 	await run('umount', [daemon.mountPoint]);
 	t.is(await daemon.exited, 0, daemon.log());
+	t.notRegex(daemon.log(), /cannot unmount|"level":"(?:warn|error|fatal)"/);
 });
 
 testOnMount('what was synced before the daemon was killed is in S3 after the next start', async t => {
