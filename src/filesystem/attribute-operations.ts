@@ -122,15 +122,35 @@ const change = async (volume: Volume, target: Target, apply: AttributeChange, wh
 	}
 
 	const path = file?.path ?? ('path' in target ? target.path : '');
-	await volume.locks.run([{path}], async () => {
-		const changed = volume.files.changed(path);
-		if (changed === undefined) {
-			await changeInStore(volume, path, apply, what);
-		} else {
-			await changeWithContent(volume, changed, apply, what);
+	const isRenamed = await volume.locks.run([{path}], async () => {
+		if ('handle' in target && (file?.path !== path || file.isUnlinked)) {
+			return true;
 		}
+
+		const open = volume.files.get(path);
+		if (open === undefined) {
+			await changeInStore(volume, path, apply, what);
+		} else if (!await changeUnlessWritten(volume, open, apply, what)) {
+			await changeWithContent(volume, open, apply, what);
+		}
+
+		return false;
 	});
+	if (isRenamed) {
+		await change(volume, target, apply, what);
+	}
 };
+
+/** As long as the object is all there is of an open file, it is changed; nobody may write meanwhile. */
+const changeUnlessWritten = async (volume: Volume, file: OpenFile, apply: AttributeChange, what: string): Promise<boolean> =>
+	file.exclusively(async () => {
+		if (!file.hasChanges) {
+			await changeInStore(volume, file.path, apply, what);
+			return true;
+		}
+
+		return false;
+	});
 
 /** The attributes go with the bytes: at once, unless somebody who writes the file is to close it yet. */
 const changeWithContent = async (volume: Volume, file: OpenFile, apply: AttributeChange, what: string): Promise<void> => {

@@ -21,6 +21,11 @@ export const open = async (volume: Volume, path: string, flags: OpenFlags, creat
 	return volume.locks.run([{path}], async () => {
 		const file = await openFile(volume, path, flags, creation);
 		reportEarlierFailure(file, flags);
+		if (volume.files.get(path) === undefined) {
+			// It was forgotten since, as nobody had it open and its upload ended.
+			volume.files.add(file);
+		}
+
 		const handle = volume.files.addHandle({
 			file, flags, sequence: volume.reader.createSequence(), generation: file.generation, hasReachedEnd: false, endBytes: 0, hasWritten: false,
 		});
@@ -81,7 +86,7 @@ const lookupForOpen = async (volume: Volume, path: string, flags: OpenFlags): Pr
 	}
 
 	// A name that is not there, and whose content would not matter if it came to be there just now, need not be asked for twice.
-	if (known === undefined && flags.create && (flags.truncate || flags.append)) {
+	if (known === undefined && flags.create && (flags.truncate || (flags.append && !flags.read))) {
 		return undefined;
 	}
 
@@ -92,6 +97,11 @@ const adoptVersion = (volume: Volume, path: string, node: Extract<Node, {kind: '
 	const file = volume.files.get(path);
 	if (file === undefined) {
 		return addFile(volume, path, node.head, node.attributes);
+	}
+
+	if (file.hasChanges) {
+		// Somebody wrote while S3 was asked: the changes lie on the version that they were made on.
+		return file;
 	}
 
 	if (file.base?.etag !== node.head.etag) {
@@ -292,11 +302,27 @@ export const persist = async (volume: Volume, file: OpenFile): Promise<void> => 
 	}
 
 	try {
-		await volume.uploads.settle(file);
+		await settleUnlessUnlinked(volume, file);
 		file.wasToldOfFailure = false;
 	} catch (error) {
 		file.wasToldOfFailure = true;
 		throw error;
+	}
+};
+
+/** An unlink or a rename stops the upload: when it is over, the file is gone, or still has to be uploaded. */
+const settleUnlessUnlinked = async (volume: Volume, file: OpenFile): Promise<void> => {
+	try {
+		await volume.uploads.settle(file);
+	} catch (error) {
+		if (!isStoreError(error, 'aborted')) {
+			throw error;
+		}
+
+		await file.exclusively(async () => undefined);
+		if (!file.isUnlinked) {
+			await volume.uploads.settle(file);
+		}
 	}
 };
 
@@ -311,7 +337,10 @@ export const release = async (volume: Volume, number: Handle): Promise<void> => 
 		await file.exclusively(async () => file.discardChanges());
 	} else if (file.hasChanges) {
 		// Pages of a mapping may have been written after the last close.
-		await file.exclusively(async () => file.seal({waitsForUpload: false}));
+		await file.exclusively(async () => file.seal({waitsForUpload: false})).catch((error: unknown) => {
+			// Nobody waits for a release; the upload does not need the journal.
+			file.unreportedError = error as Error;
+		});
 		volume.uploads.start(file);
 	}
 

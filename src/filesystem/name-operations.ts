@@ -1,6 +1,7 @@
 import type {EntryKind} from '../model/entry-kind.ts';
 import {FsError} from '../model/fs-error.ts';
 import {isEntryName, keyBytesMax, nameOf, parentOf, toKeyPrefix} from '../model/object-key.ts';
+import {isStoreError} from '../model/store-error.ts';
 import {directoryContentType} from './attributes.ts';
 import type {FileAttributes} from './attributes.ts';
 import {createObject} from './file-operations.ts';
@@ -82,11 +83,13 @@ export const unlink = async (volume: Volume, path: string): Promise<void> => {
 			throw new FsError('EISDIR', `${path} is a directory`);
 		}
 
+		await settleCopiesOf(volume, key => key === path);
 		await detachOpenFile(volume, file, async () => {
 			await volume.namespace.ensureMarker(parentOf(path));
 			await volume.store.delete(path);
 		});
 		volume.cache.change(path, {state: 'absent'});
+		volume.kernelPages.delete(path);
 		volume.namespace.forgetLookups();
 		volume.inodes.unlinked(path);
 	});
@@ -104,11 +107,23 @@ export const detachOpenFile = async (volume: Volume, file: OpenFile | undefined,
 
 	await file.exclusively(async () => {
 		await volume.uploads.cancel(file);
-		if (file.handles.size > 0 && file.base !== undefined && file.base.versionId === undefined) {
-			await file.materialize();
+		const {hasChanges} = file;
+		try {
+			if (file.handles.size > 0 && file.base !== undefined && file.base.versionId === undefined) {
+				await keepBytes(file);
+			}
+
+			await takeAway();
+		} catch (error) {
+			// The file stays as it was: what was brought here is not a change, and what was to be uploaded still is.
+			if (!hasChanges) {
+				await file.discardChanges();
+			}
+
+			volume.uploads.start(file);
+			throw error;
 		}
 
-		await takeAway();
 		await file.forgetJournal();
 		file.isUnlinked = true;
 		volume.files.detach(file);
@@ -116,6 +131,30 @@ export const detachOpenFile = async (volume: Volume, file: OpenFile | undefined,
 			await file.discardChanges();
 		}
 	});
+};
+
+/** The bytes of the version that is open come to local disk; when S3 has them no more, its readers hear of it (ESTALE), not we. */
+const keepBytes = async (file: OpenFile): Promise<void> => {
+	try {
+		await file.materialize();
+	} catch (error) {
+		if (!isStoreError(error, 'preconditionFailed', 'notFound')) {
+			throw error;
+		}
+	}
+};
+
+/**
+Files whose new version is to be copied on the server from an object that is about to go are uploaded first; a bucket with
+versions keeps the object for them. To be called with the name locked.
+*/
+export const settleCopiesOf = async (volume: Volume, isGoing: (key: string) => boolean): Promise<void> => {
+	for (const file of volume.files.all()) {
+		if (!file.isUnlinked && file.refersTo(isGoing)) {
+			await file.exclusively(async () => file.seal({waitsForUpload: false}));
+			await volume.uploads.settle(file);
+		}
+	}
 };
 
 export const symlink = async (volume: Volume, target: string, path: string, caller: Caller): Promise<void> => {

@@ -254,6 +254,11 @@ export class OpenFile {
 		}
 	}
 
+	/** Whether changes name bytes of such an object, of which the bucket keeps no old version. */
+	refersTo(isGoing: (key: string) => boolean): boolean {
+		return this.#layers.some(layer => layer.objects.some(object => object.versionId === undefined && isGoing(object.key)));
+	}
+
 	/** The object that has all the bytes of a range, where nothing was changed: a copy of them can stay on the server. */
 	objectAt(offset: number, length: number): ObjectHead | undefined {
 		return this.#layers.length === 0 && this.#base !== undefined && offset + length <= this.#base.sizeBytes ? this.#base : undefined;

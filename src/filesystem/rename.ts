@@ -7,7 +7,7 @@ import {copyObject} from '../staging/server-side-copy.ts';
 import type {ListedObject, ObjectHead} from '../store/object-store.ts';
 import {readAttributes} from './attributes.ts';
 import {persist} from './file-operations.ts';
-import {assertCreatable, assertKeyFits, detachOpenFile, removeEmptyDirectory} from './name-operations.ts';
+import {assertCreatable, assertKeyFits, detachOpenFile, settleCopiesOf} from './name-operations.ts';
 import type {Node} from './namespace.ts';
 import type {OpenFile} from './open-file.ts';
 import {type Volume, assertWritable} from './volume.ts';
@@ -25,7 +25,10 @@ export const rename = async (volume: Volume, from: string, to: string, options: 
 
 	assertCreatable(volume, to);
 	if (from === to) {
-		await volume.namespace.require(from);
+		if (volume.files.changed(from) === undefined) {
+			await volume.namespace.require(from);
+		}
+
 		return;
 	}
 
@@ -38,6 +41,7 @@ export const rename = async (volume: Volume, from: string, to: string, options: 
 			await persistForRename(volume, file);
 		}
 
+		await settleCopiesOf(volume, key => isWithin(key, from) || key === to);
 		const source = await volume.namespace.require(from);
 		await volume.namespace.requireParent(to);
 		const target = volume.files.changed(to) === undefined ? await volume.namespace.lookup(to) : 'changed';
@@ -70,10 +74,11 @@ const renameFile = async (volume: Volume, source: Extract<Node, {kind: 'object'}
 	const open = volume.files.get(from);
 	const move = async () => {
 		await settle(volume, open);
-		let moved: ObjectHead | undefined;
+		let moved: MovedObject | undefined;
 		await detachOpenFile(volume, volume.files.get(to), async () => {
 			moved = await copyLatest(volume, source.head, to);
 		});
+		volume.cache.change(to, undefined);
 		if (moved === undefined) {
 			volume.cache.change(from, {state: 'absent'});
 			throw new FsError('ENOENT', `${from} was deleted elsewhere`);
@@ -82,8 +87,8 @@ const renameFile = async (volume: Volume, source: Extract<Node, {kind: 'object'}
 		await volume.namespace.ensureMarker(parentOf(from));
 		await volume.store.delete(from);
 		volume.cache.change(from, {state: 'absent'});
-		volume.cache.change(to, {state: 'object', head: moved});
-		volume.kernelPages.set(to, moved.etag);
+		volume.cache.change(to, {state: 'object', head: moved.head});
+		moveKernelPages(volume, from, moved);
 		moveOpenFile(volume, open, moved);
 	};
 
@@ -97,21 +102,38 @@ const settle = async (volume: Volume, file: OpenFile | undefined): Promise<void>
 	}
 };
 
-const moveOpenFile = (volume: Volume, file: OpenFile | undefined, moved: ObjectHead): void => {
+const moveOpenFile = (volume: Volume, file: OpenFile | undefined, {head, sourceEtag}: MovedObject): void => {
 	if (file !== undefined) {
-		if (file.base !== undefined && file.base.sizeBytes !== moved.sizeBytes) {
+		const isOther = file.base?.etag !== sourceEtag;
+		if (isOther) {
 			// It was changed elsewhere since it was opened: its handles keep the version that they opened.
 			file.generation++;
 		}
 
-		file.replaceBase(moved, file.hasChanges ? file.attributes : readAttributes(moved, moved.metadata, volume.defaults));
-		volume.files.move(file, moved.key);
+		if (!isOther || !file.hasChanges) {
+			file.replaceBase(head, file.hasChanges ? file.attributes : readAttributes(head, head.metadata, volume.defaults));
+		}
+
+		volume.files.move(file, head.key);
 		volume.files.collect(file);
 	}
 };
 
+/** The kernel's pages go with the name, if they are of the version that was moved. */
+const moveKernelPages = ({kernelPages}: Volume, from: string, {head, sourceEtag}: MovedObject): void => {
+	const hasPages = kernelPages.get(from) === sourceEtag;
+	kernelPages.delete(from);
+	kernelPages.delete(head.key);
+	if (hasPages) {
+		kernelPages.set(head.key, head.etag);
+	}
+};
+
+/** An object under its new key, and of which version under the old one it is a copy. */
+type MovedObject = {readonly head: ObjectHead; readonly sourceEtag: string};
+
 /** Copies an object as it is now; `undefined` when it is gone. */
-const copyLatest = async (volume: Volume, known: ObjectHead | ListedObject, to: string): Promise<ObjectHead | undefined> => {
+const copyLatest = async (volume: Volume, known: ObjectHead | ListedObject, to: string): Promise<MovedObject | undefined> => {
 	let source: ObjectHead | ListedObject = known;
 	for (let attempt = 1; ; attempt++) {
 		const isWhole = 'metadata' in source;
@@ -126,7 +148,7 @@ const copyLatest = async (volume: Volume, known: ObjectHead | ListedObject, to: 
 
 		try {
 			const copied = await copyObject(volume.store, {metadata: {}, ...source}, to);
-			return {metadata: {}, ...source, key: to, lastModifiedMs: Date.now(), versionId: undefined, ...copied};
+			return {head: {metadata: {}, ...source, key: to, lastModifiedMs: Date.now(), versionId: undefined, ...copied}, sourceEtag: source.etag};
 		} catch (error) {
 			if (!isStoreError(error, 'preconditionFailed', 'notFound') || attempt >= 4) {
 				throw error;
@@ -147,20 +169,34 @@ const renameDirectory = async (volume: Volume, from: string, to: string, target:
 		throw new FsError('ENOTDIR', `${to} is not a directory`);
 	}
 
-	if (target !== undefined) {
-		await removeEmptyDirectory(volume, to);
+	if (target !== undefined && (volume.files.hasChangedWithin(to) || !await volume.namespace.isEmpty(to))) {
+		throw new FsError('ENOTEMPTY', `${to} is not empty`);
 	}
 
 	const open = volume.files.within(from);
+	try {
+		await moveTree(volume, from, {to, exists: target !== undefined}, open);
+	} finally {
+		// Also after a failure half of it may be here and half there.
+		volume.namespace.forgetMarker(from);
+		volume.cache.changeTree(from);
+		volume.cache.changeTree(to);
+		volume.cache.change(from, undefined);
+		volume.cache.change(to, undefined);
+		for (const path of volume.kernelPages.keys()) {
+			if (isWithin(path, from) || isWithin(path, to)) {
+				volume.kernelPages.delete(path);
+			}
+		}
+	}
+};
+
+const moveTree = async (volume: Volume, from: string, {to, exists}: {to: string; exists: boolean}, open: readonly OpenFile[]): Promise<void> => {
 	await exclusivelyAll(open, async () => {
 		await Promise.all(open.map(async file => settle(volume, file)));
-		const objects = await volume.namespace.listTree(from);
-		const moved = await copyTree(volume, objects, key => `${to}${key.slice(from.length)}`);
-		if (!objects.some(object => object.key === `${from}/`)) {
-			await volume.namespace.ensureMarker(to);
-		}
-
 		await volume.namespace.ensureMarker(parentOf(from));
+		const objects = await volume.namespace.listTree(from);
+		const moved = await copyTree(volume, objects, from, {to, exists});
 		await deleteKeys(volume, objects.map(object => object.key), from);
 		for (const file of open) {
 			const head = moved.get(file.path);
@@ -171,29 +207,32 @@ const renameDirectory = async (volume: Volume, from: string, to: string, target:
 			}
 		}
 	});
-	volume.namespace.forgetMarker(from);
-	volume.cache.changeTree(from);
-	volume.cache.changeTree(to);
-	volume.cache.change(from, undefined);
-	volume.cache.change(to, undefined);
 };
 
 /** Copies every object; on a failure the copies go again, and the old tree is as it was. The copies, by old key. */
-const copyTree = async (volume: Volume, objects: readonly ListedObject[], toKey: (key: string) => string): Promise<Map<string, ObjectHead>> => {
+const copyTree = async (volume: Volume, objects: readonly ListedObject[], from: string, {to, exists}: {to: string; exists: boolean}): Promise<Map<string, MovedObject>> => {
+	const toKey = (key: string) => `${to}${key.slice(from.length)}`;
+	const marker = objects.find(({key}) => key === `${from}/`);
 	for (const {key} of objects) {
 		assertKeyFits(volume, toKey(key));
 	}
 
-	const moved = new Map<string, ObjectHead>();
+	const moved = new Map<string, MovedObject>();
 	const tried: string[] = [];
 	try {
-		await forEachParallel(objects, copiesAtOnceMax, async object => {
+		await forEachParallel(objects.filter(object => object !== marker), copiesAtOnceMax, async object => {
 			tried.push(toKey(object.key));
 			const copy = await copyLatest(volume, object, toKey(object.key));
 			if (copy !== undefined && volume.files.get(object.key) !== undefined) {
 				moved.set(object.key, copy);
 			}
 		});
+		// Last, so that an empty directory that the tree is moved over is as it was until nothing can fail any more.
+		if (!exists) {
+			tried.push(`${to}/`);
+		}
+
+		await (marker === undefined ? volume.namespace.ensureMarker(to) : copyLatest(volume, marker, `${to}/`));
 		return moved;
 	} catch (error) {
 		// What failed is what the caller must hear of; a copy that cannot be deleted either is only one too many.

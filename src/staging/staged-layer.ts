@@ -84,6 +84,11 @@ export class StagedLayer {
 		return this.#appendedFrom;
 	}
 
+	/** The objects whose bytes it names. */
+	get objects(): CopyableObject[] {
+		return this.#extents.extents.flatMap(({source}) => (source.kind === 'object' ? [source.object] : []));
+	}
+
 	get isSealed(): boolean {
 		return this.#isSealed;
 	}

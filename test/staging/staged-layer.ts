@@ -11,7 +11,7 @@ test('a layer shows what an array of bytes would, whatever is written, zeroed, c
 	for (let round = 0; round < 20; round++) {
 		const lower = Buffer.alloc(random.below(300), 'l');
 		let expected = Buffer.from(lower);
-		const layer = await staging.createLayer({lowerBytes: lower.length});
+		const layer = staging.createLayer({lowerBytes: lower.length});
 		for (let step = 0; step < 60; step++) {
 			const start = random.below(350);
 			const end = start + 1 + random.below(120);
@@ -49,7 +49,7 @@ const extended = (bytes: Buffer, sizeBytes: number): Buffer<ArrayBuffer> => Buff
 
 test('a layer that is displaced while bytes are written to it has them behind the new end', async t => {
 	const staging = await openStaging(t);
-	const layer = await staging.createLayer({lowerBytes: 10});
+	const layer = staging.createLayer({lowerBytes: 10});
 	await layer.write(10, Buffer.from('first'), {isAppend: true});
 	const writing = layer.write(15, Buffer.from('second'), {isAppend: true});
 	layer.displace(100);
@@ -61,7 +61,7 @@ test('a layer that is displaced while bytes are written to it has them behind th
 
 test('a read of a layer finds its bytes when the layer is displaced meanwhile', async t => {
 	const staging = await openStaging(t);
-	const layer = await staging.createLayer({lowerBytes: 4});
+	const layer = staging.createLayer({lowerBytes: 4});
 	await layer.write(4, Buffer.from('tail'), {isAppend: true});
 	const position = layer.positionOf(4);
 	layer.displace(1000);
@@ -73,7 +73,7 @@ test('a read of a layer finds its bytes when the layer is displaced meanwhile', 
 
 test('a write at an offset that is given while it is on its way makes a layer one that is not only appended to', async t => {
 	const staging = await openStaging(t);
-	const layer = await staging.createLayer({lowerBytes: 10});
+	const layer = staging.createLayer({lowerBytes: 10});
 	const writing = layer.write(3, Buffer.from('x'), {isAppend: false});
 	t.is(layer.appendedFrom, undefined);
 	await writing;
@@ -82,7 +82,7 @@ test('a write at an offset that is given while it is on its way makes a layer on
 
 test('a file that is cut and written again and again takes the space of its longest state only', async t => {
 	const staging = await openStaging(t, {bytesMax: 1000});
-	const layer = await staging.createLayer({lowerBytes: 0});
+	const layer = staging.createLayer({lowerBytes: 0});
 	for (let count = 0; count < 50; count++) {
 		layer.truncate(0);
 		await layer.write(0, Buffer.alloc(600, count), {isAppend: false});
@@ -98,7 +98,7 @@ test('a file that is cut and written again and again takes the space of its long
 
 test('a layer is closed when the last of its readers is done, not before', async t => {
 	const staging = await openStaging(t);
-	const layer = await staging.createLayer({lowerBytes: 0});
+	const layer = staging.createLayer({lowerBytes: 0});
 	await layer.write(0, Buffer.from('bytes'), {isAppend: false});
 	layer.pin();
 	layer.pin();
@@ -118,7 +118,7 @@ test('a layer is closed when the last of its readers is done, not before', async
 
 test('a sealed layer refuses every change', async t => {
 	const staging = await openStaging(t);
-	const layer = await staging.createLayer({lowerBytes: 0});
+	const layer = staging.createLayer({lowerBytes: 0});
 	layer.seal();
 	await t.throwsAsync(layer.write(0, Buffer.from('x'), {isAppend: false}), {message: /never changes/});
 	t.throws(() => {
