@@ -51,12 +51,11 @@ export const planUpload = (content: readonly ContentPiece[], options: {partBytes
 		return {kind: 'put', bytes: totalBytes, pieces: content};
 	}
 
-	let partBytes = growPartBytes(totalBytes, options.partBytes);
-	let parts = planParts(content, partBytes);
-	while (parts.length > partCountMax) {
-		// Many short copied stretches: larger parts swallow them.
-		partBytes *= 2;
-		parts = planParts(content, partBytes);
+	const partBytes = growPartBytes(totalBytes, options.partBytes);
+	let parts = planParts(content, {partBytes, copyBytesMin: partBytesMin});
+	for (let copyBytesMin = 2 * partBytesMin; parts.length > partCountMax; copyBytesMin *= 2) {
+		// Many short stretches to copy: the shorter ones are sent with what lies between them.
+		parts = planParts(content, {partBytes, copyBytesMin});
 	}
 
 	return {kind: 'multipart', parts};
@@ -69,7 +68,7 @@ export const growPartBytes = (totalBytes: number, partBytes: number): number => 
 	return needed <= partBytes ? partBytes : Math.ceil(needed / 2 ** 20) * 2 ** 20;
 };
 
-const planParts = (content: readonly ContentPiece[], partBytes: number): PlannedPart[] => {
+const planParts = (content: readonly ContentPiece[], {partBytes, copyBytesMin}: {partBytes: number; copyBytesMin: number}): PlannedPart[] => {
 	const parts: PlannedPart[] = [];
 	let pending: ContentPiece[] = [];
 	let pendingBytes = 0;
@@ -93,7 +92,7 @@ const planParts = (content: readonly ContentPiece[], partBytes: number): Planned
 			// What is pending must become a part of legal size before a copied part may follow it.
 			const missing = pendingBytes === 0 ? 0 : Math.max(0, partBytesMin - pendingBytes);
 			const copyable = piece.bytes - missing;
-			if (copyable >= partBytesMin || (isLast && copyable > 0 && missing === 0)) {
+			if (copyable >= copyBytesMin || (isLast && copyable > 0 && missing === 0)) {
 				if (missing > 0) {
 					take(cut(piece, 0, missing));
 					piece = cut(piece, missing, piece.bytes);
