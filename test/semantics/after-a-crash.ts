@@ -4,6 +4,7 @@ import {cp, readdir} from 'node:fs/promises';
 import test, {type ExecutionContext} from 'ava';
 import {createFaultyObjectStore} from '../../src/store/faulty-object-store.ts';
 import {readText, writeText} from '../support/fs-text.ts';
+import {errnoOf} from '../support/fs-under-test.ts';
 import {closeHandle, createStagingDirectory, eventually, objectText, openHandle, startNode, startNodes, type VolumeNode} from '../support/volume-nodes.ts';
 
 const {O_CREAT, O_RDWR, O_TRUNC, O_WRONLY} = constants;
@@ -23,19 +24,24 @@ test('15.1 What was closed or synced, and not uploaded yet, is uploaded at the n
 		const {bucket, a, start} = await startNodes(t, options);
 		await writeText(a.fs, 'changed', 'old content');
 		await a.fileSystem.drain();
-		const fault = a.store.inject({method: 'put', isBlocked: true});
+		for (const key of ['changed', 'synced']) {
+			a.store.inject({method: 'put', key, error: 'unavailable', countMax: 1});
+			a.store.inject({method: 'put', key, skipCount: 1, isBlocked: true});
+		}
+
 		const [closed, synced] = [await openHandle(a, 'changed', O_RDWR), await openHandle(a, 'synced', O_CREAT | O_WRONLY)];
 		await write(a, closed, 'NEW');
 		await write(a, synced, 'content');
-		const ended = Promise.allSettled([closeHandle(a, closed), a.fileSystem.fsync(synced)]);
+		const told = options === journal ? undefined : 'EIO';
+		t.is(await closeHandle(a, closed), told);
+		t.is(await errnoOf(a.fileSystem.fsync(synced)), told);
 		await eventually(t, 'both are in the journal', async () => (await readdir(a.stagingDirectory)).filter(name => name.endsWith('.json')).length === 2);
 		const restarted = await start(await crash(t, a));
 		await eventually(t, 'both are in S3', async () => await objectText(bucket, 'changed') === 'NEW content' && await objectText(bucket, 'synced') === 'content');
 		await eventually(t, 'the staging directory is empty', async () => (await readdir(restarted.stagingDirectory)).length === 0);
 		t.deepEqual(restarted.events.map(({event}) => event), ['recovered', 'recovered']);
-		fault.remove();
-		await ended;
-		await a.fileSystem.release(synced);
+		a.store.heal();
+		await closeHandle(a, synced);
 	}
 });
 

@@ -9,7 +9,7 @@ const {O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY} = constan
 const metadataTtlMs = 1000;
 const write = async ({fileSystem}: VolumeNode, handle: number, content: string, offset = 0) => fileSystem.write(handle, Buffer.from(content), offset);
 
-test('5.1 An `open()` that comes after a `close()` on another node sees what was closed there.', async t => {
+test('5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there.', async t => {
 	const {a, b} = await startNodes(t);
 	for (const [writer, reader, content] of [[a, b, 'first'], [b, a, 'second, longer'], [a, b, '3rd'], [b, a, 'III']] as const) {
 		await writeText(writer.fs, 'file', content);
@@ -54,7 +54,7 @@ test('5.3 A node sees its own changes at once.', async t => {
 	t.is(await errnoOf(a.fs.stat('moved')), 'ENOENT');
 });
 
-test('5.4 A new file is on other nodes when it is closed or synced for the first time, not before.', async t => {
+test('5.4 A new file is on other nodes from its first `close()` or `fsync()` on, not before.', async t => {
 	const {a, b, passMs} = await startNodes(t);
 	const [closed, synced] = [await openHandle(a, 'closed', O_CREAT | O_WRONLY), await openHandle(a, 'synced', O_CREAT | O_WRONLY)];
 	await write(a, closed, 'x');

@@ -42,6 +42,13 @@ const startAgent = (t: ExecutionContext): PosixAgent => {
 const python = async (lines: string, ...parameters: readonly string[]): Promise<string> =>
 	(await run('python3', ['-c', `import mmap, os, sys\n${lines}`, ...parameters])).stdout;
 
+onMounts('2.4 A name that is not valid UTF-8 cannot be created: EILSEQ. (through the kernel)', async t => {
+	const path = Buffer.concat([Buffer.from(`${nodes.a}/name-`), Buffer.from([0xFF])]);
+	t.is(await errnoOf(fs.writeFile(path, 'x')), 'EILSEQ');
+	t.is(await errnoOf(fs.mkdir(path)), 'EILSEQ');
+	t.is(await errnoOf(fs.stat(path)), 'ENOENT');
+});
+
 onMounts('3.10 What a program changes through a shared mapping is in S3 after `msync()` and after the `close()` of the file.', async t => {
 	const [onA, onB] = both('mapped');
 	await fs.writeFile(onA, 'content');
