@@ -1,7 +1,7 @@
 /**
 The process that holds the mount of one volume; `node/daemon-protocol.ts` says how it is started and spoken to. Its log
 goes to stdout as JSON lines, which its starter points at a file. `--debug` as second argument logs every operation;
-SIGUSR2 goes through the levels info, debug and trace.
+SIGUSR2 goes through the levels info, debug and trace, which has a line for every operation too.
 
 Core files would hold credentials; Node.js cannot forbid them, so the starter does (`ulimit -c 0`).
 */
@@ -52,8 +52,9 @@ const main = async (): Promise<void> => {
 	}
 
 	process.on('SIGUSR2', () => {
-		log.level = log.level === 'debug' ? 'trace' : log.level === 'trace' ? 'info' : 'debug';
-		log.info({level: log.level}, 'log level changed');
+		const level = log.level === 'debug' ? 'trace' : log.level === 'trace' ? 'info' : 'debug';
+		log.level = level;
+		log.info({newLevel: level}, 'log level changed');
 	});
 
 	try {

@@ -40,7 +40,7 @@ export const runMount = async (request: DaemonRequest, {log, isEachOperationLogg
 	const options = parseVolumeOptions(request.options);
 	await using parts = new AsyncDisposableStack();
 
-	await provisionBucket({options, credentials: request.credentials, createdFor: request.createdFor, log: (message, fields) => log.info(fields, message)});
+	await provisionBucket({options, credentials: request.credentials, createdFor: request.createdFor, log: (message, {bucket: _, ...fields}) => log.info(fields, message)});
 	const fileSystem = await openVolume(request, options, {log, parts});
 	const mount = await mountFuse({
 		fileSystem,

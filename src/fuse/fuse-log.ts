@@ -6,6 +6,8 @@ export type FuseLog = {
 	readonly warn: LogMethod;
 	readonly error: LogMethod;
 	readonly fatal: LogMethod;
+	/** Absent: never. Lets every operation be logged from the moment when the level becomes `trace`. */
+	readonly isLevelEnabled?: (level: 'trace') => boolean;
 };
 
 type LogMethod = (fields: Record<string, unknown>, message: string) => void;

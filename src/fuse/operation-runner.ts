@@ -82,7 +82,7 @@ export class OperationRunner {
 			}
 		} finally {
 			this.#running.delete(running);
-			if (this.#isEachLogged) {
+			if (this.#isEachLogged || this.#log.isLevelEnabled?.('trace') === true) {
 				this.#log.debug(describe(running, {result: errno ?? 'ok'}), 'operation');
 			}
 		}

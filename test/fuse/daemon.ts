@@ -3,6 +3,7 @@ import {execFile} from 'node:child_process';
 import {stat} from 'node:fs/promises';
 import * as fs from 'node:fs/promises';
 import {join} from 'node:path';
+import {setTimeout as delay} from 'node:timers/promises';
 import {promisify} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
 import {createS3ObjectStore} from '../../src/store/s3-object-store.ts';
@@ -51,6 +52,27 @@ testOnMount('the daemon answers status, drain and stop on a socket for its owner
 	t.like(await askToEnd(daemon.socketPath, 'stop', createDeadline(10_000)), {outcome: 'done'});
 	t.is(await daemon.exited, 0, daemon.log());
 	t.false(await isMounted(daemon.mountPoint));
+});
+
+testOnMount('SIGUSR2 goes through the log levels, up to a line for every operation, and back', async t => {
+	const {daemon} = await start(t);
+	const signal = async (level: string): Promise<void> => {
+		const logged = daemon.log().split('log level changed').length;
+		process.kill(daemon.pid, 'SIGUSR2');
+		while (daemon.log().split('log level changed').length === logged) {
+			await delay(10);
+		}
+
+		t.regex(daemon.log(), new RegExp(`"newLevel":"${level}","msg":"log level changed"`));
+	};
+
+	await fs.readdir(daemon.mountPoint);
+	t.notRegex(daemon.log(), /"op":/);
+	await signal('debug');
+	await signal('trace');
+	await fs.writeFile(join(daemon.mountPoint, 'file'), 'x');
+	await signal('info');
+	t.regex(daemon.log(), /"op":"create","subject":"\/file","durationMs":[\d.]+,"result":"ok"/);
 });
 
 testOnMount('stop uploads what durability "journal" has acknowledged but not uploaded', async t => {
