@@ -24,6 +24,8 @@ const startedAtMs = performance.now();
 const [call = '', path = ''] = process.argv.slice(2);
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 let logPath = '/var/log/pnx-volume.log';
+/** For the log alone: the kubelet does not look at the message of a success. */
+let remark: string | undefined;
 
 const main = async (): Promise<CallOutcome> => {
 	try {
@@ -47,7 +49,8 @@ const answer = async (callOut: CallOut, environment: NodeEnvironment): Promise<C
 		}
 
 		case 'unmount': {
-			await unmountVolume(callOut.path, environment);
+			const {journal} = await unmountVolume(callOut.path, environment);
+			remark = journal === undefined ? undefined : `bytes that S3 lacks are kept in ${journal}`;
 			return {outcome: 'success'};
 		}
 
@@ -85,7 +88,7 @@ const toMessage = (error: unknown): string => {
 /** The one answer of this process. Nothing may run after it, so that there is never a second. */
 const finish = (outcome: CallOutcome): never => {
 	const status = {initialised: 'Success', success: 'Success', unsupported: 'Not supported', failure: 'Failure'}[outcome.outcome];
-	const message = outcome.outcome === 'failure' ? toOneLine(outcome.message) : undefined;
+	const message = outcome.outcome === 'failure' ? toOneLine(outcome.message) : remark;
 	logCall(logPath, {call, path, durationMs: performance.now() - startedAtMs, status, message});
 	writeSync(1, formatReply(outcome));
 	process.exit(0);

@@ -1,12 +1,11 @@
 import {resolve} from 'node:path';
 import type {CommandModule} from 'yargs';
-import {formatBytes, type VolumeOptions} from '../model/volume-options.ts';
-import type {Progress} from '../node/control-client.ts';
+import type {VolumeOptions} from '../model/volume-options.ts';
 import {forgetForegroundMount, mountInBackground, mountInForeground} from '../node/directory-mount.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {addFlags, parseVolumeFlags} from './option-flags.ts';
 import type {RunningMount} from './run-mount.ts';
-import {showProgress} from './unmount.ts';
+import {describeJournal, showProgress} from './unmount.ts';
 
 type MountFlags = {bucket: string; dir: string; background: boolean; debug: boolean; 'log-level'?: string};
 
@@ -49,26 +48,19 @@ const mountUntilInterrupted = async (volume: {options: VolumeOptions; directory:
 	}
 
 	process.stdout.write(`Mounted ${volume.options.name} at ${mounted.path}; Ctrl-C unmounts it\n`);
-	const left = stopOnSignals(running, environment.drainTimeoutMs);
+	stopOnSignals(running, environment.drainTimeoutMs);
 	await running.stopped;
-	const {journal} = await forgetForegroundMount(mounted, environment, {isClean: left() === 0});
+	const {journal} = await forgetForegroundMount(mounted, environment);
 	process.stdout.write(`Unmounted ${mounted.path}\n`);
-	const leftBytes = left() ?? 0;
-	if (leftBytes > 0) {
-		process.stdout.write(`Not everything was uploaded: ${formatBytes(leftBytes)} wait in ${journal ?? 'the journal'} for the next mount of this volume at this directory\n`);
+	if (journal !== undefined) {
+		process.stdout.write(`${describeJournal(journal)}\n`);
 	}
 };
 
-/** The first signal uploads and unmounts, the second gives up on uploads. The answer tells the bytes that were left when it ended. */
-const stopOnSignals = (running: RunningMount, timeoutMs: number): (() => number | undefined) => {
+/** The first signal uploads and unmounts, the second gives up on uploads. */
+const stopOnSignals = (running: RunningMount, timeoutMs: number): void => {
 	let signalCount = 0;
-	let leftBytes: number | undefined;
-	const show = showProgress();
-	const onProgress = (progress: Progress): void => {
-		leftBytes = progress.dirtyBytes;
-		show(progress);
-	};
-
+	const onProgress = showProgress();
 	for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 		process.on(signal, () => {
 			signalCount++;
@@ -77,6 +69,4 @@ const stopOnSignals = (running: RunningMount, timeoutMs: number): (() => number 
 			running.stop({timeoutMs: signalCount === 1 ? timeoutMs : 1, onProgress}).catch(() => undefined);
 		});
 	}
-
-	return () => leftBytes;
 };

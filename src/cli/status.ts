@@ -38,7 +38,7 @@ export const formatStatus = (volumes: readonly VolumeReport[], stateDirectory: s
 
 	const widths = columns.map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)));
 	const table = rows.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
-	const remarks = volumes.flatMap(volume => remarkOf(volume) ?? []);
+	const remarks = volumes.flatMap(volume => [remarkOf(volume) ?? [], refusalOf(volume) ?? []].flat());
 	return `${[table, ...remarks].join('\n')}\n`;
 };
 
@@ -74,7 +74,7 @@ const remarkOf = (volume: VolumeReport): string | undefined => {
 		}
 
 		case 'unmounted': {
-			return `${name}: a journal of ${formatBytes(volume.journalBytes)} waits for the next mount of this volume on this node, which uploads what S3 lacks.`;
+			return volume.journalBytes === 0 ? undefined : `${name}: a journal of ${formatBytes(volume.journalBytes)} waits for the next mount of this volume on this node, which uploads what S3 lacks.`;
 		}
 
 		case 'gone': {
@@ -82,3 +82,7 @@ const remarkOf = (volume: VolumeReport): string | undefined => {
 		}
 	}
 };
+
+const refusalOf = (volume: VolumeReport): string | undefined => (volume.refused === undefined
+	? undefined
+	: `${bucketOf(volume)}: ${formatBytes(volume.refused.bytes)} that S3 refused for good are kept in ${volume.refused.directory}; save what you need and delete it.`);

@@ -27,10 +27,14 @@ export const unmountCommand = (environment: NodeEnvironment): CommandModule<obje
 
 		process.stdout.write(`Unmounted ${directory}\n`);
 		if (journal !== undefined) {
-			process.stdout.write(`Not everything was uploaded: the journal in ${journal} waits for the next mount of this volume on this node\n`);
+			process.stdout.write(`${describeJournal(journal)}\n`);
 		}
 	},
 });
+
+/** What to tell about bytes that S3 lacks. */
+export const describeJournal = (directory: string): string =>
+	`Not everything is in S3: ${directory} keeps the rest. The next mount of this volume on this node uploads it, but for what is in "failed" there, which S3 refused`;
 
 /** A line each time that less is left to upload. */
 export const showProgress = (): ((progress: Progress) => void) => {

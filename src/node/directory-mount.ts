@@ -55,9 +55,9 @@ export const mountInForeground = async (
 Removes what a mount of this process kept, after it has unmounted. When an `unmount` of another process ended us,
 that one has the lock and does it.
 */
-export const forgetForegroundMount = async ({volumeId, path}: DirectoryVolume, environment: NodeEnvironment, {isClean}: {isClean: boolean}): Promise<{journal?: string}> => {
+export const forgetForegroundMount = async ({volumeId, path}: DirectoryVolume, environment: NodeEnvironment): Promise<{journal?: string}> => {
 	const paths = volumePaths(environment.stateDirectory, volumeId);
-	const keepStaging = !isClean && stagingFileCount(paths) > 0;
+	const keepStaging = stagingFileCount(paths) > 0;
 	try {
 		const deadline = createDeadline(exitLockMs);
 		await withPathLock(path, environment, deadline, async () => withLock({path: paths.lockFile, what: 'the volume', deadline}, async () => {

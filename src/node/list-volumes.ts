@@ -28,8 +28,10 @@ export type VolumeReport = {
 	readonly health: VolumeHealth;
 	/** Bytes that S3 does not have yet; `undefined` when only the journal knows. */
 	readonly dirtyBytes?: number | undefined;
-	/** Disk space of the journal of a volume that no daemon serves. */
+	/** Disk space of the unfinished uploads of a volume that no daemon serves. */
 	readonly journalBytes: number;
+	/** Where bytes are kept that S3 refused for good, for a person to look at. */
+	readonly refused?: {readonly directory: string; readonly bytes: number} | undefined;
 	readonly daemonPid?: number | undefined;
 	readonly daemon?: DaemonStatus | undefined;
 };
@@ -49,15 +51,18 @@ const reportVolume = async (state: VolumeState, stateDirectory: string, table: r
 	const places: readonly PodMount[] = state.kind === 'directory' ? [{path: state.mountPoint}] : state.pods;
 	const isMounted = mountsAt(table, state.mountPoint).length > 0;
 	const isDaemonAlive = state.daemon !== undefined && isRunning(state.daemon);
-	const isJournalLeft = stagingFileCount(paths) > 0;
+	const refusedDirectory = join(paths.staging, 'failed');
+	const refusedBytes = fileBytes(refusedDirectory);
+	const journalBytes = daemon === undefined ? fileBytes(paths.staging) - refusedBytes : 0;
 	return {
 		volumeId: state.volumeId,
 		bucket: state.bucket,
 		prefix: state.prefix,
 		directories: places.map(place => ({...place, isMounted: mountsAt(table, place.path).length > 0})),
-		health: toHealth({daemon, isDaemonAlive, isMounted: isMounted || places.some(({path}) => mountsAt(table, path).length > 0), isJournalLeft}),
+		health: toHealth({daemon, isDaemonAlive, isMounted: isMounted || places.some(({path}) => mountsAt(table, path).length > 0), isJournalLeft: stagingFileCount(paths) > 0}),
 		dirtyBytes: daemon?.fileSystem.dirtyBytes,
-		journalBytes: daemon === undefined ? fileBytes(paths.staging) : 0,
+		journalBytes,
+		refused: refusedBytes === 0 ? undefined : {directory: refusedDirectory, bytes: refusedBytes},
 		daemonPid: daemon?.pid ?? (isDaemonAlive ? state.daemon?.pid : undefined),
 		daemon,
 	};
@@ -86,7 +91,7 @@ const fileBytes = (directory: string): number => {
 			bytes += entry.isFile() ? statSync(join(entry.parentPath, entry.name), {throwIfNoEntry: false})?.size ?? 0 : 0;
 		}
 	} catch {
-		// Unmounted while we looked: what is gone needs no space.
+		// There is none, or it was unmounted while we looked.
 	}
 
 	return bytes;

@@ -153,9 +153,9 @@ const undo = async ({path, paths, environment}: MountJob, state: VolumeState, ha
 		return;
 	}
 
-	const {isClean} = await stopDaemon(state, environment.stateDirectory, createDeadline(cleanUpMs));
+	await stopDaemon(state, environment.stateDirectory, createDeadline(cleanUpMs));
 	// No pod wrote anything through the daemon that was just stopped: only an older journal can hold dirty bytes.
-	const keepStaging = hadStaging && !isClean;
+	const keepStaging = hadStaging && stagingFileCount(paths) > 0;
 	if (keepStaging) {
 		writeVolumeState(paths.stateFile, {...state, daemon: undefined});
 	}

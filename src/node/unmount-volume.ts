@@ -24,7 +24,7 @@ export type UnmountSettings = {
 export type UnmountResult = {
 	/** False: nothing was mounted there. */
 	readonly wasMounted: boolean;
-	/** Set when bytes that S3 may lack stay in this directory for the volume's next daemon. */
+	/** Set when bytes that S3 may lack stay in this directory: unfinished uploads for the volume's next daemon, and what S3 refused. */
 	readonly journal?: string | undefined;
 };
 
@@ -32,6 +32,7 @@ export type UnmountResult = {
 const sharedDrainMs = 30_000;
 /** How long a daemon may be deaf before it counts as hanging. */
 const deafMs = 15_000;
+const reasonMs = 2000;
 const lockMs = 120_000;
 const detachMs = 30_000;
 const stopMs = 60_000;
@@ -86,8 +87,14 @@ const drain = async (owner: VolumeState, path: string, environment: NodeEnvironm
 		return;
 	}
 
-	const reason = drained.outcome === 'failed' ? drained.message : `not everything was uploaded within ${timeoutMs / 1000} s`;
+	const reason = await reasonOf(owner, environment.stateDirectory) ?? (drained.outcome === 'failed' ? drained.message : `not everything was uploaded within ${timeoutMs / 1000} s`);
 	throw new NodeError(`Cannot unmount ${path} yet: ${formatBytes(drained.dirtyBytes)} of bucket ${owner.bucket} are not in S3: ${reason}. It stays mounted and keeps trying; to give up (the bytes stay in the journal on this node): pnx-volume unmount --force`);
+};
+
+/** What went wrong with the newest upload; says more than that the time was up. */
+const reasonOf = async (owner: VolumeState, stateDirectory: string): Promise<string | undefined> => {
+	const status = await askStatus(volumePaths(stateDirectory, owner.volumeId).socket, createDeadline(reasonMs));
+	return status?.fileSystem.lastError?.message;
 };
 
 /** A daemon that lives but does not answer gets a while before it is taken for a hanging one. */
@@ -127,8 +134,9 @@ const detachLocked = async (volumeId: string, path: string, environment: NodeEnv
 		}
 	}
 
-	const {isClean} = await stopDaemon(state, environment.stateDirectory, createDeadline(force === true ? forcedStopMs : stopMs));
-	const keepStaging = !isClean && stagingFileCount(paths) > 0;
+	await stopDaemon(state, environment.stateDirectory, createDeadline(force === true ? forcedStopMs : stopMs));
+	// Whatever the daemon said: no file that may hold somebody's bytes is ever deleted.
+	const keepStaging = stagingFileCount(paths) > 0;
 	if (keepStaging) {
 		writePods(paths.stateFile, {...state, daemon: undefined, pods: []});
 	}

@@ -64,15 +64,14 @@ export const startDaemon = async (
 };
 
 /**
-Ends a volume's daemon, politely if it answers; its mount is gone afterwards. Whether nothing was left to upload:
-otherwise the staging directory must stay for the next daemon.
+Ends a volume's daemon, politely if it answers; its mount is gone afterwards. What it has not uploaded, and what S3 has
+refused for good, is in the staging directory then.
 */
-export const stopDaemon = async (state: VolumeState, stateDirectory: string, deadline: Deadline): Promise<{isClean: boolean}> => {
+export const stopDaemon = async (state: VolumeState, stateDirectory: string, deadline: Deadline): Promise<void> => {
 	const paths = volumePaths(stateDirectory, state.volumeId);
 	const known = state.daemon;
 	const isListening = await askStatus(paths.socket, deadline.within(statusMs)) !== undefined;
 	const stopped = isListening ? await askToEnd(paths.socket, 'stop', deadline) : {outcome: 'unreachable' as const};
-	const isClean = stopped.outcome === 'done' && stopped.dirtyBytes === 0;
 	if (known !== undefined) {
 		if (stopped.outcome === 'done') {
 			await waitUntil(() => !isRunning(known), deadline.within(cleanUpMs));
@@ -85,5 +84,4 @@ export const stopDaemon = async (state: VolumeState, stateDirectory: string, dea
 	removeOwnCgroup(state.volumeId);
 	await detachMounts(state.mountPoint, createDeadline(cleanUpMs));
 	rmSync(paths.socket, {force: true});
-	return {isClean};
 };

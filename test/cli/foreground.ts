@@ -86,7 +86,7 @@ test.serial('a second Ctrl-C leaves the rest in the journal, and says where; the
 
 	mount.child.kill('SIGINT');
 	t.is(await mount.ended, 0, mount.stderr());
-	t.regex(mount.stdout(), /Not everything was uploaded: 6 bytes wait in .*\/staging for the next mount/);
+	t.regex(mount.stdout(), /Not everything is in S3: .*\/staging keeps the rest/);
 	t.deepEqual(mountsAt(readMountTable(), mount.directory), []);
 
 	await server.setFaults({});

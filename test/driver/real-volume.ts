@@ -118,7 +118,7 @@ test.serial('unmount fails while S3 takes no objects and bytes wait, and succeed
 	await inPod(directory, 'echo precious >"$D/file"');
 	const {reply} = await node.unmount(directory);
 	t.is(reply.status, 'Failure');
-	t.regex(reply.message!, /^Cannot unmount .*: 9 bytes of bucket test are not in S3: /);
+	t.regex(reply.message!, /^Cannot unmount .*: 9 bytes of bucket test are not in S3: .*HTTP 503.*\. It stays mounted and keeps trying/);
 	t.is(await inPod(directory, 'cat "$D/file"'), 'precious\n');
 
 	await server.setFaults({});
@@ -131,6 +131,21 @@ test.serial('unmount fails while S3 takes no objects and bytes wait, and succeed
 	t.is(status, 'Success');
 	t.deepEqual(await keysOf(t, server), ['file']);
 	t.deepEqual(volumes(node), []);
+});
+
+test.serial('bytes that S3 refuses for good are kept on the node when the volume is unmounted', async t => {
+	const server = await spawnTestDevServer(t);
+	const node = createDriverHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, optionsFor(server, {durability: 'journal'}));
+	await server.setFaults({errors: [{operation: 'PutObject', status: 403, code: 'AccessDenied'}]});
+	await inPod(directory, 'echo precious >"$D/file"');
+	t.is((await node.unmount(directory)).output, '{"status":"Success"}\n');
+	const [volume] = volumes(node);
+	const kept = join(node.stateDirectory, 'volumes', volume!, 'staging', 'failed');
+	const texts = readdirSync(kept).map(name => readFileSync(join(kept, name), 'utf8'));
+	t.true(texts.includes('precious\n'));
+	t.regex(node.log(), /unmount uid-1\/volumes\/pnx~volume\/v \d+ms Success bytes that S3 lacks are kept in /);
 });
 
 test.serial('the pod\'s fsGroup is the group of everything, with group-writable modes, and no object is touched', async t => {
