@@ -69,7 +69,7 @@ export type GetRequest = {
 
 export type GetResult = {
 	readonly object: ObjectHead;
-	/** Yields exactly the bytes of the range; ends with a `StoreError` when the connection breaks (`unavailable`). Must be read to the end or returned. */
+	/** Yields exactly the bytes of the range; ends with a `StoreError` when the connection breaks (`unavailable`). A piece may be looked at until the next one is asked for. Must be read to the end or returned. */
 	readonly body: AsyncIterable<Uint8Array>;
 };
 

@@ -11,6 +11,8 @@ export type BodyLimits = {
 	/** How long there may be no byte while the reader waits for one. */
 	readonly silenceMs: number;
 	readonly signal?: AbortSignal | undefined;
+	/** Frees each piece when the next is asked for. Left to the garbage collector, pieces cost a full collection for every few large reads. */
+	readonly freesPieces?: boolean | undefined;
 	/** Called once, when the body was read to its end, broke, or was given up. */
 	readonly onEnd?: (receivedBytes: number) => void;
 };
@@ -40,6 +42,7 @@ class S3Body implements AsyncIterableIterator<Uint8Array> {
 	#isWaiting = false;
 	#isEnded = false;
 	#failure: StoreError | undefined;
+	#given: Uint8Array | undefined;
 
 	constructor(answer: IncomingMessage, limits: BodyLimits) {
 		this.#answer = answer;
@@ -65,6 +68,7 @@ class S3Body implements AsyncIterableIterator<Uint8Array> {
 	}
 
 	async next(): Promise<IteratorResult<Uint8Array>> {
+		this.#freeGiven();
 		if (this.#isEnded) {
 			return {done: true, value: undefined};
 		}
@@ -88,16 +92,26 @@ class S3Body implements AsyncIterableIterator<Uint8Array> {
 		}
 
 		this.#receivedBytes += result.value.length;
+		this.#given = result.value;
 		return {done: false, value: result.value};
 	}
 
 	async return(): Promise<IteratorResult<Uint8Array>> {
+		this.#freeGiven();
 		this.#end();
 		if (!this.#answer.readableEnded) {
 			this.#answer.destroy();
 		}
 
 		return {done: true, value: undefined};
+	}
+
+	#freeGiven(): void {
+		const piece = this.#given;
+		this.#given = undefined;
+		if (this.#limits.freesPieces === true && piece !== undefined && piece.byteLength === piece.buffer.byteLength) {
+			(piece.buffer as ArrayBuffer).transfer(0);
+		}
 	}
 
 	#assertWhole(): void {

@@ -80,7 +80,7 @@ class S3ObjectStore implements ObjectStore {
 			throw new StoreError('invalidRequest', `Cannot ${action} from byte ${range.start} to ${range.end}: the server has ${announcedBytes} bytes there, and ${object.sizeBytes} in all`);
 		}
 
-		const body = readBody(stream, {action, signal, silenceMs: this.#connection.silenceMs, expectedBytes: Number.isNaN(announcedBytes) ? undefined : announcedBytes});
+		const body = readBody(stream, {action, signal, freesPieces: true, silenceMs: this.#connection.silenceMs, expectedBytes: Number.isNaN(announcedBytes) ? undefined : announcedBytes});
 		return {object, body};
 	}
 

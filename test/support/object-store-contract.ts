@@ -463,7 +463,7 @@ const patternOf = (byteCount: number, seed: number): Uint8Array => {
 const toBytes = async (answer: Awaited<ReturnType<ObjectStore['get']>>): Promise<Buffer> => {
 	const pieces: Uint8Array[] = [];
 	for await (const piece of answer?.body ?? []) {
-		pieces.push(piece);
+		pieces.push(Buffer.from(piece));
 	}
 
 	return Buffer.concat(pieces);

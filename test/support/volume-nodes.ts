@@ -93,7 +93,7 @@ export const objectText = async (bucket: ObjectStore, key: string): Promise<stri
 
 	const parts: Uint8Array[] = [];
 	for await (const part of result.body) {
-		parts.push(part);
+		parts.push(Buffer.from(part));
 	}
 
 	return Buffer.concat(parts).toString();
