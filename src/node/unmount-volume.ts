@@ -31,7 +31,7 @@ export type UnmountResult = {
 /** While other pods keep the daemon, theirs are uploads to wait for, too: only for so long. */
 const sharedDrainMs = 30_000;
 /** How long a daemon may be deaf before it counts as hanging. */
-const deafMs = 15_000;
+const deafMs = 10_000;
 const reasonMs = 2000;
 const lockMs = 120_000;
 const detachMs = 30_000;

@@ -14,6 +14,8 @@ import type {VolumeState} from './volume-state.ts';
 
 /** A healthy daemon answers at once; one that is busy for longer than this counts as hanging. */
 const statusMs = 10_000;
+/** Before it is ended, nobody waits that long: what it has not uploaded is in its journal. */
+const stopStatusMs = 3000;
 const cleanUpMs = 5000;
 
 /** The daemon that serves a volume right now: it answers on its socket, and its mount is in the mount table. */
@@ -70,7 +72,7 @@ refused for good, is in the staging directory then.
 export const stopDaemon = async (state: VolumeState, stateDirectory: string, deadline: Deadline): Promise<void> => {
 	const paths = volumePaths(stateDirectory, state.volumeId);
 	const known = state.daemon;
-	const isListening = await askStatus(paths.socket, deadline.within(statusMs)) !== undefined;
+	const isListening = await askStatus(paths.socket, deadline.within(stopStatusMs)) !== undefined;
 	const stopped = isListening ? await askToEnd(paths.socket, 'stop', deadline) : {outcome: 'unreachable' as const};
 	if (known !== undefined) {
 		if (stopped.outcome === 'done') {
