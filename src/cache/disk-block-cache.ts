@@ -21,6 +21,7 @@ export class DiskBlockCache implements BlockCache {
 	readonly #files = new Map<string, number>();
 	#usedBytes = 0;
 	#writesPending = 0;
+	#pendingBytes = 0;
 	#closed = false;
 	readonly #onError: (error: unknown) => void;
 
@@ -84,15 +85,18 @@ export class DiskBlockCache implements BlockCache {
 		const name = fileNameOf(version, index);
 		const fileBytes = bytes.length + headerBytes;
 		// A slow disk must not slow down reads: what it cannot take now is not cached.
-		if (this.#closed || this.#files.has(name) || fileBytes > this.#bytesMax || this.#writesPending >= writesPendingMax) {
+		if (this.#closed || this.#files.has(name) || this.#pendingBytes + fileBytes > this.#bytesMax || this.#writesPending >= writesPendingMax) {
 			return;
 		}
 
 		this.#writesPending++;
+		// Counted before it is there, so that writes at the same time do not pass the bound together.
+		this.#pendingBytes += fileBytes;
+		this.#usedBytes += fileBytes;
 		const directory = path.join(this.#directory, name.slice(0, 2));
 		const temporary = path.join(directory, `.tmp-${randomBytes(6).toString('hex')}`);
 		try {
-			await this.#makeRoom(fileBytes);
+			await this.#makeRoom();
 			let file: fs.FileHandle;
 			try {
 				file = await fs.open(temporary, 'wx', 0o600);
@@ -112,17 +116,19 @@ export class DiskBlockCache implements BlockCache {
 			}
 
 			await fs.rename(temporary, path.join(this.#directory, name));
-			if (!this.#files.has(name)) {
-				this.#usedBytes += fileBytes;
+			if (this.#files.has(name)) {
+				this.#usedBytes -= fileBytes;
 			}
 
 			this.#files.set(name, fileBytes);
 		} catch (error) {
 			// A full or broken disk costs speed, never a read.
+			this.#usedBytes -= fileBytes;
 			this.#onError(error);
 			await fs.rm(temporary, {force: true}).catch(this.#onError);
 		} finally {
 			this.#writesPending--;
+			this.#pendingBytes -= fileBytes;
 		}
 	}
 
@@ -130,9 +136,9 @@ export class DiskBlockCache implements BlockCache {
 		this.#closed = true;
 	}
 
-	async #makeRoom(bytes: number): Promise<void> {
+	async #makeRoom(): Promise<void> {
 		for (const oldest of this.#files.keys()) {
-			if (this.#usedBytes + bytes <= this.#bytesMax) {
+			if (this.#usedBytes <= this.#bytesMax) {
 				break;
 			}
 
@@ -173,7 +179,7 @@ export class DiskBlockCache implements BlockCache {
 			this.#usedBytes += bytes;
 		}
 
-		await this.#makeRoom(0);
+		await this.#makeRoom();
 	}
 }
 

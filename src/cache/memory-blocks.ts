@@ -93,16 +93,16 @@ export class MemoryBlocks {
 		return Buffer.allocUnsafeSlow(blockBytes);
 	}
 
+	/** Makes room for one more: more than one block goes when there were too many while all were in use. */
 	#evict(): void {
-		if (this.#free.length > 0 || this.#bufferCount < this.#countMax) {
-			return;
-		}
-
 		for (const [id, block] of this.#blocks) {
+			if (this.#free.length > 0 || this.#bufferCount < this.#countMax) {
+				return;
+			}
+
 			if (block.pins === 0 && block.isSettled) {
 				this.#blocks.delete(id);
 				this.#recycle(block);
-				return;
 			}
 		}
 	}

@@ -74,14 +74,14 @@ export class MetadataCache {
 		return this.#isOutdated(path, token);
 	}
 
-	/** Remembers that a directory has these names and no others. Large directories are not worth the memory. */
-	recordListing(directory: string, names: ReadonlySet<string>, token: ReadToken): void {
-		if (names.size > this.#entryCountMax / 10 || token < this.#floor || this.#isOutdated(`${directory}/`, token)) {
+	/** Remembers that a directory had these names and no others when the listing began. Large directories are not worth the memory. */
+	recordListing(directory: string, names: ReadonlySet<string>, {token, beganAtMs}: {token: ReadToken; beganAtMs: number}): void {
+		if (beganAtMs + this.#ttlMs <= this.#now() || names.size > this.#entryCountMax / 10 || token < this.#floor || this.#isOutdated(`${directory}/`, token)) {
 			return;
 		}
 
 		this.#forgetListing(directory);
-		this.#listings.set(directory, {names, expiresAtMs: this.#now() + this.#ttlMs});
+		this.#listings.set(directory, {names, expiresAtMs: beganAtMs + this.#ttlMs});
 		this.#listedNameCount += names.size;
 		for (const oldest of this.#listings.keys()) {
 			if (this.#listedNameCount <= this.#entryCountMax) {

@@ -154,13 +154,9 @@ export class ObjectReader {
 		const end = Math.min(start + (targets.length * blockBytes), version.sizeBytes);
 		const lengthOf = (index: number) => Math.min(blockBytes, end - start - (index * blockBytes));
 		try {
-			for await (const bytes of await this.#open(version, start, end)) {
+			await this.#receive(version, {start, end}, bytes => {
 				for (let taken = 0; taken < bytes.length;) {
-					const target = targets[position];
-					if (target === undefined) {
-						throw new StoreError('corrupt', `Reading ${version.key}: more bytes came than the ${end - start} that were asked for`);
-					}
-
+					const target = targets[position]!; // The blocks are as long as the range, and no more bytes than that come.
 					const count = Math.min(bytes.length - taken, lengthOf(position) - filled);
 					target.buffer.set(taken === 0 && count === bytes.length ? bytes : bytes.subarray(taken, taken + count), filled);
 					taken += count;
@@ -171,11 +167,7 @@ export class ObjectReader {
 						filled = 0;
 					}
 				}
-			}
-
-			if (position < targets.length) {
-				throw new StoreError('unavailable', `Reading ${version.key}: the connection ended ${end - start - (position * blockBytes) - filled} bytes early`);
-			}
+			});
 		} catch (error) {
 			for (const {loaded} of targets.slice(position)) {
 				loaded.reject(error);
@@ -196,12 +188,38 @@ export class ObjectReader {
 		const start = index * blockBytes;
 		const end = Math.min(start + blockBytes, version.sizeBytes);
 		let filled = 0;
-		for await (const bytes of await this.#open(version, start, end)) {
+		await this.#receive(version, {start, end}, bytes => {
 			buffer.set(bytes, filled);
 			filled += bytes.length;
-		}
-
+		});
 		return filled;
+	}
+
+	/** Exactly the bytes of a range. Where a connection breaks on the way, the next one goes on. */
+	async #receive(version: ObjectVersion, {start, end}: {start: number; end: number}, take: (bytes: Uint8Array) => void): Promise<void> {
+		let position = start;
+		for (let attempt = 1; position < end; attempt++) {
+			// The store itself tries again what fails before the first byte.
+			const body = await this.#open(version, position, end);
+			try {
+				for await (const bytes of body) {
+					if (bytes.length > end - position) {
+						throw new StoreError('corrupt', `Reading ${version.key}: more bytes came than the ${end - start} that were asked for`);
+					}
+
+					take(bytes);
+					position += bytes.length;
+				}
+
+				if (position < end) {
+					throw new StoreError('unavailable', `Reading ${version.key}: the connection ended ${end - position} bytes early`);
+				}
+			} catch (error) {
+				if (attempt >= attemptCountMax || !isStoreError(error) || !error.isTransient) {
+					throw error;
+				}
+			}
+		}
 	}
 
 	async #open(version: ObjectVersion, start: number, end: number): Promise<AsyncIterable<Uint8Array>> {
@@ -226,5 +244,7 @@ export class ObjectReader {
 		return result.body;
 	}
 }
+
+const attemptCountMax = 4;
 
 const blockIdOf = (versionId: string, index: number): string => `${versionId}-${index}`;

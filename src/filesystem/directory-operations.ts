@@ -29,7 +29,6 @@ export class Directories {
 			throw new FsError('ENOTDIR', `${path} is not a directory`);
 		}
 
-		const token = this.#volume.cache.beginRead();
 		const stream: DirectoryStream = new DirectoryStream({
 			directory: path,
 			list: async continuationToken => this.#list(path, continuationToken),
@@ -37,11 +36,16 @@ export class Directories {
 		});
 		const handle = this.#nextHandle++;
 		this.#open.set(handle, {path, stream});
-		this.#tokens.set(stream, token);
+		this.#noteBeginning(stream);
 		return handle;
 	}
 
-	readonly #tokens = new WeakMap<DirectoryStream, number>();
+	/** When a listing began: what it says is as old as that. */
+	readonly #beginnings = new WeakMap<DirectoryStream, {token: number; beganAtMs: number}>();
+
+	#noteBeginning(stream: DirectoryStream): void {
+		this.#beginnings.set(stream, {token: this.#volume.cache.beginRead(), beganAtMs: this.#volume.now()});
+	}
 
 	/** Offsets: 1 stands after `.`, 2 after `..`, then one more for each entry of the stream. */
 	async readdir(number: Handle, offset: number): Promise<DirectoryEntry[]> {
@@ -55,7 +59,7 @@ export class Directories {
 		const entries: DirectoryEntry[] = [];
 		if (offset === 0) {
 			stream.rewind();
-			this.#tokens.set(stream, this.#volume.cache.beginRead());
+			this.#noteBeginning(stream);
 			entries.push({name: '.', kind: 'directory', ino: inodes.of(path), nextOffset: 1});
 		}
 
@@ -70,8 +74,9 @@ export class Directories {
 		}
 
 		const names = stream.allNames;
-		if (names !== undefined) {
-			this.#volume.cache.recordListing(path, names, this.#tokens.get(stream) ?? 0);
+		const beginning = this.#beginnings.get(stream);
+		if (names !== undefined && beginning !== undefined) {
+			this.#volume.cache.recordListing(path, names, beginning);
 		}
 
 		return entries;
