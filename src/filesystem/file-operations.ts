@@ -205,6 +205,10 @@ export const read = async (volume: Volume, number: Handle, buffer: Uint8Array, o
 	}
 
 	assertSameVersion(handle, offset);
+	if (handle.hasReachedEnd && offset >= startOfPage(handle.endBytes) && offset + buffer.length > file.sizeBytes) {
+		await growAtEnd(volume, handle);
+	}
+
 	let bytesRead = await file.read(handle, offset, buffer);
 	if (bytesRead === 0 && await growAtEnd(volume, handle)) {
 		bytesRead = await file.read(handle, offset, buffer);
@@ -224,7 +228,8 @@ const assertSameVersion = (handle: FileHandle, offset: number): void => {
 		return;
 	}
 
-	if (handle.hasReachedEnd && offset >= handle.endBytes) {
+	const {endBytes} = handle;
+	if (handle.hasReachedEnd && offset >= (handle.file.sizeBytes > endBytes ? startOfPage(endBytes) : endBytes)) {
 		handle.generation = handle.file.generation;
 		return;
 	}
@@ -232,15 +237,17 @@ const assertSameVersion = (handle: FileHandle, offset: number): void => {
 	throw new FsError('ESTALE', `${handle.file.path} was replaced elsewhere since it was opened`);
 };
 
+/** The kernel reads whole pages: for a program that stands at the end it asks for the page that the end is in. */
+const startOfPage = (offset: number): number => offset - (offset % 4096);
+
 /** At the end of the file: whether S3 has a longer version by now (`tail -f` across nodes). */
 const growAtEnd = async (volume: Volume, handle: FileHandle): Promise<boolean> => {
 	const {file} = handle;
-	if (file.hasChanges || file.isUnlinked || volume.now() - file.checkedAtMs < volume.options.metadataTtlMs) {
+	if (file.hasChanges || file.isUnlinked) {
 		return false;
 	}
 
-	file.checkedAtMs = volume.now();
-	const node = await volume.namespace.lookupObject(file.path);
+	const node = await lookupAtEnd(volume, file);
 	if (node?.kind !== 'object' || file.hasChanges || node.head.etag === file.base?.etag || node.head.sizeBytes <= file.sizeBytes) {
 		return false;
 	}
@@ -249,6 +256,21 @@ const growAtEnd = async (volume: Volume, handle: FileHandle): Promise<boolean> =
 	handle.generation = file.generation;
 	file.replaceBase(node.head, node.attributes);
 	return true;
+};
+
+/** What the attributes that this node shows are of; S3 is asked once in `metadata-ttl`. */
+const lookupAtEnd = async (volume: Volume, file: OpenFile): Promise<Node | undefined> => {
+	const known = volume.cache.get(file.path);
+	if (known?.state === 'object' && known.head.etag !== file.base?.etag) {
+		return volume.namespace.lookup(file.path);
+	}
+
+	if (volume.now() - file.checkedAtMs < volume.options.metadataTtlMs) {
+		return undefined;
+	}
+
+	file.checkedAtMs = volume.now();
+	return volume.namespace.lookupObject(file.path);
 };
 
 export const write = async (volume: Volume, number: Handle, data: Uint8Array, offset: number, options: {writepage?: boolean} = {}): Promise<number> => {

@@ -148,6 +148,10 @@ test('5.9 A reader that has reached the end of a file goes on when the file grow
 	passMs(metadataTtlMs);
 	t.is(await readHandle(b, tail, 4), 'two\nthree\n');
 	t.is((await b.fileSystem.getattr({handle: tail})).sizeBytes, 14);
+	await append('four\n');
+	passMs(metadataTtlMs);
+	t.is(await readHandle(b, tail), 'one\ntwo\nthree\nfour\n', 'As the kernel asks: for the whole page that the end is in');
+	await closeHandle(b, tail);
 });
 
 test('5.10 When two nodes append to one file at the same time, the bytes of both are kept, in the order in which they were closed.', async t => {

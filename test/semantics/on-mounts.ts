@@ -80,6 +80,16 @@ onMounts('3.13 Programs can be executed from the volume.', async t => {
 	t.is((await run(onB, ['it', 'runs'])).stdout, 'it runs\n');
 });
 
+onMounts('5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there. (through the kernel, while the file does not grow)', async t => {
+	const [onA, onB] = both('handed-over');
+	await fs.writeFile(onA, 'first content');
+	for (const [writer, reader, content] of [[onA, onB, 'other content'], [onB, onA, 'third content'], [onA, onB, 'shorter'], [onB, onA, '']] as const) {
+		await fs.stat(reader);
+		await fs.writeFile(writer, content);
+		t.is((await run('cat', [reader])).stdout, content);
+	}
+});
+
 onMounts('5.2 Attributes and listings of what other nodes or other S3 clients changed are at most `metadata-ttl` old. (through the kernel)', async t => {
 	const [onA, onB] = both('shared');
 	await fs.mkdir(onA);
@@ -112,6 +122,22 @@ failsOnMounts('an open() after a close() on another node finds a new file whose 
 	t.is(await errnoOf(fs.stat(onB)), 'ENOENT');
 	await fs.writeFile(onA, 'content');
 	t.is(await fs.readFile(onB, 'utf8'), 'content');
+});
+
+onMounts('5.9 A reader that has reached the end of a file goes on when the file grows on another node, at most `metadata-ttl` later: `tail -f` works. (through the kernel)', async t => {
+	const [onA, onB] = both('followed');
+	await fs.writeFile(onA, 'one\n');
+	const tail = spawn('tail', ['-f', '-n', '+1', '-s', '0.1', onB], {stdio: ['ignore', 'pipe', 'inherit']});
+	t.teardown(() => tail.kill());
+	let seen = '';
+	tail.stdout.setEncoding('utf8').on('data', (text: string) => {
+		seen += text;
+	});
+	await eventually(t, 'the first line is seen', () => seen === 'one\n');
+	await fs.appendFile(onA, 'two\n');
+	await eventually(t, 'the second line is seen', () => seen === 'one\ntwo\n');
+	await fs.appendFile(onA, 'three\n');
+	await eventually(t, 'the third line is seen', () => seen === 'one\ntwo\nthree\n');
 });
 
 onMounts('6.13 Between two volumes a rename fails with EXDEV, and `mv` copies.', async t => {
