@@ -157,6 +157,9 @@ const cleanUp = async (): Promise<void> => {
 	rmSync(root, {recursive: true, force: true});
 };
 
+// Whoever read along may have gone (`| head`): that is no reason to leave things behind.
+process.stdout.on('error', () => undefined);
+
 const {promise: interrupted, resolve: interrupt} = Promise.withResolvers<void>();
 const isKept = process.argv.includes('--keep');
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

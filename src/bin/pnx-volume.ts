@@ -37,6 +37,11 @@ const main = async (): Promise<void> => {
 		.parseAsync();
 };
 
+// Whoever read along may have gone (`| head`): a mount must not end for that with bytes to upload.
+for (const stream of [process.stdout, process.stderr]) {
+	stream.on('error', () => undefined);
+}
+
 try {
 	await main();
 } catch (error) {

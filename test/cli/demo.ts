@@ -67,3 +67,12 @@ test.serial('the demo with --keep stays up until Ctrl-C, and then leaves nothing
 	t.is(await demo.ended, 0, demo.output());
 	assertNothingLeft(t, demo.directory);
 });
+
+test.serial('the demo leaves nothing behind when nobody reads it to its end', async t => {
+	const demo = startDemo(t);
+	await once(demo.child.stdout, 'data');
+	demo.child.stdout.destroy();
+	const [code] = await once(demo.child, 'exit') as [number | null];
+	t.is(code, 0);
+	assertNothingLeft(t, demo.directory);
+});
