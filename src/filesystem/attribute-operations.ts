@@ -218,8 +218,12 @@ const changeDirectory = async (volume: Volume, node: Extract<Node, {kind: 'direc
 
 	const key = `${node.path}/`;
 	const metadata = writeAttributes(attributes, node.marker?.metadata ?? {}, volume.defaults);
-	const result = await volume.store.put(key, new Uint8Array(), {metadata, contentType: directoryContentType});
-	const marker = {key, sizeBytes: 0, lastModifiedMs: Date.now(), metadata, contentType: directoryContentType, ...result};
+	// Other S3 clients may have put bytes under the key of a directory: nobody can read them here, and nobody may lose them.
+	const {sizeBytes = 0, contentType = directoryContentType} = node.marker ?? {};
+	const result = node.marker === undefined || sizeBytes === 0
+		? await volume.store.put(key, new Uint8Array(), {metadata, contentType})
+		: await copyObject(volume.store, node.marker, key, {replace: {metadata, contentType}});
+	const marker = {key, sizeBytes, lastModifiedMs: Date.now(), metadata, contentType, ...result};
 	volume.namespace.noteMarker(node.path);
 	volume.cache.change(node.path, {state: 'directory', marker});
 	volume.namespace.forgetLookups();

@@ -107,15 +107,6 @@ test('7.10 The attributes of the root of the volume can be changed, and last unt
 	t.like(await (await start()).fs.stat(''), {permissions: 0o755, uid: 0, gid: 0}, 'As after the next mount');
 });
 
-// Known to be broken: the object of a directory is put anew, and empty, with its new attributes.
-test.failing('changing the attributes of a directory keeps the bytes that another S3 client put under its key', async t => {
-	const {bucket, a} = await startNodes(t);
-	await bucket.put('dir/', Buffer.from('precious'));
-	await a.fs.chmod('dir', 0o700);
-	t.is((await a.fs.stat('dir')).permissions, 0o700);
-	t.is(await objectText(bucket, 'dir/'), 'precious');
-});
-
 test('7.11 Extended attributes of the namespace `user.` are kept; those of other namespaces cannot be set: EOPNOTSUPP.', async t => {
 	const {a, b} = await startNodes(t);
 	await writeText(a.fs, path, 'content');

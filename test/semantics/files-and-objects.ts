@@ -126,6 +126,19 @@ test('1.12 A file keeps the content type of its object, and the metadata that ot
 	t.is(await objectText(bucket, 'page'), 'new');
 });
 
+test('1.13 An object whose key ends in a slash is a directory; bytes that another S3 client put there cannot be read, and stay until the directory is removed.', async t => {
+	const {bucket, a} = await startNodes(t);
+	await bucket.put('dir/', text('precious'));
+	t.is((await a.fs.stat('dir')).kind, 'directory');
+	await a.fs.chmod('dir', 0o700);
+	await a.fs.chown('dir', 11, 22);
+	await a.fs.rename('dir', 'moved');
+	t.like(await a.fs.stat('moved'), {permissions: 0o700, uid: 11, gid: 22});
+	t.is(await objectText(bucket, 'moved/'), 'precious');
+	await a.fs.rmdir('moved');
+	t.deepEqual(await objectKeys(bucket), []);
+});
+
 test('2.1 Names are compared byte by byte: case and Unicode normalization count.', async t => {
 	const {a} = await startNodes(t);
 	const names = ['README', 'readme', '\u00E9', 'e\u0301'];
