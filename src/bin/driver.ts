@@ -23,7 +23,8 @@ const graceMs = 10_000;
 const startedAtMs = performance.now();
 const [call = '', path = ''] = process.argv.slice(2);
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-let logPath = '/var/log/pnx-volume.log';
+// Also where the environment turns out to be wrong.
+let logPath = process.env['PNX_VOLUME_LOG'] || '/var/log/pnx-volume.log';
 /** For the log alone: the kubelet does not look at the message of a success. */
 let remark: string | undefined;
 
