@@ -15,7 +15,13 @@ export const getattr = async (volume: Volume, target: Target): Promise<EntryStat
 	}
 
 	const file = volume.files.changed(target.path);
-	return file === undefined ? statOfNode(volume, await volume.namespace.require(target.path)) : statOfFile(volume, file);
+	if (file !== undefined) {
+		return statOfFile(volume, file);
+	}
+
+	// The kernel asks whether a name exists before it opens it: an open must find what was closed elsewhere just now.
+	const doubtsAbsence = volume.options.consistency === 'close-to-open';
+	return statOfNode(volume, await volume.namespace.require(target.path, {doubtsAbsence}));
 };
 
 /** An open file is what its handle reads: its own version, or a longer one for a reader that stands at its end. */

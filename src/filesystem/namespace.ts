@@ -36,7 +36,7 @@ export class Namespace {
 	}
 
 	/** What the path is, at most `metadata-ttl` old; `undefined` when there is nothing. The root is answered from memory. */
-	async lookup(path: string): Promise<Node | undefined> {
+	async lookup(path: string, options: {/** Asks S3 again before it says that there is nothing. */ doubtsAbsence?: boolean} = {}): Promise<Node | undefined> {
 		if (path === '') {
 			return {kind: 'directory', path, marker: undefined, attributes: this.#rootAttributes};
 		}
@@ -44,7 +44,7 @@ export class Namespace {
 		const known = this.#cache.get(path);
 		switch (known?.state) {
 			case 'absent': {
-				return undefined;
+				return options.doubtsAbsence === true ? this.#share(path, async () => this.#ask(path)) : undefined;
 			}
 
 			case 'object': {
@@ -75,8 +75,8 @@ export class Namespace {
 	}
 
 	/** What the path is; ENOENT when there is nothing. */
-	async require(path: string): Promise<Node> {
-		const node = await this.lookup(path);
+	async require(path: string, options: {doubtsAbsence?: boolean} = {}): Promise<Node> {
+		const node = await this.lookup(path, options);
 		if (node === undefined) {
 			throw new FsError('ENOENT', `${path} does not exist`);
 		}

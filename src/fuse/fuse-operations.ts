@@ -1,8 +1,9 @@
 import {constants} from 'node:fs';
 import type Fuse from 'fuse-native';
-import type {Caller, FileSystem, Handle, Target} from '../filesystem/filesystem.ts';
+import type {Caller, FileSystem, Handle, OpenFlags, OpenResult, Target} from '../filesystem/filesystem.ts';
 import {FsError} from '../model/fs-error.ts';
 import {callingSyscall} from './calling-syscall.ts';
+import {toFuseResult} from './errno.ts';
 import type {FuseLog} from './fuse-log.ts';
 import {toNewPath, toPath, toUtf8} from './fuse-path.ts';
 import {kindOfMode, permissionsOfMode, toFuseEntryStat, toFuseStat, toFuseStatfs, toTimeChange} from './fuse-stat.ts';
@@ -11,6 +12,7 @@ import {parseOpenFlags} from './open-flags.ts';
 import {parseFallocateMode, parseRenameFlags, parseXattrFlags} from './operation-flags.ts';
 import type {OperationRunner} from './operation-runner.ts';
 import {ReadBuffers} from './read-buffers.ts';
+import {ShownSizes} from './shown-sizes.ts';
 
 /** chown(2): this id stays as it is. */
 const idUnchanged = 0xFF_FF_FF_FF;
@@ -32,6 +34,7 @@ export const createFuseOperations = (parts: {
 }): Fuse.OPERATIONS => {
 	const {fileSystem, runner, requestContext} = parts;
 	const readBuffers = new ReadBuffers({bytesMax: parts.requestBytesMax, countMax: parts.operationCountMax / 2});
+	const shown = new ShownSizes({countMax: 100_000});
 	const hidden = new HiddenFiles({fileSystem, callingSyscall, log: parts.log});
 
 	/** Runs an operation on a path, after what is still being removed there. */
@@ -61,16 +64,43 @@ export const createFuseOperations = (parts: {
 
 	const ignore = (): void => {};
 
+	/** Opens a file; `undefined` when the kernel has to look it up again first. */
+	const openAsShown = async (fusePath: string, flags: OpenFlags): Promise<OpenResult | undefined> => {
+		const result = await hidden.open(toPath(fusePath), flags);
+		if (!result.keepCache && !flags.truncate) {
+			const {sizeBytes} = await fileSystem.getattr({handle: result.handle});
+			if (shown.takeIsWrong(fusePath, sizeBytes)) {
+				await hidden.release(result.handle);
+				return undefined;
+			}
+		}
+
+		return result;
+	};
+
 	return {
-		getattr: (path, callback) => run('getattr', path, callback, async () => fileSystem.getattr(targetOf(path)), stat => callback(0, toFuseStat(stat)), ignore),
+		getattr: (path, callback) => run('getattr', path, callback, async () => fileSystem.getattr(targetOf(path)), stat => {
+			shown.note(path ?? '', stat.sizeBytes);
+			callback(0, toFuseStat(stat));
+		}, ignore),
 		fgetattr: (path, fd, callback) => run('fgetattr', fd, callback, async () => fileSystem.getattr(targetOf(path, fd)), stat => callback(0, toFuseStat(stat)), ignore),
 		statfs: (path, callback) => run('statfs', path, callback, async () => fileSystem.statfs(), stat => callback(0, toFuseStatfs(stat)), ignore),
 
 		open: (path, flags, callback) => run(
 			'open', path, callback,
-			async () => hidden.open(toPath(path), parseOpenFlags(flags & ~(constants.O_CREAT | constants.O_EXCL))),
-			result => callback(0, toOpenResult(result)),
-			({handle}) => void hidden.release(handle),
+			async () => openAsShown(path, parseOpenFlags(flags & ~(constants.O_CREAT | constants.O_EXCL))),
+			result => {
+				if (result === undefined) {
+					callback(toFuseResult('ESTALE'));
+				} else {
+					callback(0, toOpenResult(result));
+				}
+			},
+			result => {
+				if (result !== undefined) {
+					void hidden.release(result.handle);
+				}
+			},
 		),
 		createWithFlags(path, mode, flags, callback) {
 			const owner = caller();
@@ -175,6 +205,7 @@ export const createFuseOperations = (parts: {
 
 				await fileSystem.rename(toPath(from), toNewPath(to), parseRenameFlags(flags));
 				hidden.follow(from.slice(1), to.slice(1));
+				shown.forget(to);
 			});
 		},
 

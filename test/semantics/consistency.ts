@@ -9,7 +9,7 @@ const {O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY} = constan
 const metadataTtlMs = 1000;
 const write = async ({fileSystem}: VolumeNode, handle: number, content: string, offset = 0) => fileSystem.write(handle, Buffer.from(content), offset);
 
-test('5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there, but for 5.16.', async t => {
+test('5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there.', async t => {
 	const {a, b} = await startNodes(t);
 	for (const [writer, reader, content] of [[a, b, 'first'], [b, a, 'second, longer'], [a, b, '3rd'], [b, a, 'III']] as const) {
 		await writeText(writer.fs, 'file', content);

@@ -15,7 +15,6 @@ import {eventually} from '../support/volume-nodes.ts';
 const run = promisify(execFile);
 const canRun = hasFuse() && hasPython();
 const onMounts = canRun ? test.serial : test.serial.skip;
-const failsOnMounts = canRun ? test.serial.failing : test.serial.skip;
 
 let nodes: MountedNodes;
 if (hasFuse()) {
@@ -80,7 +79,7 @@ onMounts('3.13 Programs can be executed from the volume.', async t => {
 	t.is((await run(onB, ['it', 'runs'])).stdout, 'it runs\n');
 });
 
-onMounts('5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there, but for 5.16. (through the kernel, while the file does not grow)', async t => {
+onMounts('5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there. (through the kernel, while the file does not grow)', async t => {
 	const [onA, onB] = both('handed-over');
 	await fs.writeFile(onA, 'first content');
 	for (const [writer, reader, content] of [[onA, onB, 'other content'], [onB, onA, 'third content'], [onA, onB, 'shorter'], [onB, onA, '']] as const) {
@@ -105,19 +104,18 @@ onMounts('5.2 Attributes and listings of what other nodes or other S3 clients ch
 	t.deepEqual(await fs.readdir(onB), ['file', 'later']);
 });
 
-// Known to be broken: the kernel keeps the size for half of metadata-ttl and cuts reads there, and nobody tells it on open.
-// When this passes, take the exception out of 5.16 of docs/SEMANTICS.md.
-failsOnMounts('an open() after a close() on another node sees a file that grew, when the kernel knows its old size', async t => {
+onMounts('5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there. (a file that grew, when the kernel knows its old size)', async t => {
 	const [onA, onB] = both('grown');
 	await fs.writeFile(onA, 'short');
 	t.is(await fs.readFile(onB, 'utf8'), 'short');
 	t.is((await fs.stat(onB)).size, 5);
 	await fs.writeFile(onA, 'longer than before');
 	t.is((await run('cat', [onB])).stdout, 'longer than before');
+	await fs.writeFile(onA, 'cut');
+	t.is((await run('cat', [onB])).stdout, 'cut');
 });
 
-// Known to be broken in the same way: the kernel asks whether the name exists before it opens it.
-failsOnMounts('an open() after a close() on another node finds a new file whose name was looked for in vain just before', async t => {
+onMounts('5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there. (a new file whose name was looked for in vain just before)', async t => {
 	const [onA, onB] = both('looked-for');
 	t.is(await errnoOf(fs.stat(onB)), 'ENOENT');
 	await fs.writeFile(onA, 'content');
@@ -138,18 +136,6 @@ onMounts('5.9 A reader that has reached the end of a file goes on when the file 
 	await eventually(t, 'the second line is seen', () => seen === 'one\ntwo\n');
 	await fs.appendFile(onA, 'three\n');
 	await eventually(t, 'the third line is seen', () => seen === 'one\ntwo\nthree\n');
-});
-
-onMounts('5.16 For half of `metadata-ttl` after a node looked at a file, or in vain for a name, it may cut the file where that ended, and miss what has the name by now; not longer.', async t => {
-	const [[grownOnA, grownOnB], [newOnA, newOnB]] = [both('looked-at'), both('missed')];
-	await fs.writeFile(grownOnA, 'short');
-	t.is((await fs.stat(grownOnB)).size, 5);
-	t.is(await errnoOf(fs.stat(newOnB)), 'ENOENT');
-	await fs.writeFile(grownOnA, 'longer than before');
-	await fs.writeFile(newOnA, 'content');
-	await delay(510);
-	t.is((await run('cat', [grownOnB])).stdout, 'longer than before');
-	t.is(await fs.readFile(newOnB, 'utf8'), 'content');
 });
 
 onMounts('6.13 Between two volumes a rename fails with EXDEV, and `mv` copies.', async t => {

@@ -1,0 +1,37 @@
+/**
+The size of each file as the kernel was last told. The kernel cuts reads at the size that it knows, and does not ask again on open:
+a file that grew elsewhere would be read in part. An open() that is answered with ESTALE makes the kernel look the name up
+again (path_openat with LOOKUP_REVAL) and open once more: so it learns the new size, and no program sees the error.
+*/
+export class ShownSizes {
+	readonly #sizes = new Map<string, number>();
+	readonly #countMax: number;
+
+	constructor(options: {countMax: number}) {
+		this.#countMax = options.countMax;
+	}
+
+	/** The kernel was told this size. */
+	note(path: string, sizeBytes: number): void {
+		this.#sizes.delete(path);
+		this.#sizes.set(path, sizeBytes);
+		if (this.#sizes.size > this.#countMax) {
+			for (const oldest of this.#sizes.keys()) {
+				this.#sizes.delete(oldest);
+				break;
+			}
+		}
+	}
+
+	/** The name is something else now, and the kernel knows it. */
+	forget(path: string): void {
+		this.#sizes.delete(path);
+	}
+
+	/** Whether the kernel believes another size; forgets it, so that the same open is refused once only. */
+	takeIsWrong(path: string, sizeBytes: number): boolean {
+		const shown = this.#sizes.get(path);
+		this.#sizes.delete(path);
+		return shown !== undefined && shown !== sizeBytes;
+	}
+}
