@@ -289,10 +289,17 @@ export const write = async (volume: Volume, number: Handle, data: Uint8Array, of
 };
 
 /** Returns when S3 (or the journal, as `durability` says) has what was written. */
-export const flush = async (volume: Volume, number: Handle): Promise<void> => {
+export const flush = async (volume: Volume, number: Handle, options: {hasOtherDescriptor?: (path: string) => Promise<boolean>} = {}): Promise<void> => {
 	const handle = volume.files.handle(number);
-	if (handle.flags.write) {
-		await persist(volume, handle.file);
+	if (!handle.flags.write) {
+		return;
+	}
+
+	const {file} = handle;
+	// A shell closes one of two descriptors of a new file before anything is written: the file is not worth an upload yet.
+	const isUntouched = file.base === undefined && file.sizeBytes === 0 && !handle.hasWritten && file.hasUnsealedChanges;
+	if (!isUntouched || await options.hasOtherDescriptor?.(file.path) !== true) {
+		await persist(volume, file);
 	}
 };
 

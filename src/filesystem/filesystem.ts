@@ -100,7 +100,7 @@ export interface FileSystem {
 	/** Takes all of `data` or fails. With `append` the offset counts only for pages that the kernel writes back (mmap). */
 	write(handle: Handle, data: Uint8Array, offset: number, options?: {writepage?: boolean}): Promise<number>;
 	/** close(2) of one descriptor: returns when the file is in S3 (durability `close`) or in the journal (`journal`). */
-	flush(handle: Handle): Promise<void>;
+	flush(handle: Handle, options?: {/** Whether the process that closes has the file (by its path) open otherwise, so that another close is to come. */ hasOtherDescriptor?: (path: string) => Promise<boolean>}): Promise<void>;
 	/** As flush; also reports an upload that failed since the last one. */
 	fsync(handle: Handle): Promise<void>;
 	/** The last descriptor is gone. Never fails; what is dirty still (mmap) goes to the upload queue. */

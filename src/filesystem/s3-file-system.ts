@@ -38,7 +38,7 @@ export const createS3FileSystem = (volume: Volume, parts: {cacheBytes: () => num
 		},
 		read: async (handle, buffer, offset) => files.read(volume, handle, buffer, offset),
 		write: async (handle, data, offset, options) => files.write(volume, handle, data, offset, options),
-		flush: async handle => files.flush(volume, handle),
+		flush: async (handle, options) => files.flush(volume, handle, options),
 		fsync: async handle => files.fsync(volume, handle),
 		release: async handle => files.release(volume, handle),
 		truncate: async (target, sizeBytes) => {

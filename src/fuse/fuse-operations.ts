@@ -10,6 +10,7 @@ import {kindOfMode, permissionsOfMode, toFuseEntryStat, toFuseStat, toFuseStatfs
 import {HiddenFiles} from './hidden-files.ts';
 import {parseOpenFlags} from './open-flags.ts';
 import {parseFallocateMode, parseRenameFlags, parseXattrFlags} from './operation-flags.ts';
+import {hasOtherDescriptor} from './other-descriptors.ts';
 import type {OperationRunner} from './operation-runner.ts';
 import {ReadBuffers} from './read-buffers.ts';
 import {ShownSizes} from './shown-sizes.ts';
@@ -128,7 +129,10 @@ export const createFuseOperations = (parts: {
 				}
 			}, callback);
 		},
-		flush: (_path, fd, callback) => run('flush', fd, callback, async () => fileSystem.flush(toHandle(fd))),
+		flush(_path, fd, callback) {
+			const threadId = requestContext()?.pid ?? 0;
+			run('flush', fd, callback, async () => fileSystem.flush(toHandle(fd), {hasOtherDescriptor: async path => hasOtherDescriptor(threadId, path)}));
+		},
 		fsync: (_path, _dataOnly, fd, callback) => run('fsync', fd, callback, async () => fileSystem.fsync(toHandle(fd))),
 		release: (_path, fd, callback) => run('release', fd, callback, async () => hidden.release(toHandle(fd))),
 
