@@ -1,6 +1,7 @@
-import {randomBytes} from 'node:crypto';
+import {close, open, writev} from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import {promisify} from 'node:util';
 import {crc32} from 'node:zlib';
 import type {BlockCache, VersionId} from './block-cache.ts';
 
@@ -8,8 +9,8 @@ import type {BlockCache, VersionId} from './block-cache.ts';
 Blocks as files: `<directory>/v1/<first two digits>/<version id>-<index>`.
 
 A file is a header of 16 bytes and the bytes of the block. Header: `PNXB`, CRC-32 of the bytes (big endian), length of
-the bytes, CRC-32 of the twelve bytes before. A file is written under a temporary name and renamed, so a crash
-leaves no half block under its name; what is damaged all the same fails its check and is removed.
+the bytes, CRC-32 of the twelve bytes before. A file is written under its name, without a detour: a half one of a
+crash fails its check like every other damage, and is removed.
 
 When the directory is full the blocks that were not used for longest go first. Which ones there are is read from the
 directory at start, oldest modification first; blocks that are used are moved to the end in memory only.
@@ -20,7 +21,8 @@ export class DiskBlockCache implements BlockCache {
 	/** File name to size; the least recently used first. */
 	readonly #files = new Map<string, number>();
 	#usedBytes = 0;
-	#writesPending = 0;
+	/** Blocks that are being written. */
+	readonly #writing = new Set<string>();
 	#pendingBytes = 0;
 	#closed = false;
 	readonly #onError: (error: unknown) => void;
@@ -85,49 +87,26 @@ export class DiskBlockCache implements BlockCache {
 		const name = fileNameOf(version, index);
 		const fileBytes = bytes.length + headerBytes;
 		// A slow disk must not slow down reads: what it cannot take now is not cached.
-		if (this.#closed || this.#files.has(name) || this.#pendingBytes + fileBytes > this.#bytesMax || this.#writesPending >= writesPendingMax) {
+		if (this.#closed || this.#files.has(name) || this.#writing.has(name) || this.#pendingBytes + fileBytes > this.#bytesMax || this.#writing.size >= writesPendingMax) {
 			return;
 		}
 
-		this.#writesPending++;
+		this.#writing.add(name);
 		// Counted before it is there, so that writes at the same time do not pass the bound together.
 		this.#pendingBytes += fileBytes;
 		this.#usedBytes += fileBytes;
-		const directory = path.join(this.#directory, name.slice(0, 2));
-		const temporary = path.join(directory, `.tmp-${randomBytes(6).toString('hex')}`);
+		const file = path.join(this.#directory, name);
 		try {
 			await this.#makeRoom();
-			let file: fs.FileHandle;
-			try {
-				file = await fs.open(temporary, 'wx', 0o600);
-			} catch (error) {
-				if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-					throw error;
-				}
-
-				await fs.mkdir(directory, {recursive: true, mode: 0o700});
-				file = await fs.open(temporary, 'wx', 0o600);
-			}
-
-			try {
-				await file.writev([formatHeader(bytes), bytes]);
-			} finally {
-				await file.close();
-			}
-
-			await fs.rename(temporary, path.join(this.#directory, name));
-			if (this.#files.has(name)) {
-				this.#usedBytes -= fileBytes;
-			}
-
+			await writeFile(file, [formatHeader(bytes), bytes]);
 			this.#files.set(name, fileBytes);
 		} catch (error) {
 			// A full or broken disk costs speed, never a read.
 			this.#usedBytes -= fileBytes;
 			this.#onError(error);
-			await fs.rm(temporary, {force: true}).catch(this.#onError);
+			await fs.rm(file, {force: true}).catch(this.#onError);
 		} finally {
-			this.#writesPending--;
+			this.#writing.delete(name);
 			this.#pendingBytes -= fileBytes;
 		}
 	}
@@ -182,6 +161,31 @@ export class DiskBlockCache implements BlockCache {
 		await this.#makeRoom();
 	}
 }
+
+/** By descriptors: an object of `FileHandle` for each of a thousand blocks a second is what a long read spends its time on. */
+const writeFile = async (file: string, pieces: readonly Uint8Array[]): Promise<void> => {
+	let descriptor: number;
+	try {
+		descriptor = await openFile(file, 'w', 0o600);
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+			throw error;
+		}
+
+		await fs.mkdir(path.dirname(file), {recursive: true, mode: 0o700});
+		descriptor = await openFile(file, 'w', 0o600);
+	}
+
+	try {
+		await writePieces(descriptor, pieces);
+	} finally {
+		await closeFile(descriptor);
+	}
+};
+
+const openFile = promisify(open);
+const closeFile = promisify(close);
+const writePieces = promisify(writev);
 
 const headerBytes = 16;
 const writesPendingMax = 8;
