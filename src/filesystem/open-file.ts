@@ -134,9 +134,9 @@ export class OpenFile {
 	}
 
 	/** A layer of an earlier run. */
-	pushRecovered(layer: StagedLayer, sealed: {metadata: Metadata; contentType: string | undefined}): void {
+	pushRecovered(layer: StagedLayer, {metadata, contentType}: {metadata: Metadata; contentType: string | undefined}): void {
 		this.#layers.push(layer);
-		this.#sealed.set(layer, sealed);
+		this.#sealed.set(layer, {metadata, contentType});
 		this.#recorded.set(layer, `${this.#layers.length > 1 ? 'previous' : this.#base?.etag ?? 'none'} ${layer.version}`);
 	}
 

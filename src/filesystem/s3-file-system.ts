@@ -89,6 +89,7 @@ const drain = async (volume: Volume, status: () => FileSystemStatus, options: {s
 			}
 
 			options.signal?.throwIfAborted();
+			volume.uploads.assertOpen(`${changed.length} files with changes stay in the journal`);
 			await untilAborted(Promise.allSettled(changed.map(async file => {
 				await file.exclusively(async () => file.seal({waitsForUpload: false}));
 				await volume.uploads.settle(file).catch(async (error: unknown) => waitBeforeRetry(error, options.signal));

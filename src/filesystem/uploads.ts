@@ -37,7 +37,8 @@ export class Uploads {
 	readonly #slots = new Semaphore(uploadsAtOnceMax);
 	readonly #running = new Map<OpenFile, Running>();
 	readonly #retries = new Map<OpenFile, {readonly timer: NodeJS.Timeout; readonly delayMs: number}>();
-	readonly #recovered = new Set<StagedLayer>();
+	readonly #maybeStored = new WeakSet<StagedLayer>();
+	readonly #waitingForCopies = new Set<OpenFile>();
 	#isClosed = false;
 	conflictCount = 0;
 	failedCount = 0;
@@ -94,7 +95,14 @@ export class Uploads {
 
 	/** A layer of an earlier run, which may have uploaded it just before it died. */
 	noteRecovered(layer: StagedLayer): void {
-		this.#recovered.add(layer);
+		this.#maybeStored.add(layer);
+	}
+
+	/** `aborted` once uploads have ended; the message says what was not done. */
+	assertOpen(what: string): void {
+		if (this.#isClosed) {
+			throw new StoreError('aborted', `${what}: the volume is being unmounted`);
+		}
 	}
 
 	report(event: UploadEvent): void {
@@ -115,10 +123,7 @@ export class Uploads {
 	}
 
 	#begin(file: OpenFile): Running {
-		if (this.#isClosed) {
-			throw new StoreError('aborted', `Uploading ${file.path} was not begun: the volume is being unmounted`);
-		}
-
+		this.assertOpen(`Uploading ${file.path} was not begun`);
 		clearTimeout(this.#retries.get(file)?.timer);
 		const [abort, stop] = [new AbortController(), new AbortController()];
 		const promise = this.#run(file, abort.signal, stop.signal).finally(() => {
@@ -135,14 +140,16 @@ export class Uploads {
 			const path = file.path;
 			let outcome: UploadOutcome;
 			try {
+				await this.#settleCopiesOf(file);
 				outcome = await this.#upload(file, layer, signal, stopSignal);
 			} catch (error) {
+				// Also what failed may have been stored, if only the answer was lost: the next try looks.
+				this.#maybeStored.add(layer);
 				await this.#fail(file, error as Error);
 				throw error;
 			}
 
 			this.#take(file, path, outcome);
-			this.#recovered.delete(layer);
 			// First what lies on the layer says what it lies on now, so that a crash here loses neither.
 			await file.recordSealed();
 			await this.#staging.discard(layer);
@@ -153,11 +160,36 @@ export class Uploads {
 		this.lastError = this.#retries.size === 0 ? undefined : this.lastError;
 	}
 
+	/** Files that were copied on the server from the version that is to be replaced go first, where the bucket keeps no old one. */
+	async #settleCopiesOf(file: OpenFile): Promise<void> {
+		if (file.base === undefined || file.base.versionId !== undefined) {
+			return;
+		}
+
+		for (const other of this.#files.all()) {
+			// Two that were copied from each other cannot both go first.
+			if (other === file || this.#waitingForCopies.has(other) || other.oldestSealed === undefined || other.isUnlinked || !other.refersTo(key => key === file.path)) {
+				continue;
+			}
+
+			this.#waitingForCopies.add(file);
+			try {
+				await this.settle(other);
+			} catch (error) {
+				if (isStoreError(error) && error.isTransient) {
+					throw error;
+				}
+			} finally {
+				this.#waitingForCopies.delete(file);
+			}
+		}
+	}
+
 	async #upload(file: OpenFile, layer: StagedLayer, signal: AbortSignal, stopSignal: AbortSignal): Promise<UploadOutcome> {
 		return this.#slots.run(async () => this.#uploader.upload({
 			key: file.path, base: file.base, layer, signal, stopSignal,
 			metadata: file.sealedMetadata(layer), contentType: file.base?.contentType,
-			isRecovered: this.#recovered.has(layer),
+			mayBeStored: this.#maybeStored.has(layer),
 		}));
 	}
 

@@ -35,6 +35,7 @@ export class StagedLayer {
 	#opening: Promise<fs.FileHandle> | undefined;
 	readonly #space: SpaceAccount;
 	#extents = new ExtentMap();
+	#hasObjects = false;
 	#sizeBytes: number;
 	#lowerBytes: number;
 	#appendedFrom: number | undefined;
@@ -64,6 +65,7 @@ export class StagedLayer {
 			this.#appendedFrom = appendedFrom;
 			this.#displacementBytes = displacementBytes;
 			this.#extents = ExtentMap.from(extents);
+			this.#hasObjects = extents.some(({source}) => source.kind === 'object');
 			this.#reservedBytes = this.#extents.localBytes;
 			this.#space.adopt(this.#reservedBytes);
 		}
@@ -86,7 +88,7 @@ export class StagedLayer {
 
 	/** The objects whose bytes it names. */
 	get objects(): CopyableObject[] {
-		return this.#extents.extents.flatMap(({source}) => (source.kind === 'object' ? [source.object] : []));
+		return !this.#hasObjects ? [] : this.#extents.extents.flatMap(({source}) => (source.kind === 'object' ? [source.object] : []));
 	}
 
 	get isSealed(): boolean {
@@ -154,6 +156,7 @@ export class StagedLayer {
 		}
 
 		this.#extents.set(start, end, source);
+		this.#hasObjects ||= source.kind === 'object';
 		this.#sizeBytes = Math.max(this.#sizeBytes, end);
 	}
 
@@ -248,6 +251,7 @@ export class StagedLayer {
 	keepView(object: CopyableObject, from: number, movedBytes: number): void {
 		this.#version++;
 		this.#appendedFrom = undefined;
+		this.#hasObjects = true;
 		for (const {start, end, source} of this.slice(from, this.#lowerBytes)) {
 			if (source === undefined) {
 				this.#extents.set(start, end, {kind: 'object', object, objectOffset: start + movedBytes});

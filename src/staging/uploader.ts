@@ -14,8 +14,8 @@ export type UploadRequest = {
 	readonly layer: StagedLayer;
 	readonly metadata: Metadata;
 	readonly contentType: string | undefined;
-	/** A layer of an earlier run, which may have uploaded it just before it died. */
-	readonly isRecovered?: boolean | undefined;
+	/** An earlier try, or an earlier run that died, may have stored it without learning of it. */
+	readonly mayBeStored?: boolean | undefined;
 	/** Ends the upload at once: whether S3 has the object then is not known. */
 	readonly signal?: AbortSignal | undefined;
 	/** Asks to give up. The request that makes the object visible is not interrupted, so that it cannot come true later. */
@@ -81,7 +81,7 @@ export class Uploader {
 					throw new StoreError('preconditionFailed', `Uploading ${request.key}: bytes that the new version needs were changed or deleted in S3 meanwhile, and the bucket has no old versions of them`, {cause: error});
 				}
 
-				if (current !== undefined && request.isRecovered === true && await this.#isSameUpload(current, request)) {
+				if (current !== undefined && request.mayBeStored === true && await this.#isSameUpload(current, request)) {
 					return {head: current, movedBytes: current.sizeBytes - request.layer.sizeBytes, hasConflict: false};
 				}
 
@@ -99,7 +99,7 @@ export class Uploader {
 	}
 
 	/**
-	Whether an object is what an earlier run made of this layer, just before it died: its attributes are the same, with a
+	Whether an object is what an earlier try made of this layer: its attributes are the same, with a
 	modification time to the nanosecond. Where they do not hold one, the bytes must be the same.
 	*/
 	async #isSameUpload(current: ObjectHead, {layer, metadata}: UploadRequest): Promise<boolean> {
@@ -109,15 +109,16 @@ export class Uploader {
 			return false;
 		}
 
-		return 'file-mtime' in metadata || (!isMoved && await this.#hasSameBytes(current, layer));
+		return 'file-mtime' in metadata || this.#hasSameBytes(current, layer);
 	}
 
 	async #hasSameBytes(current: ObjectHead, layer: StagedLayer): Promise<boolean> {
-		for (const {start, end, source} of layer.slice(0, layer.sizeBytes)) {
+		const movedBytes = current.sizeBytes - layer.sizeBytes;
+		for (const {start, end, source} of layer.slice(layer.appendedFrom ?? 0, layer.sizeBytes)) {
 			for (let offset = start; source?.kind === 'local' && offset < end; offset += memoryUnitBytes) {
 				const [local, stored] = [Buffer.alloc(Math.min(memoryUnitBytes, end - offset)), Buffer.alloc(Math.min(memoryUnitBytes, end - offset))];
 				await layer.read(layer.positionOf(offset), local);
-				await this.#readObject(current, offset, stored);
+				await this.#readObject(current, offset + movedBytes, stored);
 				if (!local.equals(stored)) {
 					return false;
 				}
