@@ -1,6 +1,7 @@
 import {StoreError, isStoreError} from '../model/store-error.ts';
-import type {ObjectStore, ObjectVersion} from '../store/object-store.ts';
+import type {GetResult, ObjectHead, ObjectStore, ObjectVersion} from '../store/object-store.ts';
 import {type BlockCache, type VersionId, blockBytes, versionIdOf} from './block-cache.ts';
+import {fillBlock} from './fill-block.ts';
 import {MemoryBlocks, type MemoryBlock} from './memory-blocks.ts';
 import {ReadSequence} from './read-sequence.ts';
 
@@ -60,6 +61,50 @@ export class ObjectReader {
 				this.#memory.unpin(block);
 			}
 		}
+	}
+
+	/**
+	The newest version of a key and, when it is the known one and fits into a block, its bytes on their way: one request for
+	opening and reading a small file. `undefined` when there is no object.
+	*/
+	async openSmall(key: string, known: ObjectVersion): Promise<ObjectHead | undefined> {
+		const versionId = this.#versionIdOf(known);
+		const id = blockIdOf(versionId, 0);
+		if (known.sizeBytes === 0 || known.sizeBytes > blockBytes || this.#memory.has(id) || this.#blockCache.has(versionId, 0)) {
+			return this.#store.head(key);
+		}
+
+		let result: GetResult | undefined;
+		try {
+			result = await this.#store.get(key, {range: {start: 0, end: known.sizeBytes}, signal: this.#closing.signal});
+		} catch (error) {
+			if (isStoreError(error, 'invalidRequest')) {
+				return this.#store.head(key); // It is shorter now.
+			}
+
+			throw error;
+		}
+
+		if (result === undefined) {
+			return undefined;
+		}
+
+		const {object, body} = result;
+		if (object.etag !== known.etag || object.sizeBytes !== known.sizeBytes || this.#memory.has(id)) {
+			await body[Symbol.asyncIterator]().return?.();
+			return object;
+		}
+
+		const loaded = Promise.withResolvers<number>();
+		const block = this.#memory.add(id, buffer => {
+			void fillBlock(body, buffer, {key, bytes: known.sizeBytes}).then(loaded.resolve, loaded.reject);
+			return loaded.promise;
+		});
+		block.pins++;
+		void block.loaded.then(async () => this.#blockCache.put(versionId, 0, block.buffer.subarray(0, block.length))).catch(() => undefined).finally(() => {
+			this.#memory.unpin(block);
+		});
+		return object;
 	}
 
 	/** Ends reads that are on their way. */
@@ -187,12 +232,7 @@ export class ObjectReader {
 	async #fetchBlock(version: ObjectVersion, index: number, buffer: Buffer): Promise<number> {
 		const start = index * blockBytes;
 		const end = Math.min(start + blockBytes, version.sizeBytes);
-		let filled = 0;
-		await this.#receive(version, {start, end}, bytes => {
-			buffer.set(bytes, filled);
-			filled += bytes.length;
-		});
-		return filled;
+		return fillBlock(await this.#open(version, start, end), buffer, {key: version.key, bytes: end - start});
 	}
 
 	/** Exactly the bytes of a range. Where a connection breaks on the way, the next one goes on. */

@@ -90,7 +90,8 @@ const lookupForOpen = async (volume: Volume, path: string, flags: OpenFlags): Pr
 		return undefined;
 	}
 
-	return await volume.namespace.lookupObject(path) ?? (known === undefined ? undefined : volume.namespace.lookup(path));
+	const ask = known?.kind === 'object' && !flags.write ? async (key: string) => volume.reader.openSmall(key, known.head) : undefined;
+	return await volume.namespace.lookupObject(path, ask) ?? (known === undefined ? undefined : volume.namespace.lookup(path));
 };
 
 const adoptVersion = (volume: Volume, path: string, node: Extract<Node, {kind: 'object'}>): OpenFile => {

@@ -93,9 +93,9 @@ export class Namespace {
 	}
 
 	/** The object of the path as S3 has it now, whatever the cache says; `undefined` when there is none. */
-	async lookupObject(path: string): Promise<Node | undefined> {
+	async lookupObject(path: string, ask: (key: string) => Promise<ObjectHead | undefined> = async key => this.#store.head(key)): Promise<Node | undefined> {
 		const token = this.#cache.beginRead();
-		const head = await this.#store.head(path);
+		const head = await ask(path);
 		if (head === undefined) {
 			this.#cache.forget(path);
 			return undefined;

@@ -16,7 +16,7 @@ const {O_CREAT, O_RDONLY, O_RDWR, O_WRONLY} = constants;
 const failsWith = async (t: ExecutionContext, code: StoreErrorCode, errno: ErrnoName): Promise<void> => {
 	const {bucket, a} = await startNodes(t);
 	await bucket.put('file', Buffer.from('content'));
-	const [reader, writer] = [await openHandle(a, 'file', O_RDONLY), await openHandle(a, 'new', O_CREAT | O_WRONLY)];
+	const [reader, writer] = [await openHandle(a, 'file', O_RDWR), await openHandle(a, 'new', O_CREAT | O_WRONLY)];
 	await a.fileSystem.write(writer, Buffer.from('x'), 0);
 	a.store.inject({error: code});
 	t.is(await errnoOf(a.fs.stat('other')), errno);
