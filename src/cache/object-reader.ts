@@ -232,7 +232,12 @@ export class ObjectReader {
 	async #fetchBlock(version: ObjectVersion, index: number, buffer: Buffer): Promise<number> {
 		const start = index * blockBytes;
 		const end = Math.min(start + blockBytes, version.sizeBytes);
-		return fillBlock(await this.#open(version, start, end), buffer, {key: version.key, bytes: end - start});
+		let filled = 0;
+		await this.#receive(version, {start, end}, bytes => {
+			buffer.set(bytes, filled);
+			filled += bytes.length;
+		});
+		return filled;
 	}
 
 	/** Exactly the bytes of a range. Where a connection breaks on the way, the next one goes on. */
