@@ -97,7 +97,13 @@ export class ObjectReader {
 
 		const loaded = Promise.withResolvers<number>();
 		const block = this.#memory.add(id, buffer => {
-			void fillBlock(body, buffer, {key, bytes: known.sizeBytes}).then(loaded.resolve, loaded.reject);
+			void fillBlock(body, buffer, {key, bytes: known.sizeBytes}).catch(async (error: unknown) => {
+				if (isStoreError(error) && error.isTransient) {
+					return this.#fetchBlock(known, 0, buffer);
+				}
+
+				throw error;
+			}).then(loaded.resolve, loaded.reject);
 			return loaded.promise;
 		});
 		block.pins++;
