@@ -21,7 +21,7 @@ export const runAgainstModel = async (t: ExecutionContext, run: ReferenceRun): P
 	const nodes = await startNodes(t, {isVersioned: run.isVersioned, options: run.options});
 	const state: State = {t, random, nodes, a: nodes.a, model: new MemoryFileSystem(), open: [], log: []};
 	const stagingDirectory = await createStagingDirectory(t);
-	state.a = await nodes.start({stagingDirectory});
+	state.a = await startSlowly(state, stagingDirectory);
 	try {
 		for (let count = 0; count < run.operationCount; count++) {
 			await step(state, stagingDirectory);
@@ -180,7 +180,7 @@ const inoOf = async (model: FileSystem, path: string): Promise<number | undefine
 
 /** The process dies after everything was synced, with uploads on their way; the next one takes up its journal. */
 const restart = async (state: State, stagingDirectory: string): Promise<void> => {
-	const {a, model, nodes, open} = state;
+	const {a, model, open} = state;
 	state.log.push('kill and restart');
 	for (const pair of open) {
 		await a.fileSystem.fsync(pair.subject);
@@ -190,7 +190,14 @@ const restart = async (state: State, stagingDirectory: string): Promise<void> =>
 	state.open = [];
 	a.store.inject({error: 'unavailable'});
 	await a.fileSystem.close();
-	state.a = await nodes.start({stagingDirectory});
+	state.a = await startSlowly(state, stagingDirectory);
+};
+
+/** A node whose uploads take so long that the next operations meet them. */
+const startSlowly = async ({nodes, random}: State, stagingDirectory: string): Promise<VolumeNode> => {
+	const node = await nodes.start({stagingDirectory});
+	node.store.inject({method: ['put', 'copy'], delayMs: random.pick([1, 4, 10])});
+	return node;
 };
 
 /** Everything is closed and uploaded: a third node shows the same, and nothing is left behind. */
