@@ -1,3 +1,4 @@
+import {setTimeout as delay} from 'node:timers/promises';
 import {StoreError, isStoreError} from '../model/store-error.ts';
 import {Semaphore, forEachParallel} from '../model/semaphore.ts';
 import {type ContentPiece, type CopyableObject, type PlannedPart, planUpload} from '../model/upload-plan.ts';
@@ -60,6 +61,11 @@ export class Uploader {
 		let hasConflict = false;
 		for (let attempt = 1; ; attempt++) {
 			throwIfStopped(request);
+			if (attempt > eagerAttemptCount) {
+				// Many nodes write this key at once, and one of them wins each time: out of step they all get their turn.
+				await delay(Math.random() * Math.min(attempt * 10, retryDelayMsMax));
+			}
+
 			try {
 				const result = await this.#write(request, content, condition);
 				const sizeBytes = content.reduce((total, piece) => total + piece.bytes, 0);
@@ -223,7 +229,9 @@ const throwIfStopped = ({key, stopSignal}: UploadRequest): void => {
 	}
 };
 
-const attemptCountMax = 8;
+const attemptCountMax = 60;
+const eagerAttemptCount = 4;
+const retryDelayMsMax = 300;
 const partsAtOnceMax = 6;
 const memoryUnitBytes = 2 ** 20;
 const smallBytes = 2 ** 18;

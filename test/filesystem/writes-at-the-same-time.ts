@@ -125,6 +125,18 @@ test('appends of two nodes at the same time are all there, once each', async t =
 	t.deepEqual((await objectText(bucket, 'log'))?.split('\n').filter(line => line !== '').toSorted(), lines.map(line => line.trim()).toSorted());
 });
 
+test('appends of twelve nodes at once are all there', async t => {
+	const {bucket, start} = await startNodes(t);
+	const nodes = await Promise.all(Array.from({length: 12}, async () => start()));
+	const handles = await Promise.all(nodes.map(async node => openHandle(node, 'log', O_WRONLY | O_APPEND | O_CREAT)));
+	const results = await Promise.all(nodes.map(async (node, index) => {
+		await write(node, handles[index]!, `line ${index}\n`); // One handle for each node.
+		return closeHandle(node, handles[index]!);
+	}));
+	t.deepEqual(results, nodes.map(() => undefined));
+	t.is((await objectText(bucket, 'log'))?.split('\n').length, 13);
+});
+
 test('an append whose answer is lost is there once, with another node appending meanwhile', async t => {
 	for (const attributes of ['posix', 'uniform']) {
 		const {bucket, a, b, passMs} = await startNodes(t, {options: {attributes}});

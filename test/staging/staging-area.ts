@@ -1,0 +1,132 @@
+import {readFile, readdir, rm, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import test from 'ava';
+import {StagingArea} from '../../src/staging/staging-area.ts';
+import {layerBytes, openStaging} from '../support/staging.ts';
+
+const request = {key: 'file', base: undefined, metadata: {'file-mtime': '1ns'}, contentType: 'text/plain'};
+
+for (const isDurable of [true, false]) {
+	test(`a layer that was recorded is found by the next start, byte for byte, ${isDurable ? 'durable' : 'not durable'}`, async t => {
+		const staging = await openStaging(t, {isDurable});
+		const layer = staging.createLayer({lowerBytes: 0});
+		await layer.write(0, Buffer.from('0123456789'), {isAppend: false});
+		layer.truncate(4);
+		await layer.write(8, Buffer.from('end'), {isAppend: false});
+		layer.setSource(1, 2, {kind: 'zero'});
+		layer.seal();
+		await staging.record(layer, request);
+		const expected = await layerBytes(layer, Buffer.alloc(0));
+		await staging.close();
+		const restarted = await openStaging(t, {directory: staging.directory});
+		const {layers, damaged} = await restarted.recover();
+		t.deepEqual(damaged, []);
+		t.is(layers.length, 1);
+		const [{record, layer: recovered}] = layers as [typeof layers[0] & object];
+		t.like(record, {key: 'file', metadata: {'file-mtime': '1ns'}, contentType: 'text/plain', id: layer.id});
+		t.deepEqual(await layerBytes(recovered, Buffer.alloc(0)), expected);
+		t.deepEqual(expected.toString(), '0\u000023\0\0\0\0end');
+		t.true(restarted.usedBytes > 0);
+		await restarted.discard(recovered);
+		t.is(restarted.usedBytes, 0);
+		t.deepEqual(await readdir(staging.directory), []);
+		await restarted.close();
+	});
+}
+
+test('a layer that was not recorded is removed by the next start', async t => {
+	const staging = await openStaging(t);
+	await staging.createLayer({lowerBytes: 0}).write(0, Buffer.from('never synced'), {isAppend: false});
+	await staging.close();
+	const restarted = await openStaging(t, {directory: staging.directory});
+	t.deepEqual(await restarted.recover(), {layers: [], damaged: []});
+	t.deepEqual(await readdir(staging.directory), []);
+});
+
+test('a start leaves alone what this run has made meanwhile', async t => {
+	const staging = await openStaging(t);
+	const layer = staging.createLayer({lowerBytes: 0});
+	await layer.write(0, Buffer.from('new'), {isAppend: false});
+	await staging.recover();
+	t.is((await layerBytes(layer, Buffer.alloc(0))).toString(), 'new');
+	t.is((await readdir(staging.directory)).length, 1);
+	await staging.close();
+});
+
+test('a record that lies on one that is gone is not taken, and stays for a person to look at', async t => {
+	const staging = await openStaging(t);
+	const layer = staging.createLayer({lowerBytes: 10});
+	await layer.write(10, Buffer.from('more'), {isAppend: true});
+	layer.seal();
+	await staging.record(layer, {...request, base: 'previous'});
+	await staging.close();
+	const restarted = await openStaging(t, {directory: staging.directory});
+	t.deepEqual(await restarted.recover(), {layers: [], damaged: [`${layer.id}.json`]});
+	t.is((await readdir(staging.directory)).length, 2);
+});
+
+test('a record is never half written over: each flipped byte makes it damaged', async t => {
+	const staging = await openStaging(t);
+	const layer = staging.createLayer({lowerBytes: 0});
+	await layer.write(0, Buffer.from('x'), {isAppend: false});
+	layer.seal();
+	await staging.record(layer, request);
+	await staging.close();
+	const file = join(staging.directory, `${layer.id}.json`);
+	const whole = await readFile(file);
+	for (let position = 0; position < whole.length - 1; position += 7) {
+		const flipped = Buffer.from(whole);
+		flipped[position]! ^= 1; // Within the length of the record.
+		await writeFile(file, flipped);
+		const {layers, damaged} = await (await openStaging(t, {directory: staging.directory})).recover();
+		t.deepEqual([layers.length, damaged], [0, [`${layer.id}.json`]], `byte ${position}`);
+	}
+
+	for (let length = 0; length < whole.length - 1; length += 11) {
+		await writeFile(file, whole.subarray(0, length));
+		t.is((await (await openStaging(t, {directory: staging.directory})).recover()).layers.length, 0, `cut to ${length} bytes`);
+	}
+});
+
+test('layers of a later run sort after those of an earlier one, also when the clock was set back', async t => {
+	const staging = await openStaging(t);
+	const future = `${(Date.now() + 86_400_000).toString().padStart(14, '0')}-0000000007`;
+	await writeFile(join(staging.directory, `${future}.data`), 'bytes');
+	const restarted = await openStaging(t, {directory: staging.directory});
+	t.true(restarted.createLayer({lowerBytes: 0}).id > future);
+});
+
+test('records of one layer that are written at the same time leave the newest', async t => {
+	const staging = await openStaging(t);
+	const layer = staging.createLayer({lowerBytes: 0});
+	await layer.write(0, Buffer.from('x'), {isAppend: false});
+	layer.seal();
+	await Promise.all(Array.from({length: 20}, async (_, index) => staging.record(layer, {...request, key: `name ${index}`})));
+	const restarted = await openStaging(t, {directory: staging.directory});
+	t.deepEqual((await restarted.recover()).layers.map(({record}) => record.key), ['name 19']);
+	await staging.discard(layer);
+	await restarted.close();
+});
+
+test('discard() while the record is being written leaves nothing', async t => {
+	const staging = await openStaging(t);
+	const layer = staging.createLayer({lowerBytes: 0});
+	await layer.write(0, Buffer.from('x'), {isAppend: false});
+	layer.seal();
+	const recording = staging.record(layer, request);
+	await staging.discard(layer);
+	await recording;
+	t.deepEqual(await readdir(staging.directory), []);
+	t.is(staging.usedBytes, 0);
+});
+
+test('a staging directory that is gone is a failure with an errno, not a crash', async t => {
+	const staging = await openStaging(t);
+	await rm(staging.directory, {recursive: true});
+	const layer = staging.createLayer({lowerBytes: 0});
+	await t.throwsAsync(layer.write(0, Buffer.from('x'), {isAppend: false}), {name: 'FsError', message: /Writing to the staging directory failed/});
+	layer.seal();
+	await t.throwsAsync(staging.record(layer, request), {name: 'FsError'});
+	t.is(staging.usedBytes, 0);
+	t.true(staging instanceof StagingArea);
+});
