@@ -47,6 +47,7 @@ export const runMount = async (request: DaemonRequest, {log, isEachOperationLogg
 		mountPoint: request.mountPoint,
 		source: `pnx-volume:${options.name}${options.prefix === '' ? '' : `/${options.prefix}`}`,
 		readOnly: options.readOnly,
+		hasExtendedAttributes: options.attributes === 'posix',
 		attributeCacheMs: options.metadataTtlMs / 2,
 		operationMsMax: options.timeoutMs * 2,
 		log,

@@ -17,6 +17,8 @@ export type FuseMountOptions = {
 	/** What `mount` shows as the device. */
 	readonly source: string;
 	readonly readOnly: boolean;
+	/** Without them the kernel does not ask for any: `ls -l` asks twice for each file. */
+	readonly hasExtendedAttributes?: boolean | undefined;
 	/** How old names and attributes in the kernel's cache may get. */
 	readonly attributeCacheMs: number;
 	/** An operation that takes longer is logged, and given up when it changes nothing. */
@@ -55,10 +57,10 @@ export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> =
 		resolve();
 	};
 
-	const operations = createFuseOperations({fileSystem, runner, log, operationCountMax, requestBytesMax, requestContext: () => fuse.context()});
+	const {listxattr, getxattr, setxattr, removexattr, ...operations} = createFuseOperations({fileSystem, runner, log, operationCountMax, requestBytesMax, requestContext: () => fuse.context()});
 	const fuse = new Fuse(
 		mountPoint,
-		{...operations, initWithConfig: (connection, callback) => callback(0, {want: connection.want & ~spliceReadCapability})} as Fuse.OPERATIONS,
+		{...operations, ...(options.hasExtendedAttributes === false ? {} : {listxattr, getxattr, setxattr, removexattr}), initWithConfig: (connection, callback) => callback(0, {want: connection.want & ~spliceReadCapability})} as Fuse.OPERATIONS,
 		{
 			timeout: false, // Ours are in the file system and in the runner.
 			defaultPermissions: true,
