@@ -196,6 +196,7 @@ export class OpenFile {
 	uploaded(head: ObjectHead, movedBytes: number): boolean {
 		const layer = this.#layers.shift();
 		assert(layer !== undefined, 'an upload was of the oldest layer');
+		const before = this.#base;
 		this.#base = head;
 		this.#hasOwnContent ||= layer.appendedFrom === undefined;
 		const [next] = this.#layers;
@@ -211,7 +212,7 @@ export class OpenFile {
 			return false;
 		}
 
-		next.keepView(head, layer.appendedFrom ?? 0, movedBytes);
+		next.keepView({before, after: head, appendedFrom: layer.appendedFrom ?? 0, movedBytes});
 		return true;
 	}
 

@@ -245,16 +245,19 @@ export class StagedLayer {
 	}
 
 	/**
-	What lies below became `object`, in which its bytes from `from` on stand further on. The layer shows what it showed:
-	it names those bytes where they are now.
+	What lay below was the object `before` and bytes appended to it, which are further on in the object `after` now. The layer
+	shows what it showed: it names those bytes where they are.
 	*/
-	keepView(object: CopyableObject, from: number, movedBytes: number): void {
+	keepView({before, after, appendedFrom, movedBytes}: {before: CopyableObject | undefined; after: CopyableObject; appendedFrom: number; movedBytes: number}): void {
 		this.#version++;
 		this.#appendedFrom = undefined;
 		this.#hasObjects = true;
-		for (const {start, end, source} of this.slice(from, this.#lowerBytes)) {
+		const border = Math.min(appendedFrom, this.#lowerBytes);
+		for (const {start, end, source} of [...this.slice(0, border), ...this.slice(border, this.#lowerBytes)]) {
 			if (source === undefined) {
-				this.#extents.set(start, end, {kind: 'object', object, objectOffset: start + movedBytes});
+				const isAppended = start >= border;
+				assert(isAppended || before !== undefined, 'bytes before the appended ones are in an object');
+				this.#extents.set(start, end, {kind: 'object', object: isAppended ? after : before ?? after, objectOffset: isAppended ? start + movedBytes : start});
 			}
 		}
 	}
