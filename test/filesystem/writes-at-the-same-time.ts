@@ -72,27 +72,34 @@ test('bytes that are appended while an append of before moves follow it', async 
 	t.is(await readText(a.fs, 'log'), 'base b1 a1 a2 a3 ');
 });
 
-test('a change at an offset, made while an append of before moves, wins with the whole version that its node saw', async t => {
-	const {bucket, a, b, passMs} = await startNodes(t, {isVersioned: true});
-	await writeText(b.fs, 'log', 'base ');
-	const [appender, writer] = [await openHandle(a, 'log', O_WRONLY | O_APPEND), await openHandle(a, 'log', O_RDWR)];
-	const fault = a.store.inject({method: 'put', key: 'log', isBlocked: true, countMax: 1});
-	await write(a, appender, 'a1 ');
-	const syncing = a.fileSystem.fsync(appender);
-	await fault.reached;
-	passMs(5000);
-	const other = await openHandle(b, 'log', O_WRONLY | O_APPEND);
-	await write(b, other, 'b1 ');
-	await closeHandle(b, other);
-	await write(a, writer, 'B');
-	fault.remove();
-	await syncing;
-	t.is(await readHandle(a, writer), 'Base a1 ');
-	t.is(await closeHandle(a, writer), undefined);
-	t.is(await objectText(bucket, 'log'), 'Base a1 ');
-	t.is(a.fileSystem.status().conflicts, 1);
-	await closeHandle(a, appender);
-});
+for (const otherChange of ['appends', 'deletes'] as const) {
+	test(`a change at an offset, made while an append of before meets another node that ${otherChange}, wins with the whole version that its node saw`, async t => {
+		const {bucket, a, b, passMs} = await startNodes(t, {isVersioned: true});
+		await writeText(b.fs, 'log', 'base ');
+		const [appender, writer] = [await openHandle(a, 'log', O_WRONLY | O_APPEND), await openHandle(a, 'log', O_RDWR)];
+		const fault = a.store.inject({method: 'put', key: 'log', isBlocked: true, countMax: 1});
+		await write(a, appender, 'a1 ');
+		const syncing = a.fileSystem.fsync(appender);
+		await fault.reached;
+		passMs(5000);
+		if (otherChange === 'deletes') {
+			await b.fileSystem.unlink('log');
+		} else {
+			const other = await openHandle(b, 'log', O_WRONLY | O_APPEND);
+			await write(b, other, 'b1 ');
+			await closeHandle(b, other);
+		}
+
+		await write(a, writer, 'B');
+		fault.remove();
+		await syncing;
+		t.is(await readHandle(a, writer), 'Base a1 ');
+		t.is(await closeHandle(a, writer), undefined);
+		t.is(await objectText(bucket, 'log'), 'Base a1 ');
+		t.is(a.fileSystem.status().conflicts, 1);
+		await closeHandle(a, appender);
+	});
+}
 
 test('a file that is written from its start, with fsync() on the way, is never put behind what another node wrote', async t => {
 	const {bucket, a, b, passMs} = await startNodes(t, {isVersioned: true});
