@@ -297,5 +297,4 @@ export class ObjectReader {
 }
 
 const attemptCountMax = 4;
-
 const blockIdOf = (versionId: string, index: number): string => `${versionId}-${index}`;

@@ -47,6 +47,9 @@ export const openFileSystem = async (parts: FileSystemParts): Promise<FileSystem
 	const uploader = new Uploader({
 		store, partBytes: options.partBytes, memoryBytesMax: parts.memoryBytesMax * 0.4,
 		readObject: async (object, offset, target) => reader.read({lastModifiedMs: 0, ...object}, offset, target),
+		onUselessConditions() {
+			parts.onEvent?.({event: 'the server cannot make a write conditional'});
+		},
 	});
 	const files = new FileTable();
 	const kernelPages = new Map<string, string>();

@@ -2,7 +2,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import {crc32} from 'node:zlib';
 import type {Metadata, ObjectHead} from '../store/object-store.ts';
-import type {LayerState} from './staged-layer.ts';
+import type {LayerState} from './layer-state.ts';
 
 /**
 The journal: one record for a sealed layer, `<id>.json` beside its bytes in `<id>.data` (absent when it has none of its own).

@@ -1,26 +1,10 @@
 import assert from 'node:assert/strict';
 import type fs from 'node:fs/promises';
-import {FsError, isFsError} from '../model/fs-error.ts';
 import {ExtentMap, type ExtentSource, type Piece} from '../model/extent-map.ts';
 import type {ContentPiece, CopyableObject} from '../model/upload-plan.ts';
-
-/** What a layer tells of itself in the journal. */
-export type LayerState = {
-	readonly sizeBytes: number;
-	readonly lowerBytes: number;
-	readonly appendedFrom: number | undefined;
-	readonly displacementBytes: number;
-	readonly extents: ReturnType<ExtentMap['toJSON']>;
-};
-
-/** Disk space that is accounted for before it is used. */
-export type SpaceAccount = {
-	/** Fails with ENOSPC when so many bytes more are over the bound. */
-	reserve(bytes: number): void;
-	/** Accounts for bytes that an earlier run left, also over the bound. */
-	adopt(bytes: number): void;
-	release(bytes: number): void;
-};
+import type {LayerState} from './layer-state.ts';
+import type {SpaceAccount} from './space-account.ts';
+import {toFsError} from './staging-error.ts';
 
 /**
 Changes to a file that S3 does not have yet: a sparse local file with the changed bytes at their offsets, and a map
@@ -315,14 +299,3 @@ export class StagedLayer {
 		return this.#allocated.slice(start, end).reduce((total, piece) => total + (piece.source === undefined ? piece.end - piece.start : 0), 0);
 	}
 }
-
-/** What a failure of the local disk is to whoever writes a file. */
-export const toFsError = (error: unknown): Error => {
-	if (isFsError(error)) {
-		return error;
-	}
-
-	const code = (error as NodeJS.ErrnoException).code;
-	const errno = code === 'ENOSPC' || code === 'EDQUOT' ? 'ENOSPC' : code === 'EFBIG' ? 'EFBIG' : 'EIO';
-	return new FsError(errno, `Writing to the staging directory failed: ${(error as Error).message}`, {cause: error});
-};

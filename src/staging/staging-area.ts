@@ -3,7 +3,10 @@ import path from 'node:path';
 import {FsError} from '../model/fs-error.ts';
 import type {Metadata, ObjectHead} from '../store/object-store.ts';
 import {type JournalRecord, readJournal, removeJournalRecord, writeJournalRecord} from './journal.ts';
-import {type LayerState, type SpaceAccount, StagedLayer, toFsError} from './staged-layer.ts';
+import type {LayerState} from './layer-state.ts';
+import type {SpaceAccount} from './space-account.ts';
+import {StagedLayer} from './staged-layer.ts';
+import {toFsError} from './staging-error.ts';
 
 /** A layer that an earlier run sealed and did not upload. */
 export type RecoveredLayer = {readonly record: JournalRecord; readonly layer: StagedLayer};

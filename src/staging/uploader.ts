@@ -41,13 +41,16 @@ export class Uploader {
 	readonly #partBytes: number;
 	readonly #memory: Semaphore;
 	readonly #memoryUnits: number;
+	readonly #onUselessConditions: (() => void) | undefined;
+	#looksFirst = false;
 	readonly #buffers: Buffer[] = [];
 
 	/** `memoryBytesMax` bounds the bytes of parts on their way, of all files together; one part always fits. */
-	constructor(options: {store: ObjectStore; readObject: ReadObject; partBytes: number; memoryBytesMax: number}) {
+	constructor(options: {store: ObjectStore; readObject: ReadObject; partBytes: number; memoryBytesMax: number; /** Called once, when the server turns out to refuse conditions that hold. */ onUselessConditions?: () => void}) {
 		this.#store = options.store;
 		this.#readObject = options.readObject;
 		this.#partBytes = options.partBytes;
+		this.#onUselessConditions = options.onUselessConditions;
 		this.#memoryUnits = Math.max(1, Math.floor(options.memoryBytesMax / memoryUnitBytes));
 		this.#memory = new Semaphore(this.#memoryUnits);
 	}
@@ -59,6 +62,7 @@ export class Uploader {
 		let expectedEtag = request.base?.etag;
 		let movedBytes = 0;
 		let hasConflict = false;
+		let refusedCount = 0;
 		for (let attempt = 1; ; attempt++) {
 			throwIfStopped(request);
 			if (attempt > eagerAttemptCount) {
@@ -67,7 +71,7 @@ export class Uploader {
 			}
 
 			try {
-				const result = await this.#write(request, content, condition);
+				const result = await this.#write(request, content, await this.#usableCondition(request, condition));
 				const sizeBytes = content.reduce((total, piece) => total + piece.bytes, 0);
 				const {key, metadata, contentType} = request;
 				return {head: {key, metadata, contentType, sizeBytes, lastModifiedMs: Date.now(), ...result}, movedBytes, hasConflict};
@@ -78,8 +82,10 @@ export class Uploader {
 
 				const current = await this.#store.head(request.key, {signal: request.signal});
 				if (current?.etag === expectedEtag) {
-					if (content.every(piece => piece.source.kind !== 'object')) {
-						// Nothing but our own bytes: a racing write held up the request and is gone (409), or the parts were.
+					refusedCount++;
+					if (await this.#hasSources(content, request)) {
+						// Bytes and target are as we expect them: a racing write held up the request and is gone (409), or the parts were; or always so.
+						this.#noteRefusal(condition, refusedCount);
 						continue;
 					}
 
@@ -102,6 +108,39 @@ export class Uploader {
 				}
 			}
 		}
+	}
+
+	/** Whether all objects that a content names are still the ones that it means. */
+	async #hasSources(content: readonly ContentPiece[], {signal}: UploadRequest): Promise<boolean> {
+		const objects = new Map(content.flatMap(({source}) => (source.kind === 'object' ? [[source.object.key, source.object] as const] : [])));
+		for (const {key, etag, versionId} of objects.values()) {
+			if (versionId === undefined && (await this.#store.head(key, {signal}))?.etag !== etag) {
+				return false;
+			}
+		}
+
+		return true;
+	}
+
+	/** A server that refuses a condition again and again although it holds does not know it: Ceph 16 refuses every If-Match in a versioned bucket. */
+	#noteRefusal({ifMatch}: WriteCondition, refusedCount: number): void {
+		if (ifMatch !== undefined && refusedCount >= refusalCountMax && !this.#looksFirst) {
+			this.#looksFirst = true;
+			this.#onUselessConditions?.();
+		}
+	}
+
+	/** The condition of a write; where the server cannot keep it, we look just before, which is nearly as good. */
+	async #usableCondition({key, signal}: UploadRequest, condition: WriteCondition): Promise<WriteCondition> {
+		if (!this.#looksFirst || condition.ifMatch === undefined) {
+			return condition;
+		}
+
+		if ((await this.#store.head(key, {signal}))?.etag !== condition.ifMatch) {
+			throw new StoreError('preconditionFailed', `Uploading ${key}: it was changed meanwhile`);
+		}
+
+		return {};
 	}
 
 	/**
@@ -229,6 +268,8 @@ const throwIfStopped = ({key, stopSignal}: UploadRequest): void => {
 	}
 };
 
+/** So many refusals of a condition that holds, and the server is believed not to know it. */
+const refusalCountMax = 3;
 const attemptCountMax = 60;
 const eagerAttemptCount = 4;
 const retryDelayMsMax = 300;

@@ -10,7 +10,7 @@ export type BucketSetting = {
 	readonly name: string;
 	/** Whether the user asked for it by name: then a server that cannot do it is a failure, and not just logged. */
 	readonly isAskedFor: boolean;
-	readonly apply: (calls: BucketCalls) => Promise<unknown>;
+	readonly apply: (calls: BucketCalls, done: ReadonlySet<string>) => Promise<unknown>;
 };
 
 const uploadRuleId = 'pnx-volume-abort-incomplete-uploads';
@@ -19,7 +19,8 @@ const uploadDaysMax = 7;
 /** The settings of a new bucket, in the order in which they are applied. */
 export const planBucketSettings = ({encryption, versioning}: {encryption: string; versioning: boolean}): BucketSetting[] => [
 	{name: 'ownership', isAskedFor: false, apply: putOwnership},
-	{name: 'public access block', isAskedFor: false, apply: putPublicAccessBlock},
+	// Ceph 16 knows no ownership, and with BlockPublicAcls it refuses every write: there public ACLs are ignored instead, which is as safe.
+	{name: 'public access block', isAskedFor: false, apply: async (calls, done) => putPublicAccessBlock(calls, {blocksAcls: done.has('ownership')})},
 	...(encryption === '' ? [] : [{name: 'encryption', isAskedFor: true, apply: async (calls: BucketCalls) => putEncryption(calls, encryption)}]),
 	...(versioning ? [{name: 'versioning', isAskedFor: false, apply: putVersioning}] : []),
 	{name: 'clean-up of incomplete uploads', isAskedFor: false, apply: putUploadRule},
@@ -30,11 +31,11 @@ const putOwnership = (calls: BucketCalls) => calls.call({
 	send: (client, options) => client.send(new PutBucketOwnershipControlsCommand({Bucket: calls.bucket, OwnershipControls: {Rules: [{ObjectOwnership: 'BucketOwnerEnforced'}]}}), options),
 });
 
-const putPublicAccessBlock = (calls: BucketCalls) => calls.call({
+const putPublicAccessBlock = (calls: BucketCalls, {blocksAcls}: {blocksAcls: boolean}) => calls.call({
 	operation: 'PutBucketPublicAccessBlock', action: `block public access to bucket "${calls.bucket}"`,
 	send: (client, options) => client.send(new PutPublicAccessBlockCommand({
 		Bucket: calls.bucket,
-		PublicAccessBlockConfiguration: {BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true},
+		PublicAccessBlockConfiguration: {BlockPublicAcls: blocksAcls, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true},
 	}), options),
 });
 

@@ -135,9 +135,11 @@ type SettingsRequest = {
 /** The tag says `pending` before the first setting, and `done` after the last: a crash in between is seen, and made good. */
 const applySettings = async (calls: BucketCalls, {settings, createdFor, log}: SettingsRequest): Promise<void> => {
 	const tag = async (state: 'pending' | 'done') => addTags(calls, {current: await readTags(calls), state, createdFor});
+	const done = new Set<string>();
 	const apply = async ({name, isAskedFor, apply: run}: BucketSetting): Promise<void> => {
 		try {
-			await run(calls);
+			await run(calls, done);
+			done.add(name);
 		} catch (error) {
 			if (isAskedFor || !isUnknownCall(calls, error)) {
 				throw error;

@@ -1,0 +1,10 @@
+import type {Extent} from '../model/extent-map.ts';
+
+/** What a layer tells of itself in the journal. */
+export type LayerState = {
+	readonly sizeBytes: number;
+	readonly lowerBytes: number;
+	readonly appendedFrom: number | undefined;
+	readonly displacementBytes: number;
+	readonly extents: readonly Extent[];
+};
