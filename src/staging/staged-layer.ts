@@ -135,9 +135,7 @@ export class StagedLayer {
 	setSource(start: number, end: number, source: Exclude<ExtentSource, {kind: 'local'}>): void {
 		assert(!this.#isSealed, 'a sealed layer never changes');
 		this.#version++;
-		if (!this.#isAtEnd(start, {isAppend: false})) {
-			this.#appendedFrom = undefined;
-		}
+		this.#appendedFrom = this.#isAtEnd(start, {isAppend: false}) ? this.#appendedFrom : undefined;
 
 		this.#extents.set(start, end, source);
 		this.#hasObjects ||= source.kind === 'object';
@@ -239,9 +237,9 @@ export class StagedLayer {
 		const border = Math.min(appendedFrom, this.#lowerBytes);
 		for (const {start, end, source} of [...this.slice(0, border), ...this.slice(border, this.#lowerBytes)]) {
 			if (source === undefined) {
-				const isAppended = start >= border;
-				assert(isAppended || before !== undefined, 'bytes before the appended ones are in an object');
-				this.#extents.set(start, end, {kind: 'object', object: isAppended ? after : before ?? after, objectOffset: isAppended ? start + movedBytes : start});
+				const [object, objectOffset] = start < border ? [before, start] : [after, start + movedBytes];
+				assert(object !== undefined, 'bytes before the appended ones are in an object');
+				this.#extents.set(start, end, {kind: 'object', object, objectOffset});
 			}
 		}
 	}
