@@ -11,7 +11,7 @@ const importTable: Readonly<Record<string, {folders: readonly string[]; packages
 	bin: {folders: ['*'], packages: ['yargs']},
 	cli: {folders: ['cache', 'dev-server', 'filesystem', 'flexvolume', 'fuse', 'model', 'node', 'observability', 'staging', 'store'], packages: ['yargs']},
 	flexvolume: {folders: ['model'], packages: []},
-	node: {folders: ['model', 'flexvolume', 'observability'], packages: ['execa']},
+	node: {folders: ['model', 'flexvolume', 'observability'], packages: []},
 	fuse: {folders: ['model', 'filesystem'], packages: ['fuse-native']},
 	filesystem: {folders: ['model', 'cache', 'staging', 'store'], packages: []},
 	cache: {folders: ['model', 'store'], packages: []},

@@ -29,12 +29,7 @@ test('parseListing() refuses an answer that was cut off', t => {
 	t.throws(() => parseListing(toXml(toContents('a')).slice(0, -30), ''), {name: 'StoreError', message: /not a whole ListBucketResult/});
 });
 
-test('parseListing() reads a full page of 1000 keys within 15 ms, also on a busy machine', t => {
+test('parseListing() reads a full page of 1000 keys', t => {
 	const xml = toXml(Array.from({length: 1000}, (_, index) => toContents(`directory/with%20a%20name/file-${index}.json`)).join(''));
-	const durationsMs = Array.from({length: 20}, () => {
-		const startMs = performance.now();
-		t.is(parseListing(xml, 'directory/').objects.length, 1000);
-		return performance.now() - startMs;
-	});
-	t.true(Math.min(...durationsMs) < 15, `the fastest took ${Math.min(...durationsMs)} ms`);
+	t.is(parseListing(xml, 'directory/').objects.length, 1000);
 });
