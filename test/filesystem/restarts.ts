@@ -49,10 +49,12 @@ test('an append that moved and was stored just before the crash is there once', 
 	await closeHandle(b, other);
 	await b.fileSystem.drain();
 	const lost = a.store.inject({method: 'put', key: 'log', when: 'after', error: 'unavailable'});
+	const retry = a.store.inject({method: 'head', key: 'log', skipCount: 1, isBlocked: true}); // The node dies before it learns.
 	await write(a, handle, 'a1 ');
 	await closeHandle(a, handle);
 	await lost.reached;
 	await eventually(t, 'S3 has both', async () => await objectText(bucket, 'log') === 'base b1 a1 ');
+	await retry.reached;
 	const restarted = await start({...journal, ...await crash(t, a)});
 	await restarted.fileSystem.drain();
 	t.is(await objectText(bucket, 'log'), 'base b1 a1 ');
