@@ -1,3 +1,4 @@
+import {AssertionError} from 'node:assert';
 import type {MetadataCache} from '../cache/metadata-cache.ts';
 import {Semaphore} from '../model/semaphore.ts';
 import {StoreError, isStoreError} from '../model/store-error.ts';
@@ -218,7 +219,7 @@ export class Uploads {
 
 		this.failedCount++;
 		this.lastError = {atMs: Date.now(), message: `${file.path}: ${error.message}`};
-		const isFinal = isStoreError(error) && !error.isTransient && !isStoreError(error, ...curableCodes);
+		const isFinal = isBug(error) || (isStoreError(error) && !error.isTransient && !isStoreError(error, ...curableCodes));
 		let keptAt: string | undefined;
 		await file.recordSealed().catch((cause: unknown) => {
 			this.#onEvent({event: 'upload failed', path: file.path, error: new Error(`The journal could not be written: ${(cause as Error).message}`, {cause}), isFinal: false});
@@ -259,6 +260,9 @@ export class Uploads {
 		this.#retries.delete(file);
 	}
 }
+
+/** What met a bug of ours never reaches S3: an error for its writer, and kept on disk, is better than wrong bytes in the bucket. */
+const isBug = (error: Error): boolean => error instanceof AssertionError || error instanceof TypeError || error instanceof RangeError;
 
 const uploadsAtOnceMax = 16;
 const retryDelayMsMax = 60_000;
