@@ -1,4 +1,4 @@
-import {isBucketName} from './bucket-name.ts';
+import {checkBucketName} from '../model/bucket-name.ts';
 import type {FaultSettings} from './fault-settings.ts';
 import type {RequestTarget} from './request-target.ts';
 import {S3Error} from './s3-error.ts';
@@ -29,7 +29,7 @@ export const assertBucketAccess = ({operation, target, copySource, signature, st
 		throw new S3Error('AccessDenied', 'Access Denied');
 	}
 
-	if (target.bucket !== '' && !isBucketName(target.bucket)) {
+	if (target.bucket !== '' && checkBucketName(target.bucket) !== undefined) {
 		throw new S3Error('InvalidBucketName', 'The specified bucket is not valid.', {fields: {BucketName: target.bucket}});
 	}
 

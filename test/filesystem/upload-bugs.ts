@@ -3,7 +3,6 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
 import {createMemoryObjectStore} from '../../src/store/memory-object-store.ts';
-import type {ObjectStore} from '../../src/store/object-store.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
 import {eventually, objectKeys, startNode} from '../support/volume-nodes.ts';
 
