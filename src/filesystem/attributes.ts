@@ -71,3 +71,21 @@ export const presentAttributes = (attributes: FileAttributes, defaults: Attribut
 
 const defaultPermissions = (kind: EntryKind, defaults: AttributeDefaults): number =>
 	kind === 'directory' ? defaults.dirMode : kind === 'symlink' ? 0o777 : defaults.fileMode;
+
+/**
+The attributes of a new entry: it belongs to who makes it; but to the group of its directory where that has the
+set-group-ID bit, which a new directory takes over as well (inode(7)).
+*/
+export const newAttributes = (
+	entry: Pick<FileAttributes, 'kind' | 'permissions' | 'rdev'>, owner: Pick<FileAttributes, 'uid' | 'gid'>, parent: FileAttributes, nowNs: bigint,
+): FileAttributes => {
+	const handsDownGroup = (parent.permissions & setGroupId) !== 0;
+	return {
+		...entry, uid: owner.uid,
+		gid: handsDownGroup ? parent.gid : owner.gid,
+		permissions: handsDownGroup && entry.kind === 'directory' ? entry.permissions | setGroupId : entry.permissions,
+		mtimeNs: nowNs, atimeNs: nowNs, xattrs: {},
+	};
+};
+
+const setGroupId = 0o2000;

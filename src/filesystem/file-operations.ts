@@ -1,7 +1,7 @@
 import {FsError} from '../model/fs-error.ts';
 import {isStoreError} from '../model/store-error.ts';
 import type {ObjectHead} from '../store/object-store.ts';
-import {type FileAttributes, writeAttributes} from './attributes.ts';
+import {type FileAttributes, newAttributes, writeAttributes} from './attributes.ts';
 import {assertFileBytes} from './file-size.ts';
 import type {Caller, Handle, OpenFlags, OpenResult, Target} from './filesystem.ts';
 import type {Node} from './namespace.ts';
@@ -115,8 +115,8 @@ const adoptVersion = (volume: Volume, path: string, node: Extract<Node, {kind: '
 };
 
 const createLocally = async (volume: Volume, path: string, creation: Creation | undefined): Promise<OpenFile> => {
-	await volume.namespace.requireParent(path);
-	const file = addFile(volume, path, undefined, newAttributes(creation));
+	const parent = await volume.namespace.requireParent(path);
+	const file = addFile(volume, path, undefined, newFileAttributes(creation, parent));
 	await file.exclusively(async () => file.writableLayer());
 	volume.inodes.created(path);
 	volume.cache.change(path, undefined);
@@ -126,12 +126,12 @@ const createLocally = async (volume: Volume, path: string, creation: Creation | 
 
 /** O_EXCL: of all nodes that try, S3 lets one win. */
 const createExclusively = async (volume: Volume, path: string, creation: Creation | undefined): Promise<OpenFile> => {
-	await volume.namespace.requireParent(path);
+	const parent = await volume.namespace.requireParent(path);
 	if (await volume.namespace.lookup(path) !== undefined) {
 		throw new FsError('EEXIST', `${path} exists`);
 	}
 
-	const attributes = newAttributes(creation);
+	const attributes = newFileAttributes(creation, parent);
 	const head = await createObject(volume, path, new Uint8Array(), attributes);
 	return addFile(volume, path, head, attributes);
 };
@@ -156,11 +156,8 @@ export const createObject = async (volume: Volume, path: string, body: Uint8Arra
 	}
 };
 
-const newAttributes = (creation: Creation | undefined): FileAttributes => {
-	const now = wallClockNs();
-	const {permissions = 0o644, caller = {uid: 0, gid: 0}} = creation ?? {};
-	return {kind: 'file', permissions, uid: caller.uid, gid: caller.gid, mtimeNs: now, atimeNs: now, rdev: 0, xattrs: {}};
-};
+const newFileAttributes = (creation: Creation | undefined, parent: FileAttributes): FileAttributes =>
+	newAttributes({kind: 'file', permissions: creation?.permissions ?? 0o644, rdev: 0}, creation?.caller ?? {uid: 0, gid: 0}, parent, wallClockNs());
 
 const addFile = (volume: Volume, path: string, base: ObjectHead | undefined, attributes: FileAttributes): OpenFile => {
 	const file = new OpenFile({path, base, attributes, staging: volume.staging, reader: volume.reader, defaults: volume.defaults, now: volume.now()});

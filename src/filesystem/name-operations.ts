@@ -2,8 +2,7 @@ import type {EntryKind} from '../model/entry-kind.ts';
 import {FsError} from '../model/fs-error.ts';
 import {isEntryName, keyBytesMax, nameOf, parentOf, toKeyPrefix} from '../model/object-key.ts';
 import {isStoreError} from '../model/store-error.ts';
-import {directoryContentType} from './attributes.ts';
-import type {FileAttributes} from './attributes.ts';
+import {type FileAttributes, directoryContentType, newAttributes} from './attributes.ts';
 import {createObject} from './file-operations.ts';
 import type {Caller} from './filesystem.ts';
 import type {OpenFile} from './open-file.ts';
@@ -34,8 +33,8 @@ export const mkdir = async (volume: Volume, path: string, permissions: number, c
 	assertWritable(volume);
 	assertCreatable(volume, path, '/');
 	await volume.locks.run([{path}], async () => {
-		await assertFree(volume, path);
-		const attributes = newAttributes({kind: 'directory', permissions, rdev: 0}, caller);
+		const parent = await requireFree(volume, path);
+		const attributes = newAttributes({kind: 'directory', permissions, rdev: 0}, caller, parent, wallClockNs());
 		const marker = await createObject(volume, `${path}/`, new Uint8Array(), attributes, directoryContentType);
 		volume.inodes.created(path);
 		volume.namespace.noteMarker(path);
@@ -194,20 +193,17 @@ const createSpecial = async (volume: Volume, path: string, node: {kind: EntryKin
 	}
 
 	await volume.locks.run([{path}], async () => {
-		await assertFree(volume, path);
-		await createObject(volume, path, body, newAttributes(node, caller));
+		const parent = await requireFree(volume, path);
+		await createObject(volume, path, body, newAttributes(node, caller, parent, wallClockNs()));
 	});
 };
 
-/** EEXIST when the name is taken, ENOENT or ENOTDIR when it cannot be made. */
-const assertFree = async (volume: Volume, path: string): Promise<void> => {
-	await volume.namespace.requireParent(path);
+/** EEXIST when the name is taken, ENOENT or ENOTDIR when it cannot be made; otherwise the attributes of the directory. */
+const requireFree = async (volume: Volume, path: string): Promise<FileAttributes> => {
+	const parent = await volume.namespace.requireParent(path);
 	if (volume.files.changed(path) !== undefined || await volume.namespace.lookup(path) !== undefined) {
 		throw new FsError('EEXIST', `${path} exists`);
 	}
-};
 
-const newAttributes = (node: {kind: EntryKind; permissions: number; rdev: number}, caller: Caller): FileAttributes => {
-	const now = wallClockNs();
-	return {...node, uid: caller.uid, gid: caller.gid, mtimeNs: now, atimeNs: now, xattrs: {}};
+	return parent;
 };

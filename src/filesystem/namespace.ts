@@ -84,12 +84,14 @@ export class Namespace {
 		return node;
 	}
 
-	/** The parent of a name that is to be made must be a directory. */
-	async requireParent(path: string): Promise<void> {
-		const parent = parentOf(path);
-		if ((await this.require(parent)).kind !== 'directory') {
-			throw new FsError('ENOTDIR', `${parent} is not a directory`);
+	/** The parent of a name that is to be made must be a directory: its attributes. */
+	async requireParent(path: string): Promise<FileAttributes> {
+		const parent = await this.require(parentOf(path));
+		if (parent.kind !== 'directory') {
+			throw new FsError('ENOTDIR', `${parent.path} is not a directory`);
 		}
+
+		return parent.attributes;
 	}
 
 	/** The object of the path as S3 has it now, whatever the cache says; `undefined` when there is none. */

@@ -178,17 +178,23 @@ test('7.17 A file has one link, and a directory two.', async t => {
 	t.deepEqual([(await a.fs.stat(path)).nlink, (await a.fs.stat('dir')).nlink, (await a.fs.stat('')).nlink], [1, 2, 2]);
 });
 
-test('7.18 A new entry belongs to the user and the group of the process that made it; a set-group-ID directory does not hand down its group.', async t => {
+test('7.18 A new entry belongs to the user and the group of the process that made it; in a set-group-ID directory it gets the group of the directory, and a new directory the bit.', async t => {
 	const {a, b} = await startNodes(t);
-	await a.fs.mkdir('dir');
-	await a.fs.chown('dir', 0, 50);
-	await a.fs.chmod('dir', 0o2777);
 	const caller = {uid: 1000, gid: 1001};
-	await a.fileSystem.mkdir('dir/sub', 0o755, caller);
-	await a.fileSystem.symlink('x', 'dir/link', caller);
-	const {handle} = await a.fileSystem.open('dir/file', {read: false, write: true, append: false, truncate: false, create: true, exclusive: false}, {permissions: 0o644, caller});
-	await closeHandle(a, handle);
-	for (const name of ['dir/sub', 'dir/link', 'dir/file']) {
-		t.like(await b.fs.stat(name), caller);
+	for (const [directory, permissions, gid] of [['plain', 0o777, 1001], ['set-group-id', 0o2777, 50]] as const) {
+		await a.fs.mkdir(directory);
+		await a.fs.chown(directory, 0, 50);
+		await a.fs.chmod(directory, permissions);
+		await a.fileSystem.mkdir(`${directory}/sub`, 0o755, caller);
+		await a.fileSystem.symlink('x', `${directory}/link`, caller);
+		const {handle} = await a.fileSystem.open(`${directory}/file`, {read: false, write: true, append: false, truncate: false, create: true, exclusive: false}, {permissions: 0o644, caller});
+		await closeHandle(a, handle);
+		for (const name of ['sub', 'link', 'file']) {
+			t.like(await b.fs.stat(`${directory}/${name}`), {uid: 1000, gid});
+		}
 	}
+
+	t.is((await b.fs.stat('plain/sub')).permissions, 0o755);
+	t.is((await b.fs.stat('set-group-id/sub')).permissions, 0o2755);
+	t.is((await b.fs.stat('set-group-id/file')).permissions, 0o644);
 });

@@ -41,12 +41,18 @@ export class MemoryTree {
 		return this.find(path) ?? fail('ENOENT', path);
 	}
 
+	/** A new inode gets its name. */
 	link(path: string, inode: MemoryInode): void {
 		if (this.find(path) !== undefined) {
 			return fail('EEXIST', path);
 		}
 
 		const parent = this.get(parentOf(path));
+		if ((parent.permissions & setGroupId) !== 0) {
+			inode.gid = parent.gid;
+			inode.permissions |= inode.kind === 'directory' ? setGroupId : 0;
+		}
+
 		parent.entries.set(nameOf(path), inode);
 		this.#touch(parent);
 	}
@@ -124,3 +130,5 @@ const assertReplaceable = (to: string, moved: MemoryInode, replaced: MemoryInode
 		fail('ENOTEMPTY', to);
 	}
 };
+
+const setGroupId = 0o2000;
