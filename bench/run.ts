@@ -11,7 +11,7 @@ import {parseArgs} from 'node:util';
 import {execa} from 'execa';
 import {parseVolumeOptions} from '../src/model/volume-options.ts';
 import {provisionBucket} from '../src/store/provision-bucket.ts';
-import {measureDriver} from './driver.ts';
+import {measureDrivers} from './driver.ts';
 import {type Endpoint, fillBucket, openBucket, startServer} from './server.ts';
 import {type Kind, type Mounted, mountSubject} from './subjects.ts';
 import {type Measurement, listLarge, workloads} from './workloads.ts';
@@ -86,7 +86,7 @@ const measure = async (kind: Kind, endpoint: Endpoint): Promise<Measurement[]> =
 
 try {
 	await execa('sync');
-	const ours = [...await measure('pnx-volume', server), ...await measure('pnx-volume uniform', server), await measureDriver(server, temporary)];
+	const ours = [...await measure('pnx-volume', server), ...await measure('pnx-volume uniform', server), ...await measureDrivers(server, temporary)];
 	const peers = values.peer === 'none' ? [] : await measure(values.peer as Kind, server);
 	print(ours, peers);
 } finally {

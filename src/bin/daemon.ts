@@ -8,6 +8,7 @@ Core files would hold credentials; Node.js cannot forbid them, so the starter do
 import {closeSync, createReadStream, writeSync} from 'node:fs';
 import type {RunningMount} from '../cli/run-mount.ts';
 import type {DaemonReady, DaemonRequest} from '../node/daemon-protocol.ts';
+import {findHomeDirectory} from '../node/home-directory.ts';
 import {createLogger, flushLog, type Logger} from '../observability/logger.ts';
 
 const requestDescriptor = 3;
@@ -111,4 +112,5 @@ const report = (ready: DaemonReady): void => {
 
 const toOneLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ');
 
+process.env['HOME'] ||= findHomeDirectory();
 await main();

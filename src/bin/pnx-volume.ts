@@ -6,11 +6,13 @@ import yargs from 'yargs';
 import {hideBin} from 'yargs/helpers';
 import {devServerCommand} from '../cli/dev-server.ts';
 import {mountCommand} from '../cli/mount.ts';
+import {packageVersion} from '../cli/package-version.ts';
 import {provisionCommand} from '../cli/provision.ts';
 import {statusCommand} from '../cli/status.ts';
 import {unmountCommand} from '../cli/unmount.ts';
 import {describeUsageError, UsageError} from '../cli/usage-error.ts';
 import {OptionError} from '../model/volume-options.ts';
+import {findHomeDirectory} from '../node/home-directory.ts';
 import {readNodeEnvironment} from '../node/node-environment.ts';
 
 const main = async (): Promise<void> => {
@@ -18,6 +20,7 @@ const main = async (): Promise<void> => {
 	const environment = readNodeEnvironment(process.env, fileURLToPath(new URL(`daemon.${extension}`, import.meta.url)));
 	await yargs(hideBin(process.argv))
 		.scriptName('pnx-volume')
+		.version(packageVersion())
 		.usage('$0 <command>\n\nA shared POSIX directory with a plain S3 bucket behind it.')
 		.command(mountCommand(environment))
 		.command(unmountCommand(environment))
@@ -42,6 +45,7 @@ for (const stream of [process.stdout, process.stderr]) {
 	stream.on('error', () => undefined);
 }
 
+process.env['HOME'] ||= findHomeDirectory();
 try {
 	await main();
 } catch (error) {

@@ -1,4 +1,3 @@
-import {readFileSync} from 'node:fs';
 import {totalmem} from 'node:os';
 import {join} from 'node:path';
 import {DiskBlockCache} from '../cache/disk-block-cache.ts';
@@ -14,6 +13,7 @@ import {StagingArea} from '../staging/staging-area.ts';
 import {provisionBucket} from '../store/provision-bucket.ts';
 import {createS3ObjectStore} from '../store/s3-object-store.ts';
 import {memoryLimitBytes, planMemoryBytes} from './memory-budget.ts';
+import {packageVersion} from './package-version.ts';
 
 export type RunMountHooks = {
 	readonly log: Logger;
@@ -157,10 +157,4 @@ const superviseMount = (mount: FuseMount, fileSystem: FileSystem, log: Logger): 
 			await ended;
 		},
 	};
-};
-
-/** Of the package that this file is part of, in `src` as in `dist`. */
-const packageVersion = (): string => {
-	const {version} = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {version?: unknown};
-	return String(version);
 };

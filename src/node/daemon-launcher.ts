@@ -3,6 +3,7 @@ import {closeSync, openSync} from 'node:fs';
 import type {Readable, Writable} from 'node:stream';
 import type {DaemonReady, DaemonRequest} from './daemon-protocol.ts';
 import {createDeadline, waitUntil, type Deadline} from './deadline.ts';
+import {toNodeCommand} from './node-command.ts';
 import {NodeError} from './node-error.ts';
 import type {NodeEnvironment} from './node-environment.ts';
 import {moveToOwnCgroup, removeOwnCgroup} from './own-cgroup.ts';
@@ -43,7 +44,7 @@ export const launchDaemon = async (
 	try {
 		identity = child.pid === undefined ? undefined : readProcessIdentity(child.pid);
 		if (identity === undefined) {
-			throw new NodeError(`The volume's daemon could not be started with ${process.execPath}; see ${environment.logPath}`);
+			throw new NodeError(`The volume's daemon could not be started with ${toNodeCommand(process.execPath)}; see ${environment.logPath}`);
 		}
 
 		for (const failure of moveToOwnCgroup(identity.pid, request.volumeId)) {
@@ -85,7 +86,7 @@ const spawnDaemon = (request: DaemonRequest, environment: NodeEnvironment, {isEa
 	const log = openLog(environment.logPath);
 	try {
 		// The shell is there for its ulimit, and replaces itself.
-		const command = [process.execPath, '--disable-warning=ExperimentalWarning', environment.daemonPath, request.volumeId, ...(isEachOperationLogged ? ['--debug'] : [])];
+		const command = [toNodeCommand(process.execPath), '--disable-warning=ExperimentalWarning', environment.daemonPath, request.volumeId, ...(isEachOperationLogged ? ['--debug'] : [])];
 		return spawn('/bin/sh', ['-c', 'ulimit -c 0; exec "$@"', 'sh', ...command], {
 			cwd: '/',
 			detached: true,
