@@ -14,6 +14,7 @@ import {provisionBucket} from '../store/provision-bucket.ts';
 import {createS3ObjectStore} from '../store/s3-object-store.ts';
 import {memoryLimitBytes, planMemoryBytes} from './memory-budget.ts';
 import {packageVersion} from './package-version.ts';
+import {S3Health} from './s3-health.ts';
 
 export type RunMountHooks = {
 	readonly log: Logger;
@@ -41,7 +42,8 @@ export const runMount = async (request: DaemonRequest, {log, isEachOperationLogg
 	await using parts = new AsyncDisposableStack();
 
 	await provisionBucket({options, credentials: request.credentials, createdFor: request.createdFor, log: (message, {bucket: _, ...fields}) => log.info(fields, message)});
-	const fileSystem = await openVolume(request, options, {log, parts});
+	const s3Health = new S3Health();
+	const fileSystem = await openVolume(request, options, {log, parts, s3Health});
 	const mount = await mountFuse({
 		fileSystem,
 		mountPoint: request.mountPoint,
@@ -64,7 +66,7 @@ export const runMount = async (request: DaemonRequest, {log, isEachOperationLogg
 		prefix: options.prefix,
 		mountPoint: request.mountPoint,
 		residentBytes: process.memoryUsage.rss(),
-		fileSystem: fileSystem.status(),
+		fileSystem: {lastError: s3Health.failure, ...fileSystem.status()},
 	});
 	const running = superviseMount(mount, fileSystem, log);
 	const control = await startControlServer(join(request.volumeDirectory, 'control.sock'), {
@@ -90,9 +92,9 @@ export const runMount = async (request: DaemonRequest, {log, isEachOperationLogg
 	};
 };
 
-const openVolume = async (request: DaemonRequest, options: VolumeOptions, {log, parts}: {log: Logger; parts: AsyncDisposableStack}): Promise<FileSystem> => {
+const openVolume = async (request: DaemonRequest, options: VolumeOptions, {log, parts, s3Health}: {log: Logger; parts: AsyncDisposableStack; s3Health: S3Health}): Promise<FileSystem> => {
 	const {name: bucket, region, endpoint, pathStyle, timeoutMs} = options;
-	const store = createS3ObjectStore({bucket, keyPrefix: toKeyPrefix(options.prefix), region, endpoint, pathStyle, timeoutMs, credentials: request.credentials});
+	const store = createS3ObjectStore({bucket, keyPrefix: toKeyPrefix(options.prefix), region, endpoint, pathStyle, timeoutMs, credentials: request.credentials, onRequest: event => s3Health.note(event)});
 	parts.defer(async () => store.close());
 
 	const staging = await StagingArea.open({

@@ -22,7 +22,7 @@ export const createS3FileSystem = (volume: Volume, parts: {cacheBytes: () => num
 			conflicts: volume.uploads.conflictCount,
 			cacheBytes: parts.cacheBytes(),
 			stagingBytes: volume.staging.usedBytes,
-			lastError: volume.uploads.lastError,
+			...(volume.uploads.lastError === undefined ? {} : {lastError: volume.uploads.lastError}),
 		};
 	};
 

@@ -68,7 +68,8 @@ export const createFuseOperations = (parts: {
 	/** Opens a file; `undefined` when the kernel has to look it up again first. */
 	const openAsShown = async (fusePath: string, flags: OpenFlags): Promise<OpenResult | undefined> => {
 		const result = await hidden.open(toPath(fusePath), flags);
-		if (!result.keepCache && !flags.truncate) {
+		// Who does not read is not cut short; appends go to the end, wherever the kernel believes it to be.
+		if (!result.keepCache && !flags.truncate && flags.read) {
 			const {sizeBytes} = await fileSystem.getattr({handle: result.handle});
 			if (shown.takeIsWrong(fusePath, sizeBytes)) {
 				await hidden.release(result.handle);

@@ -6,6 +6,8 @@ again (path_openat with LOOKUP_REVAL) and open once more: so it learns the new s
 export class ShownSizes {
 	readonly #sizes = new Map<string, number>();
 	readonly #countMax: number;
+	/** The path whose open was refused last. */
+	readonly #refused = new Set<string>();
 
 	constructor(options: {countMax: number}) {
 		this.#countMax = options.countMax;
@@ -28,10 +30,16 @@ export class ShownSizes {
 		this.#sizes.delete(path);
 	}
 
-	/** Whether the kernel believes another size; forgets it, so that the same open is refused once only. */
+	/** Whether the kernel believes another size. Once only for each open: the kernel tries again once, and a second refusal would reach the program. */
 	takeIsWrong(path: string, sizeBytes: number): boolean {
 		const shown = this.#sizes.get(path);
 		this.#sizes.delete(path);
-		return shown !== undefined && shown !== sizeBytes;
+		const isWrong = shown !== undefined && shown !== sizeBytes && !this.#refused.has(path);
+		this.#refused.clear();
+		if (isWrong) {
+			this.#refused.add(path);
+		}
+
+		return isWrong;
 	}
 }

@@ -28,17 +28,24 @@ export const writeJournalRecord = async (directory: string, record: JournalRecor
 	const line = JSON.stringify(record);
 	const name = path.join(directory, `${record.id}.json`);
 	const temporary = `${name}.tmp`;
-	const file = await fs.open(temporary, 'w', 0o600);
 	try {
-		await file.write(`${line}\n${checksumOf(line)}\n`);
-		if (options.isDurable) {
-			await file.datasync();
+		const file = await fs.open(temporary, 'w', 0o600);
+		try {
+			await file.writeFile(`${line}\n${checksumOf(line)}\n`);
+			if (options.isDurable) {
+				await file.datasync();
+			}
+		} finally {
+			await file.close();
 		}
-	} finally {
-		await file.close();
+
+		await fs.rename(temporary, name);
+	} catch (error) {
+		// A full disk: half a record is of no use.
+		await fs.rm(temporary, {force: true});
+		throw error;
 	}
 
-	await fs.rename(temporary, name);
 	if (options.isDurable) {
 		await syncDirectory(directory);
 	}
