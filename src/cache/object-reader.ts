@@ -1,5 +1,5 @@
 import {StoreError, isStoreError} from '../model/store-error.ts';
-import type {GetResult, ObjectHead, ObjectStore, ObjectVersion} from '../store/object-store.ts';
+import type {ObjectHead, ObjectStore, ObjectVersion} from '../store/object-store.ts';
 import {type BlockCache, type VersionId, blockBytes, versionIdOf} from './block-cache.ts';
 import {fillBlock} from './fill-block.ts';
 import {MemoryBlocks, type MemoryBlock} from './memory-blocks.ts';
@@ -74,17 +74,7 @@ export class ObjectReader {
 			return this.#store.head(key);
 		}
 
-		let result: GetResult | undefined;
-		try {
-			result = await this.#store.get(key, {range: {start: 0, end: known.sizeBytes}, signal: this.#closing.signal});
-		} catch (error) {
-			if (isStoreError(error, 'invalidRequest')) {
-				return this.#store.head(key); // It is shorter now.
-			}
-
-			throw error;
-		}
-
+		const result = await this.#store.get(key, {signal: this.#closing.signal});
 		if (result === undefined) {
 			return undefined;
 		}
@@ -212,13 +202,15 @@ export class ObjectReader {
 					target.buffer.set(taken === 0 && count === bytes.length ? bytes : bytes.subarray(taken, taken + count), filled);
 					taken += count;
 					filled += count;
-					if (filled === lengthOf(position)) {
+					// The last block counts when the body ends well: only then its checksum was looked at.
+					if (filled === lengthOf(position) && position < targets.length - 1) {
 						this.#settle(versionId, first + position, target, blocks[position]!, filled); // As many blocks as targets.
 						position++;
 						filled = 0;
 					}
 				}
 			});
+			this.#settle(versionId, first + position, targets[position]!, blocks[position]!, filled);
 		} catch (error) {
 			for (const {loaded} of targets.slice(position)) {
 				loaded.reject(error);
@@ -274,7 +266,9 @@ export class ObjectReader {
 	}
 
 	async #open(version: ObjectVersion, start: number, end: number): Promise<AsyncIterable<Uint8Array>> {
-		const request = {range: {start, end}, ifMatch: version.etag, signal: this.#closing.signal};
+		// Only of a whole object can S3 tell the checksum.
+		const range = start === 0 && end === version.sizeBytes ? undefined : {start, end};
+		const request = {range, ifMatch: version.etag, signal: this.#closing.signal};
 		try {
 			const result = await this.#store.get(version.key, request);
 			if (result !== undefined) {

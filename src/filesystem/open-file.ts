@@ -289,7 +289,8 @@ export class OpenFile {
 			} catch (error) {
 				// A rename or an upload of ours may have replaced the object under this read: look again.
 				const isGone = isStoreError(error, 'preconditionFailed', 'notFound');
-				if (isGone && this.#base?.etag !== base?.etag && attempt < 3) {
+				const isDamaged = isStoreError(error, 'corrupt');
+				if (((isGone && this.#base?.etag !== base?.etag) || isDamaged) && attempt < 3) {
 					continue;
 				}
 

@@ -1,5 +1,6 @@
 import type {IncomingMessage} from 'node:http';
 import {setTimeout, clearTimeout} from 'node:timers';
+import {crc32} from 'node:zlib';
 import {StoreError} from '../model/store-error.ts';
 import {toAbortedError} from './abort.ts';
 
@@ -11,6 +12,8 @@ export type BodyLimits = {
 	/** How long there may be no byte while the reader waits for one. */
 	readonly silenceMs: number;
 	readonly signal?: AbortSignal | undefined;
+	/** Base64 of the CRC-32 that the bytes must have. */
+	readonly expectedCrc32?: string | undefined;
 	/** Frees each piece when the next is asked for. Left to the garbage collector, pieces cost a full collection for every few large reads. */
 	readonly freesPieces?: boolean | undefined;
 	/** Called once, when the body was read to its end, broke, or was given up. */
@@ -39,6 +42,7 @@ class S3Body implements AsyncIterableIterator<Uint8Array> {
 	readonly #iterator: AsyncIterator<Uint8Array>;
 	readonly #timer: NodeJS.Timeout;
 	#receivedBytes = 0;
+	#crc32 = 0;
 	#isWaiting = false;
 	#isEnded = false;
 	#failure: StoreError | undefined;
@@ -92,6 +96,10 @@ class S3Body implements AsyncIterableIterator<Uint8Array> {
 		}
 
 		this.#receivedBytes += result.value.length;
+		if (this.#limits.expectedCrc32 !== undefined) {
+			this.#crc32 = crc32(result.value, this.#crc32);
+		}
+
 		this.#given = result.value;
 		return {done: false, value: result.value};
 	}
@@ -115,13 +123,17 @@ class S3Body implements AsyncIterableIterator<Uint8Array> {
 	}
 
 	#assertWhole(): void {
-		const {expectedBytes, action} = this.#limits;
+		const {expectedBytes, expectedCrc32, action} = this.#limits;
 		if (this.#failure !== undefined) {
 			throw this.#failure;
 		}
 
 		if (expectedBytes !== undefined && this.#receivedBytes !== expectedBytes) {
 			throw new StoreError('unavailable', `Cannot ${action}: the connection ended after ${this.#receivedBytes} of ${expectedBytes} bytes`);
+		}
+
+		if (expectedCrc32 !== undefined && Buffer.from(expectedCrc32, 'base64').readUInt32BE(0) !== this.#crc32) {
+			throw new StoreError('corrupt', `Cannot ${action}: the bytes that came do not have the checksum that S3 keeps of them; they were damaged on the way or on the server`);
 		}
 	}
 

@@ -72,3 +72,9 @@ const toSizeBytes = (headers: IncomingHttpHeaders): number => {
 	const range = headers['content-range'];
 	return Number(range === undefined ? headers['content-length'] : range.slice(range.lastIndexOf('/') + 1));
 };
+
+/** The CRC-32 of a whole object; that of a multipart object may be of its parts' checksums instead, and says so. */
+export const wholeCrc32Of = (headers: IncomingHttpHeaders): string | undefined => {
+	const value = headers['x-amz-checksum-crc32'];
+	return typeof value === 'string' && /^[\w+/]{6}==$/.test(value) && headers['x-amz-checksum-type'] !== 'COMPOSITE' ? value : undefined;
+};

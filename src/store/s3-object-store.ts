@@ -14,7 +14,7 @@ import {S3Connection, type S3Answer, type S3ConnectionOptions, type S3Request} f
 import {toCopyConfirmation} from './s3-copy-confirmation.ts';
 import {isBatchKey, sendDeleteObjects, type FailedKey} from './s3-delete-many.ts';
 import {parseListing, unquoteEtag} from './s3-listing.ts';
-import {toAttributeHeaders, toObjectHead, toPutResult, writeIdHeader} from './s3-object-head.ts';
+import {toAttributeHeaders, toObjectHead, toPutResult, writeIdHeader, wholeCrc32Of} from './s3-object-head.ts';
 import {encodeKey, encodeUri} from './s3-signer.ts';
 import {findXmlText} from './s3-xml.ts';
 import {toCrc32Base64, toPieces, type WriteBody} from './write-body.ts';
@@ -66,7 +66,8 @@ class S3ObjectStore implements ObjectStore {
 		const action = `read "${key}"`;
 		const answer = await this.#unlessAbsent({
 			operation: 'GetObject', action, signal, method: 'GET', key: this.#toKey(key), query: {versionId}, answerBody: 'stream',
-			headers: {'if-match': ifMatch, range: range === undefined ? undefined : `bytes=${range.start}-${range.end - 1}`},
+			// S3 keeps a checksum of the whole object: it is of no use for a part of it.
+			headers: {'if-match': ifMatch, ...(range === undefined ? {'x-amz-checksum-mode': 'ENABLED'} : {range: `bytes=${range.start}-${range.end - 1}`})},
 		}, {isVersion: versionId !== undefined});
 		if (answer?.stream === undefined) {
 			return undefined;
@@ -80,7 +81,7 @@ class S3ObjectStore implements ObjectStore {
 			throw new StoreError('invalidRequest', `Cannot ${action} from byte ${range.start} to ${range.end}: the server has ${announcedBytes} bytes there, and ${object.sizeBytes} in all`);
 		}
 
-		const body = readBody(stream, {action, signal, freesPieces: true, silenceMs: this.#connection.silenceMs, expectedBytes: Number.isNaN(announcedBytes) ? undefined : announcedBytes});
+		const body = readBody(stream, {action, signal, expectedCrc32: range === undefined ? wholeCrc32Of(headers) : undefined, freesPieces: true, silenceMs: this.#connection.silenceMs, expectedBytes: Number.isNaN(announcedBytes) ? undefined : announcedBytes});
 		return {object, body};
 	}
 
