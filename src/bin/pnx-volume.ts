@@ -5,6 +5,7 @@ import {fileURLToPath} from 'node:url';
 import yargs from 'yargs';
 import {hideBin} from 'yargs/helpers';
 import {devServerCommand} from '../cli/dev-server.ts';
+import {doctorCommand} from '../cli/doctor.ts';
 import {mountCommand} from '../cli/mount.ts';
 import {packageVersion} from '../cli/package-version.ts';
 import {provisionCommand} from '../cli/provision.ts';
@@ -25,6 +26,7 @@ const main = async (): Promise<void> => {
 		.command(mountCommand(environment))
 		.command(unmountCommand(environment))
 		.command(statusCommand(environment))
+		.command(doctorCommand(environment))
 		.command(provisionCommand())
 		.command(devServerCommand())
 		.demandCommand(1, 'A command is missing')
