@@ -227,7 +227,8 @@ export class Uploader {
 
 	async #withBytes<Result>(layer: StagedLayer, pieces: readonly ContentPiece[], bytes: number, send: (bytes: Uint8Array) => Promise<Result>): Promise<Result> {
 		return this.#memory.run(async () => {
-			const buffer = bytes > this.#partBytes ? Buffer.allocUnsafeSlow(bytes) : bytes < smallBytes ? Buffer.allocUnsafe(bytes) : this.#buffers.pop() ?? Buffer.allocUnsafeSlow(this.#partBytes);
+			const isPart = bytes === this.#partBytes;
+			const buffer = (isPart ? this.#buffers.pop() : undefined) ?? (bytes < smallBytes ? Buffer.allocUnsafe(bytes) : Buffer.allocUnsafeSlow(bytes));
 			try {
 				let filled = 0;
 				for (const piece of pieces) {
@@ -254,7 +255,7 @@ export class Uploader {
 
 				return await send(buffer.subarray(0, bytes));
 			} finally {
-				if (buffer.length === this.#partBytes && this.#buffers.length * this.#partBytes < this.#memoryUnits * memoryUnitBytes) {
+				if (isPart && this.#buffers.length * this.#partBytes < this.#memoryUnits * memoryUnitBytes) {
 					this.#buffers.push(buffer);
 				}
 			}
