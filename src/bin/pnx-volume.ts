@@ -37,7 +37,8 @@ const main = async (): Promise<void> => {
 		.wrap(Math.min(120, process.stdout.columns ?? 100))
 		.exitProcess(false)
 		.fail((message: string | undefined, error: unknown) => {
-			throw error instanceof Error ? error : new UsageError(describeUsageError(message ?? ''));
+			// yargs' own complaints (a flag without its value) are about the usage as well.
+			throw error instanceof Error && error.name !== 'YError' ? error : new UsageError(describeUsageError(message ?? (error as Error).message));
 		})
 		.parseAsync();
 };

@@ -15,7 +15,7 @@ export const devServerCommand = (): CommandModule<object, DevServerFlags> => ({
 		.option('secret-access-key', {type: 'string', requiresArg: true, default: 'dev-secret', describe: 'Its secret'})
 		.option('region', {type: 'string', requiresArg: true, describe: 'Refuse requests that are signed for another region'})
 		.option('verbose', {type: 'boolean', default: false, describe: 'Write a line for each request to stderr'})
-		.example('$0 dev-server --directory /tmp/s3 --port 9000', 'Then: AWS_ACCESS_KEY_ID=dev AWS_SECRET_ACCESS_KEY=dev-secret $0 mount files /mnt/files --endpoint http://127.0.0.1:9000 --path-style'),
+		.example('$0 dev-server --directory /tmp/s3 --port 9000', 'Then: AWS_ACCESS_KEY_ID=dev AWS_SECRET_ACCESS_KEY=dev-secret pnx-volume mount files /mnt/files --endpoint http://127.0.0.1:9000 --path-style'),
 	async handler({directory, port, 'access-key-id': accessKeyId, 'secret-access-key': secretAccessKey, region, verbose}) {
 		const portNumber = /^\d{1,5}$/.test(port) ? Number(port) : 65_536;
 		if (portNumber > 65_535) {

@@ -233,10 +233,13 @@ const parseDurationMs = (value: string): number | undefined => {
 };
 
 /** The known option name with the fewest edits to the given one. */
-export const nearestOptionName = (name: string): string => {
-	let nearest = 'name';
+export const nearestOptionName = (name: string): string => nearestName(name, optionTable.map(option => option.name)).nearest;
+
+/** The candidate with the fewest edits to a name, and how many. */
+export const nearestName = (name: string, candidates: readonly string[]): {nearest: string; distance: number} => {
+	let nearest = candidates[0] ?? '';
 	let nearestDistance = Number.POSITIVE_INFINITY;
-	for (const {name: candidate} of optionTable) {
+	for (const candidate of candidates) {
 		const distance = editDistance(name.toLowerCase().replaceAll('_', '-').slice(0, 64), candidate);
 		if (distance < nearestDistance) {
 			nearest = candidate;
@@ -244,7 +247,7 @@ export const nearestOptionName = (name: string): string => {
 		}
 	}
 
-	return nearest;
+	return {nearest, distance: nearestDistance};
 };
 
 const editDistance = (a: string, b: string): number => {
