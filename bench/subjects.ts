@@ -52,7 +52,9 @@ export const mountSubject = async (kind: Kind, server: Endpoint, bucket: string,
 };
 
 const start = (kind: Kind, server: Endpoint, bucket: string, directory: string, work: string): Child => {
+	// Nothing of the shell's: AWS variables of its own would change what is measured.
 	const environment = {
+		PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', HOME: work,
 		AWS_ACCESS_KEY_ID: server.accessKeyId, AWS_SECRET_ACCESS_KEY: server.secretAccessKey,
 		PNX_VOLUME_STATE_DIR: path.join(work, 'state'), PNX_VOLUME_LOG: path.join(work, 'log'), XDG_CACHE_HOME: path.join(work, 'cache'),
 	};
@@ -61,18 +63,18 @@ const start = (kind: Kind, server: Endpoint, bucket: string, directory: string, 
 		case 'pnx-volume uniform': {
 			const program = path.resolve(import.meta.dirname, '../dist/bin/pnx-volume.js');
 			const attributes = kind === 'pnx-volume' ? 'posix' : 'uniform';
-			return execa(process.execPath, [program, 'mount', bucket, directory, '--endpoint', server.url, '--path-style', '--attributes', attributes], {stdio: 'ignore', env: environment});
+			return execa(process.execPath, [program, 'mount', bucket, directory, '--endpoint', server.url, '--path-style', '--attributes', attributes], {stdio: 'ignore', env: environment, extendEnv: false});
 		}
 
 		case 's3fs': {
 			return execa('s3fs', [bucket, directory, '-f', '-o', `url=${server.url},use_path_request_style,mp_umask=022,ensure_diskfree=1024,use_cache=${work}/cache`], {
-				stdio: 'ignore', env: {AWSACCESSKEYID: server.accessKeyId, AWSSECRETACCESSKEY: server.secretAccessKey},
+				stdio: 'ignore', extendEnv: false, env: {PATH: environment.PATH, AWSACCESSKEYID: server.accessKeyId, AWSSECRETACCESSKEY: server.secretAccessKey},
 			});
 		}
 
 		case 'rclone': {
 			const remote = `:s3,provider=Other,env_auth=true,endpoint='${server.url}',force_path_style=true:${bucket}`;
-			return execa('rclone', ['mount', remote, directory, '--vfs-cache-mode', 'writes', '--vfs-write-back', '0s', '--cache-dir', path.join(work, 'cache')], {stdio: 'ignore', env: environment});
+			return execa('rclone', ['mount', remote, directory, '--vfs-cache-mode', 'writes', '--vfs-write-back', '0s', '--cache-dir', path.join(work, 'cache')], {stdio: 'ignore', env: environment, extendEnv: false});
 		}
 	}
 };
