@@ -3,7 +3,7 @@ import {FsError} from '../model/fs-error.ts';
 import {isEntryName, keyBytesMax, nameOf, parentOf, toKeyPrefix} from '../model/object-key.ts';
 import {isStoreError} from '../model/store-error.ts';
 import {type FileAttributes, directoryContentType, newAttributes} from './attributes.ts';
-import {createObject} from './file-operations.ts';
+import {createObject} from './create-object.ts';
 import type {Caller} from './filesystem.ts';
 import type {OpenFile} from './open-file.ts';
 import {type Volume, assertWritable, wallClockNs} from './volume.ts';

@@ -5,6 +5,7 @@ import {Directories} from './directory-operations.ts';
 import * as files from './file-operations.ts';
 import type {FileSystem, FileSystemStat, FileSystemStatus} from './filesystem.ts';
 import * as names from './name-operations.ts';
+import {open} from './open-operation.ts';
 import * as ranges from './range-operations.ts';
 import {rename} from './rename.ts';
 import type {Volume} from './volume.ts';
@@ -34,7 +35,7 @@ export const createS3FileSystem = (volume: Volume, parts: {cacheBytes: () => num
 				names.assertCreatable(volume, path);
 			}
 
-			return files.open(volume, path, flags, create);
+			return open(volume, path, flags, create);
 		},
 		read: async (handle, buffer, offset) => files.read(volume, handle, buffer, offset),
 		write: async (handle, data, offset, options) => files.write(volume, handle, data, offset, options),

@@ -6,7 +6,7 @@ import {callingSyscall} from './calling-syscall.ts';
 import {toFuseResult} from './errno.ts';
 import type {FuseLog} from './fuse-log.ts';
 import {toNewPath, toPath, toUtf8} from './fuse-path.ts';
-import {kindOfMode, permissionsOfMode, toFuseEntryStat, toFuseStat, toFuseStatfs, toTimeChange} from './fuse-stat.ts';
+import {kindOfNewNode, permissionsOfMode, toFuseEntryStat, toFuseStat, toFuseStatfs, toTimeChange} from './fuse-stat.ts';
 import {HiddenFiles} from './hidden-files.ts';
 import {parseOpenFlags} from './open-flags.ts';
 import {parseFallocateMode, parseRenameFlags, parseXattrFlags} from './operation-flags.ts';
@@ -194,7 +194,7 @@ export const createFuseOperations = (parts: {
 		mknod(path, mode, device, callback) {
 			const owner = caller();
 			run('mknod', path, callback, async () =>
-				fileSystem.mknod(toNewPath(path), {kind: kindOfMode(mode), permissions: permissionsOfMode(mode), rdev: Number(device)}, owner));
+				fileSystem.mknod(toNewPath(path), {kind: kindOfNewNode(mode), permissions: permissionsOfMode(mode), rdev: Number(device)}, owner));
 		},
 		link: (_from, path, callback) => run('link', path, callback, async () => {
 			throw new FsError('EPERM', 'Cannot make a hard link: an object of S3 has one key');

@@ -1,19 +1,8 @@
 import type Fuse from 'fuse-native';
 import type {EntryKind, EntryStat, FileSystemStat, TimeChange, TimeNs} from '../filesystem/filesystem.ts';
+import {entryKinds, kindOfMode, typeBitsOf} from '../model/entry-kind.ts';
 import {FsError} from '../model/fs-error.ts';
 
-/** The type bits of a mode (inode(7)). */
-const typeBits: Record<EntryKind, number> = {
-	fifo: 0o010_000,
-	'character-device': 0o020_000,
-	directory: 0o040_000,
-	'block-device': 0o060_000,
-	file: 0o100_000,
-	symlink: 0o120_000,
-	socket: 0o140_000,
-};
-
-const typeMask = 0o170_000;
 const blockBytes = 512;
 
 /** What programs should read and write at once: as much as one FUSE request carries. */
@@ -22,7 +11,7 @@ const preferredIoBytes = 2 ** 20;
 const nanosecondsPerSecond = 1_000_000_000n;
 
 export const toFuseStat = (stat: EntryStat): Fuse.Stats => ({
-	mode: typeBits[stat.kind] | stat.permissions,
+	mode: typeBitsOf(stat.kind) | stat.permissions,
 	uid: stat.uid,
 	gid: stat.gid,
 	size: stat.sizeBytes,
@@ -39,7 +28,7 @@ export const toFuseStat = (stat: EntryStat): Fuse.Stats => ({
 /** All that a directory entry tells: what kind it is. */
 export const toFuseEntryStat = (kind: EntryKind | 'unknown'): Fuse.Stats => (kind === 'unknown' ? {} : entryStats[kind]);
 
-const entryStats = Object.fromEntries(Object.entries(typeBits).map(([kind, mode]) => [kind, {mode}])) as Record<EntryKind, Fuse.Stats>;
+const entryStats = Object.fromEntries(entryKinds.map(kind => [kind, {mode: typeBitsOf(kind)}])) as Record<EntryKind, Fuse.Stats>;
 
 export const toFuseStatfs = (stat: FileSystemStat): Fuse.Statfs => ({
 	bsize: stat.blockBytes,
@@ -54,19 +43,13 @@ export const toFuseStatfs = (stat: FileSystemStat): Fuse.Statfs => ({
 });
 
 /** The kind in the mode of mknod(2): no type bits mean a regular file. */
-export const kindOfMode = (mode: number): EntryKind => {
-	const type = mode & typeMask;
-	if (type === 0) {
-		return 'file';
+export const kindOfNewNode = (mode: number): EntryKind => {
+	const kind = (mode & ~0o7777) === 0 ? 'file' : kindOfMode(mode);
+	if (kind === undefined) {
+		throw new FsError('EINVAL', `Cannot create a node of mode 0${mode.toString(8)}: its type is unknown`);
 	}
 
-	for (const [kind, bits] of Object.entries(typeBits) as Array<[EntryKind, number]>) {
-		if (bits === type) {
-			return kind;
-		}
-	}
-
-	throw new FsError('EINVAL', `Cannot create a node of mode 0${mode.toString(8)}: its type is unknown`);
+	return kind;
 };
 
 /** Permission bits with set-uid, set-gid and sticky. */

@@ -7,7 +7,7 @@ export class ShownSizes {
 	readonly #sizes = new Map<string, number>();
 	readonly #countMax: number;
 	/** The path whose open was refused last. */
-	readonly #refused = new Set<string>();
+	#refusedPath: string | undefined;
 
 	constructor(options: {countMax: number}) {
 		this.#countMax = options.countMax;
@@ -34,12 +34,8 @@ export class ShownSizes {
 	takeIsWrong(path: string, sizeBytes: number): boolean {
 		const shown = this.#sizes.get(path);
 		this.#sizes.delete(path);
-		const isWrong = shown !== undefined && shown !== sizeBytes && !this.#refused.has(path);
-		this.#refused.clear();
-		if (isWrong) {
-			this.#refused.add(path);
-		}
-
+		const isWrong = shown !== undefined && shown !== sizeBytes && path !== this.#refusedPath;
+		this.#refusedPath = isWrong ? path : undefined;
 		return isWrong;
 	}
 }

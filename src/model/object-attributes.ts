@@ -1,4 +1,4 @@
-import type {EntryKind} from './entry-kind.ts';
+import {type EntryKind, kindOfMode, typeBitsOf} from './entry-kind.ts';
 
 /**
 How the attributes of a file travel in the user metadata of its object.
@@ -30,10 +30,6 @@ type Metadata = Readonly<Record<string, string>>;
 
 /** The user metadata of S3 may have 2 KB in all: names and values, in bytes (Amazon S3 User Guide, "User-defined object metadata"). */
 export const metadataBytesMax = 2048;
-
-const typeBits: Record<EntryKind, number> = {
-	fifo: 0o01_0000, 'character-device': 0o02_0000, directory: 0o04_0000, 'block-device': 0o06_0000, file: 0o10_0000, symlink: 0o12_0000, socket: 0o14_0000,
-};
 
 /** The keys that `formatObjectAttributes` owns: all others are somebody else's and are kept as they are. */
 const ownKeys = new Set(['file-permissions', 'file-owner', 'file-group', 'file-mtime', 'file-atime', 'file-rdev', 'xattr']);
@@ -69,7 +65,7 @@ export const formatObjectAttributes = (attributes: ObjectAttributes, previous: M
 
 	const {kind, permissions, uid, gid, mtimeNs, atimeNs, rdev, xattrs} = attributes;
 	if (permissions !== undefined) {
-		metadata['file-permissions'] = `0${(typeBits[kind ?? 'file'] | permissions).toString(8).padStart(6, '0')}`;
+		metadata['file-permissions'] = `0${(typeBitsOf(kind ?? 'file') | permissions).toString(8).padStart(6, '0')}`;
 	}
 
 	if (uid !== undefined) {
@@ -102,20 +98,6 @@ export const formatObjectAttributes = (attributes: ObjectAttributes, previous: M
 /** What S3 counts against `metadataBytesMax`. */
 export const metadataBytes = (metadata: Metadata): number =>
 	Object.entries(metadata).reduce((total, [key, value]) => total + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
-
-/** st_mode's type bits for a kind (inode(7)). */
-export const typeBitsOf = (kind: EntryKind): number => typeBits[kind];
-
-/** The kind in st_mode's type bits; `undefined` where there are none or unknown ones. */
-export const kindOfMode = (mode: number): EntryKind | undefined => {
-	for (const [kind, bits] of Object.entries(typeBits)) {
-		if ((mode & 0o17_0000) === bits) {
-			return kind as EntryKind;
-		}
-	}
-
-	return undefined;
-};
 
 const parseOctal = (text: string | undefined): number | undefined =>
 	text !== undefined && /^0?[0-7]{1,7}$/.test(text) ? Number.parseInt(text, 8) : undefined;

@@ -1,5 +1,6 @@
 import test from 'ava';
-import {type ObjectAttributes, formatObjectAttributes, kindOfMode, metadataBytes, parseObjectAttributes, typeBitsOf} from '../../src/model/object-attributes.ts';
+import {type ObjectAttributes, formatObjectAttributes, metadataBytes, parseObjectAttributes} from '../../src/model/object-attributes.ts';
+import {kindOfMode, typeBitsOf} from '../../src/model/entry-kind.ts';
 
 const known = (attributes: ObjectAttributes): Record<string, unknown> =>
 	Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined));

@@ -9,12 +9,7 @@ import {writeXml, type XmlContent} from '../xml-writer.ts';
 type EncodeKey = (key: string) => string;
 
 export const listObjectsV2: Action = call => {
-	const {storage, target: {bucket: name, query}} = call;
-	const bucket = storage.bucket(name);
-	const encode = parseKeyEncoding(query.get('encoding-type'));
-	const prefix = query.get('prefix') ?? '';
-	const delimiter = query.get('delimiter') ?? '';
-	const countMax = parseCountMax(query.get('max-keys'), 'max-keys');
+	const {name, query, bucket, encode, prefix, delimiter, countMax} = parseListing(call);
 	const startAfter = query.get('start-after');
 	const token = query.get('continuation-token');
 	const start = token === undefined ? {after: startAfter} : parseToken(token);
@@ -35,12 +30,7 @@ export const listObjectsV2: Action = call => {
 };
 
 export const listObjects: Action = call => {
-	const {storage, target: {bucket: name, query}} = call;
-	const bucket = storage.bucket(name);
-	const encode = parseKeyEncoding(query.get('encoding-type'));
-	const prefix = query.get('prefix') ?? '';
-	const delimiter = query.get('delimiter') ?? '';
-	const countMax = parseCountMax(query.get('max-keys'), 'max-keys');
+	const {name, query, bucket, encode, prefix, delimiter, countMax} = parseListing(call);
 	const marker = query.get('marker') ?? '';
 	const listing = listKeys(bucket.currentKeys, {prefix, delimiter, start: parseMarker(marker, {prefix, delimiter}), countMax});
 	return xmlAnswer(writeXml('ListBucketResult', {
@@ -56,6 +46,16 @@ export const listObjects: Action = call => {
 		...listingContent(bucket, listing, {encode, isOwnerShown: true}),
 	}));
 };
+
+/** What both versions of the call take. */
+const parseListing = ({storage, target: {bucket: name, query}}: Parameters<Action>[0]) => ({
+	name, query,
+	bucket: storage.bucket(name),
+	encode: parseKeyEncoding(query.get('encoding-type')),
+	prefix: query.get('prefix') ?? '',
+	delimiter: query.get('delimiter') ?? '',
+	countMax: parseCountMax(query.get('max-keys'), 'max-keys'),
+});
 
 /** A marker that is itself a common prefix was the last of its page: everything below it was shown. */
 export const parseMarker = (marker: string, {prefix, delimiter}: {prefix: string; delimiter: string}): ListStart => {

@@ -1,5 +1,6 @@
-import {close, open, unlink, writev} from 'node:fs';
+import {unlink} from 'node:fs/promises';
 import type {BlobStore} from './blob-store.ts';
+import {closeFile, openFile, writeVector} from './file-descriptor.ts';
 import type {Segment} from './segment.ts';
 
 /** Bodies up to this size share a file with others. */
@@ -79,7 +80,7 @@ export class BlobWriter {
 		if (file !== undefined && fd !== undefined) {
 			await closeFile(fd);
 			if (!isKept) {
-				await removeFile(file.path);
+				await unlink(file.path);
 			}
 		}
 	}
@@ -107,23 +108,14 @@ export class BlobWriter {
 
 	#openFile(): {id: string; path: string; fd: Promise<number>} {
 		const {id, path} = this.#store.createId();
-		const fd = new Promise<number>((resolve, reject) => {
-			open(path, 'wx', (error, opened) => {
-				if (error === null) {
-					resolve(opened);
-				} else {
-					reject(error);
-				}
-			});
-		});
-		return {id, path, fd};
+		return {id, path, fd: openFile(path, 'wx')};
 	}
 }
 
 const writeAll = async (fd: number, batch: Uint8Array[]): Promise<void> => {
 	let rest = batch;
 	while (rest.length > 0) {
-		let written = await writeVector(fd, rest);
+		let {bytesWritten: written} = await writeVector(fd, rest);
 		rest = rest.filter(data => {
 			const isDone = written >= data.length;
 			written -= isDone ? data.length : 0;
@@ -134,36 +126,3 @@ const writeAll = async (fd: number, batch: Uint8Array[]): Promise<void> => {
 		}
 	}
 };
-
-const writeVector = (fd: number, batch: Uint8Array[]): Promise<number> =>
-	new Promise((resolve, reject) => {
-		writev(fd, batch, (error, written) => {
-			if (error === null) {
-				resolve(written);
-			} else {
-				reject(error);
-			}
-		});
-	});
-
-const closeFile = (fd: number): Promise<void> =>
-	new Promise((resolve, reject) => {
-		close(fd, error => {
-			if (error) {
-				reject(error);
-			} else {
-				resolve();
-			}
-		});
-	});
-
-const removeFile = (path: string): Promise<void> =>
-	new Promise((resolve, reject) => {
-		unlink(path, error => {
-			if (error) {
-				reject(error);
-			} else {
-				resolve();
-			}
-		});
-	});

@@ -1,5 +1,5 @@
-import {close, open, read} from 'node:fs';
 import type {BlobStore} from './blob-store.ts';
+import {closeFile, openFile, readInto} from './file-descriptor.ts';
 import type {Segment} from './segment.ts';
 
 const pieceBytes = 512 * 1024;
@@ -16,7 +16,7 @@ each piece would cost as much as the copy itself (page faults), so buffers are u
 */
 export async function * readSegments(store: BlobStore, segments: readonly Segment[]): AsyncGenerator<Piece> {
 	for (const segment of segments) {
-		const fd = await openFile(store.pathOf(segment.blob));
+		const fd = await openFile(store.pathOf(segment.blob), 'r');
 		let next: Promise<Piece> | undefined;
 		try {
 			for (let offset = 0; offset < segment.length; offset += pieceBytes) {
@@ -38,12 +38,12 @@ const readPiece = async (fd: number, segment: Segment, offset: number): Promise<
 	const length = Math.min(pieceBytes, segment.length - offset);
 	let done = 0;
 	while (done < length) {
-		const count = await readFile(fd, buffer, {offset: done, length: length - done, position: segment.start + offset + done});
-		if (count === 0) {
+		const {bytesRead} = await readInto(fd, buffer, done, length - done, segment.start + offset + done);
+		if (bytesRead === 0) {
 			throw new Error(`Cannot read blob ${segment.blob} as it ends after ${segment.start + offset + done} bytes`);
 		}
 
-		done += count;
+		done += bytesRead;
 	}
 
 	return {
@@ -55,36 +55,3 @@ const readPiece = async (fd: number, segment: Segment, offset: number): Promise<
 		},
 	};
 };
-
-const readFile = (fd: number, buffer: Buffer, place: {offset: number; length: number; position: number}): Promise<number> =>
-	new Promise((resolve, reject) => {
-		read(fd, buffer, place.offset, place.length, place.position, (error, count) => {
-			if (error === null) {
-				resolve(count);
-			} else {
-				reject(error);
-			}
-		});
-	});
-
-const openFile = (path: string): Promise<number> =>
-	new Promise((resolve, reject) => {
-		open(path, 'r', (error, fd) => {
-			if (error === null) {
-				resolve(fd);
-			} else {
-				reject(error);
-			}
-		});
-	});
-
-const closeFile = (fd: number): Promise<void> =>
-	new Promise((resolve, reject) => {
-		close(fd, error => {
-			if (error) {
-				reject(error);
-			} else {
-				resolve();
-			}
-		});
-	});
