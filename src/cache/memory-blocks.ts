@@ -34,10 +34,6 @@ export class MemoryBlocks {
 		return this.#countMax - busy;
 	}
 
-	get countMax(): number {
-		return this.#countMax;
-	}
-
 	/** The block, now the most recently used. */
 	get(id: string): MemoryBlock | undefined {
 		const block = this.#blocks.get(id);

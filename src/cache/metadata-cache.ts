@@ -69,11 +69,6 @@ export class MetadataCache {
 		}
 	}
 
-	/** Whether the path was changed by this node after the token was taken. */
-	isOutdated(path: string, token: ReadToken): boolean {
-		return this.#isOutdated(path, token);
-	}
-
 	/** Remembers that a directory had these names and no others when the listing began. Large directories are not worth the memory. */
 	recordListing(directory: string, names: ReadonlySet<string>, {token, beganAtMs}: {token: ReadToken; beganAtMs: number}): void {
 		if (beganAtMs + this.#ttlMs <= this.#now() || names.size > this.#entryCountMax / 10 || token < this.#floor || this.#isOutdated(`${directory}/`, token)) {
