@@ -8,8 +8,9 @@ const root = join(import.meta.dirname, '..');
 
 /** What the files of each folder of `src/` may import: other folders, and packages of the registry. */
 const importTable: Readonly<Record<string, {folders: readonly string[]; packages: readonly string[]}>> = {
+	agent: {folders: ['model', 'flexvolume', 'node', 'observability'], packages: []},
 	bin: {folders: ['*'], packages: ['yargs']},
-	cli: {folders: ['cache', 'dev-server', 'filesystem', 'flexvolume', 'fuse', 'model', 'node', 'observability', 'staging', 'store'], packages: ['yargs']},
+	cli: {folders: ['agent', 'cache', 'dev-server', 'filesystem', 'flexvolume', 'fuse', 'model', 'node', 'observability', 'staging', 'store'], packages: ['yargs']},
 	flexvolume: {folders: ['model'], packages: []},
 	node: {folders: ['model', 'flexvolume', 'observability'], packages: []},
 	fuse: {folders: ['model', 'filesystem'], packages: ['fuse-native']},
