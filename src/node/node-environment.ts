@@ -6,6 +6,8 @@ import {hasErrorCode, NodeError} from './node-error.ts';
 export type NodeEnvironment = {
 	/** Holds `volumes/` and `locks/`; mode 0700. */
 	readonly stateDirectory: string;
+	/** Holds what a reboot may take: on tmpfs where the machine has one for `/run`; mode 0700. */
+	readonly runDirectory: string;
 	/** One line for each call, and what the daemons say. */
 	readonly logPath: string;
 	/** The script of the mount daemon. */
@@ -21,6 +23,7 @@ const timeoutMsMax = 86_400_000;
 /** Reads the variables; `defaultDaemonPath` is where the build put the daemon. */
 export const readNodeEnvironment = (variables: NodeJS.ProcessEnv, defaultDaemonPath: string): NodeEnvironment => ({
 	stateDirectory: toRealPath(resolve(variables['PNX_VOLUME_STATE_DIR'] || '/var/lib/pnx-volume')),
+	runDirectory: toRealPath(resolve(variables['PNX_VOLUME_RUN_DIR'] || '/run/pnx-volume')),
 	logPath: resolve(variables['PNX_VOLUME_LOG'] || '/var/log/pnx-volume.log'),
 	daemonPath: variables['PNX_VOLUME_DAEMON'] || defaultDaemonPath,
 	mountTimeoutMs: parseTimeoutMs(variables, 'PNX_VOLUME_MOUNT_TIMEOUT_MS', 60_000),

@@ -60,7 +60,7 @@ export const createDriverHarness = (t: ExecutionContext, variables: Readonly<Rec
 		rmSync(root, {recursive: true, force: true});
 	});
 
-	const allVariables = {PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_LOG: logPath, ...variables};
+	const allVariables = {PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_RUN_DIR: join(root, 'run'), PNX_VOLUME_LOG: logPath, ...variables};
 	const callWith: DriverHarness['callWith'] = async (more, ...argv) => runDriver({...allVariables, ...more}, argv);
 	return {
 		variables: allVariables,
