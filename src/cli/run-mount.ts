@@ -9,6 +9,8 @@ import {parseVolumeOptions, type VolumeOptions} from '../model/volume-options.ts
 import {startControlServer, type Progress} from '../node/control-server.ts';
 import type {DaemonRequest, DaemonStatus} from '../node/daemon-protocol.ts';
 import type {Logger} from '../observability/logger.ts';
+import {Metrics} from '../observability/metrics.ts';
+import {startProcessMetrics} from '../observability/process-metrics.ts';
 import {StagingArea} from '../staging/staging-area.ts';
 import {provisionBucket} from '../store/provision-bucket.ts';
 import {createS3ObjectStore} from '../store/s3-object-store.ts';
@@ -43,6 +45,8 @@ export const runMount = async (request: DaemonRequest, {log, isEachOperationLogg
 
 	await provisionBucket({options, credentials: request.credentials, createdFor: request.createdFor, log: (message, {bucket: _, ...fields}) => log.info(fields, message)});
 	const s3Health = new S3Health();
+	const metrics = new Metrics();
+	parts.defer(startProcessMetrics(metrics).close);
 	const fileSystem = await openVolume(request, options, {log, parts, s3Health});
 	const mount = await mountFuse({
 		fileSystem,
@@ -71,6 +75,7 @@ export const runMount = async (request: DaemonRequest, {log, isEachOperationLogg
 	const running = superviseMount(mount, fileSystem, log);
 	const control = await startControlServer(join(request.volumeDirectory, 'control.sock'), {
 		status,
+		metrics: () => metrics.samples(),
 		drain: async ({timeoutMs, onProgress, signal}) => fileSystem.drain({onProgress, signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])}),
 		stop: running.stop,
 	});

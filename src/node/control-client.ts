@@ -1,4 +1,5 @@
 import {connect, type Socket} from 'node:net';
+import {parseMetricSamples, type MetricSamples} from '../model/metric-samples.ts';
 import type {ControlReply, ControlRequest, DaemonStatus} from './daemon-protocol.ts';
 import type {Deadline} from './deadline.ts';
 
@@ -24,6 +25,16 @@ export const askStatus = async (socketPath: string, deadline: Deadline): Promise
 		return true;
 	});
 	return status;
+};
+
+/** What the daemon counted; `undefined` when nobody answers before the deadline, or when the daemon is too old to know the question. */
+export const askMetrics = async (socketPath: string, deadline: Deadline): Promise<MetricSamples | undefined> => {
+	let samples: MetricSamples | undefined;
+	await converse(socketPath, {request: 'metrics'}, deadline, reply => {
+		samples = reply.reply === 'metrics' ? parseMetricSamples(reply.samples) : undefined;
+		return true;
+	});
+	return samples;
 };
 
 /** Asks for `drain` or `stop`. The daemon gets a little less time than we wait, so that its own answer comes first. */
@@ -54,7 +65,8 @@ export const askToEnd = async (
 				return true;
 			}
 
-			case 'status': {
+			case 'status':
+			case 'metrics': {
 				return false;
 			}
 		}
@@ -104,7 +116,7 @@ const converse = async (
 const parseReply = (line: string): ControlReply | undefined => {
 	try {
 		const parsed: unknown = JSON.parse(line);
-		const known = typeof parsed === 'object' && parsed !== null && 'reply' in parsed && ['status', 'progress', 'done', 'failed'].includes(String(parsed.reply));
+		const known = typeof parsed === 'object' && parsed !== null && 'reply' in parsed && ['status', 'metrics', 'progress', 'done', 'failed'].includes(String(parsed.reply));
 		return known ? parsed as ControlReply : undefined;
 	} catch {
 		return undefined;

@@ -1,11 +1,13 @@
 import {chmod, rm} from 'node:fs/promises';
 import {createServer, type Socket} from 'node:net';
+import type {MetricSamples} from '../model/metric-samples.ts';
 import type {ControlReply, ControlRequest, DaemonStatus} from './daemon-protocol.ts';
 
 export type Progress = {readonly dirtyBytes: number; readonly uploadsPending: number};
 
 export type ControlHandler = {
 	readonly status: () => DaemonStatus;
+	readonly metrics: () => MetricSamples;
 	/** Rejects when something is left at the end of `timeoutMs`, or when nobody waits any more. */
 	readonly drain: (options: {timeoutMs: number; onProgress: (progress: Progress) => void; signal: AbortSignal}) => Promise<void>;
 	readonly stop: (options: {timeoutMs: number; onProgress: (progress: Progress) => void}) => Promise<void>;
@@ -76,6 +78,11 @@ const serve = async (socket: Socket, handler: ControlHandler): Promise<void> => 
 				break;
 			}
 
+			case 'metrics': {
+				send({reply: 'metrics', samples: handler.metrics()});
+				break;
+			}
+
 			case 'drain': {
 				await handler.drain({timeoutMs: request.timeoutMs, onProgress, signal: gone.signal});
 				send({reply: 'done'});
@@ -121,12 +128,12 @@ const readLine = async (socket: Socket): Promise<string> => {
 export const parseControlRequest = (line: string): ControlRequest => {
 	const parsed: unknown = JSON.parse(line);
 	const {request, timeoutMs} = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<string, unknown>;
-	if (request === 'status') {
+	if (request === 'status' || request === 'metrics') {
 		return {request};
 	}
 
 	if (request !== 'drain' && request !== 'stop') {
-		throw new SyntaxError('Cannot serve the request: it must be "status", "drain" or "stop"');
+		throw new SyntaxError('Cannot serve the request: it must be "status", "metrics", "drain" or "stop"');
 	}
 
 	if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0 && timeoutMs <= timeoutMsMax)) {

@@ -11,6 +11,7 @@ connection and answers with lines of JSON. SIGTERM and SIGINT mean `stop`.
 */
 
 import type {FileSystemStatus} from '../filesystem/filesystem.ts';
+import type {MetricSamples} from '../model/metric-samples.ts';
 
 export type Credentials = {
 	readonly accessKeyId: string;
@@ -41,6 +42,8 @@ export type DaemonReady =
 
 export type ControlRequest =
 	| {readonly request: 'status'}
+	/** What the daemon counted since it started. Daemons before version 0.2 answer `failed`. */
+	| {readonly request: 'metrics'}
 	/** Uploads what is dirty: `progress` lines, then `done` or `failed`. */
 	| {readonly request: 'drain'; readonly timeoutMs: number}
 	/** Drains, unmounts, exits: `progress` lines, then `done` just before the exit. What is left at the deadline stays in the journal. */
@@ -60,6 +63,7 @@ export type DaemonStatus = {
 
 export type ControlReply =
 	| {readonly reply: 'status'; readonly status: DaemonStatus}
+	| {readonly reply: 'metrics'; readonly samples: MetricSamples}
 	| {readonly reply: 'progress'; readonly dirtyBytes: number; readonly uploadsPending: number}
 	| {readonly reply: 'done'}
 	| {readonly reply: 'failed'; readonly message: string};

@@ -3,7 +3,7 @@ import {createServer, type Socket} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {askStatus, askToEnd} from '../../src/node/control-client.ts';
+import {askMetrics, askStatus, askToEnd} from '../../src/node/control-client.ts';
 import {createDeadline} from '../../src/node/deadline.ts';
 
 /** A Unix socket that answers each connection's first line as told. */
@@ -54,6 +54,16 @@ test('askToEnd() tells a failure from a time-out, from a broken connection and f
 	const dying = await listen(t, (_, socket) => socket.destroy());
 	t.deepEqual(await askToEnd(dying, 'stop', createDeadline(5000)), {outcome: 'unreachable'});
 	t.deepEqual(await askToEnd('/no/such/socket', 'stop', createDeadline(5000)), {outcome: 'unreachable'});
+});
+
+test('askMetrics() has no answer from a daemon that does not know the question, that answers nonsense, or that does not answer', async t => {
+	for (const line of ['{"reply":"failed","message":"it must be \\"status\\", \\"drain\\" or \\"stop\\""}', '{"reply":"metrics","samples":{"counters":[{"name":1}],"gauges":[],"histograms":[]}}', '{"reply":"metrics"}']) {
+		const path = await listen(t, (_, socket) => socket.end(`${line}\n`));
+		t.is(await askMetrics(path, createDeadline(5000)), undefined, line);
+	}
+
+	const silent = await listen(t, () => undefined);
+	t.is(await askMetrics(silent, createDeadline(50)), undefined);
 });
 
 test('askStatus() gives up on a daemon that does not answer, or that floods', async t => {

@@ -4,9 +4,10 @@ import {connect} from 'node:net';
 import {join} from 'node:path';
 import {text} from 'node:stream/consumers';
 import test, {type ExecutionContext} from 'ava';
-import {askStatus, askToEnd} from '../../src/node/control-client.ts';
+import {askMetrics, askStatus, askToEnd} from '../../src/node/control-client.ts';
 import {parseControlRequest, startControlServer, type ControlHandler} from '../../src/node/control-server.ts';
 import {createDeadline} from '../../src/node/deadline.ts';
+import type {MetricSamples} from '../../src/model/metric-samples.ts';
 import type {DaemonStatus} from '../../src/node/daemon-protocol.ts';
 import {createTestDirectory} from '../support/dev-server.ts';
 
@@ -15,10 +16,16 @@ const status: DaemonStatus = {
 	fileSystem: {openHandles: 0, dirtyBytes: 0, uploadsPending: 0, uploadsFailed: 0, conflicts: 0, cacheBytes: 0, stagingBytes: 0},
 };
 
+const samples: MetricSamples = {
+	counters: [{name: 'c', labels: {operation: 'read "it"'}, value: 1}],
+	gauges: [],
+	histograms: [{name: 'h', labels: {}, bounds: [1], bucketCounts: [1, 0], sum: 0.5}],
+};
+
 const start = async (t: ExecutionContext, handler: Partial<ControlHandler> = {}): Promise<string> => {
 	const path = join(await createTestDirectory(t), 'control.sock');
 	await writeFile(path, 'left by an earlier process');
-	const server = await startControlServer(path, {status: () => status, drain: async () => undefined, stop: async () => undefined, ...handler});
+	const server = await startControlServer(path, {status: () => status, metrics: () => samples, drain: async () => undefined, stop: async () => undefined, ...handler});
 	t.teardown(async () => server.close());
 	return path;
 };
@@ -27,6 +34,11 @@ test('status is answered; the socket replaces an old one and is for its owner on
 	const path = await start(t);
 	t.is((await stat(path)).mode & 0o777, 0o600);
 	t.deepEqual(await askStatus(path, createDeadline(5000)), status);
+});
+
+test('metrics are answered as they are', async t => {
+	const path = await start(t);
+	t.deepEqual(await askMetrics(path, createDeadline(5000)), samples);
 });
 
 test('drain and stop report progress, then done or why they failed', async t => {
