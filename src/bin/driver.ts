@@ -11,7 +11,8 @@ import {CallOutError, parseCallOut, type CallOut} from '../flexvolume/parse-call
 import {parseMountOptions} from '../flexvolume/parse-mount-options.ts';
 import {redactSecrets} from '../flexvolume/redact-secrets.ts';
 import {OptionError} from '../model/volume-options.ts';
-import {logCall} from '../node/call-log.ts';
+import {logCall, logLine, toPodName, type CallSubject} from '../node/call-log.ts';
+import {findCallSubject} from '../node/call-subject.ts';
 import {mountVolume} from '../node/mount-volume.ts';
 import {readNodeEnvironment, type NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';
@@ -27,6 +28,8 @@ const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 let logPath = process.env['PNX_VOLUME_LOG'] || '/var/log/pnx-volume.log';
 /** For the log alone: the kubelet does not look at the message of a success. */
 let remark: string | undefined;
+/** For the log as well. */
+let subject: CallSubject = {};
 
 const main = async (): Promise<CallOutcome> => {
 	try {
@@ -50,6 +53,7 @@ const answer = async (callOut: CallOut, environment: NodeEnvironment): Promise<C
 		}
 
 		case 'unmount': {
+			subject = findCallSubject(callOut.path, environment.stateDirectory); // It is forgotten with the mount.
 			const {journal} = await unmountVolume(callOut.path, environment);
 			remark = journal === undefined ? undefined : `bytes that S3 lacks are kept in ${journal}`;
 			return {outcome: 'success'};
@@ -63,11 +67,13 @@ const answer = async (callOut: CallOut, environment: NodeEnvironment): Promise<C
 
 const mount = async ({path: directory, optionsJson}: {path: string; optionsJson: string}, environment: NodeEnvironment): Promise<CallOutcome> => {
 	const request = parseMountOptions(optionsJson);
+	subject = {bucket: request.options.name, pod: toPodName(request.pod)};
 	const lastResort = setTimeout(() => {
 		finish({outcome: 'failure', message: `Cannot mount bucket ${request.options.name}: it took longer than ${environment.mountTimeoutMs / 1000} s; see ${environment.logPath}`});
 	}, environment.mountTimeoutMs + graceMs);
 	try {
 		await mountVolume(directory, request, environment);
+		subject = {...subject, volume: findCallSubject(directory, environment.stateDirectory).volume};
 		return {outcome: 'success'};
 	} catch (error) {
 		return {outcome: 'failure', message: redactSecrets(toMessage(error), request.credentials)};
@@ -82,7 +88,7 @@ const toMessage = (error: unknown): string => {
 		return error.message;
 	}
 
-	process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+	logLine(logPath, 'fatal', {...subject, call, err: error instanceof Error ? {type: error.name, message: error.message, stack: error.stack} : {message: String(error)}, msg: 'call met a bug'});
 	return `An error that should not happen: ${error instanceof Error ? error.message : String(error)}`;
 };
 
@@ -90,7 +96,7 @@ const toMessage = (error: unknown): string => {
 const finish = (outcome: CallOutcome): never => {
 	const status = {initialised: 'Success', success: 'Success', unsupported: 'Not supported', failure: 'Failure'}[outcome.outcome];
 	const message = outcome.outcome === 'failure' ? toOneLine(outcome.message) : remark;
-	logCall(logPath, {call, path, durationMs: performance.now() - startedAtMs, status, message});
+	logCall(logPath, {call, path, durationMs: performance.now() - startedAtMs, status, message, subject});
 	writeSync(1, formatReply(outcome));
 	process.exit(0);
 };

@@ -1,5 +1,13 @@
 import {appendFileSync} from 'node:fs';
 
+/** Which volume a call is about, and for whom, as far as it is known. */
+export type CallSubject = {
+	readonly volume?: string | undefined;
+	readonly bucket?: string | undefined;
+	/** `namespace/name`. */
+	readonly pod?: string | undefined;
+};
+
 export type CallRecord = {
 	readonly call: string;
 	readonly path: string;
@@ -7,21 +15,42 @@ export type CallRecord = {
 	readonly status: string;
 	/** Already free of secrets and line breaks. */
 	readonly message?: string | undefined;
+	readonly subject?: CallSubject | undefined;
 };
 
 /**
-Adds the line of a call to the log: when, call, pod and volume, duration, outcome. Never the options, which hold secrets.
-Whether it could: a full disk must not fail the call itself.
+Adds the line of a call to the log, in the shape of the daemons' lines: when, call, pod and volume, duration, outcome. Never the
+options, which hold secrets. Whether it could: a full disk must not fail the call itself.
 */
-export const logCall = (logPath: string, {call, path, durationMs, status, message}: CallRecord): boolean => {
-	const line = [new Date().toISOString(), call, pathTail(path), `${Math.round(durationMs)}ms`, status, ...(message === undefined ? [] : [message])].join(' ');
+export const logCall = (logPath: string, {call, path, durationMs, status, message, subject = {}}: CallRecord): boolean => {
+	const isFailure = status === 'Failure';
+	return logLine(logPath, isFailure ? 'error' : 'info', {
+		...subject,
+		call,
+		...parsePathTail(path),
+		durationMs: Math.round(durationMs),
+		status,
+		...(isFailure ? {err: {message}} : {remark: message}),
+		msg: isFailure ? 'call failed' : 'call answered',
+	});
+};
+
+/** Adds any other line; whether it could. For a process that starts too often to load a logger. */
+export const logLine = (logPath: string, level: 'info' | 'warn' | 'error' | 'fatal', fields: Readonly<Record<string, unknown>> & {readonly msg: string}): boolean => {
 	try {
-		appendFileSync(logPath, `${line}\n`, {mode: 0o600});
+		appendFileSync(logPath, `${JSON.stringify({level, time: new Date().toISOString(), pid: process.pid, ...fields})}\n`, {mode: 0o600});
 		return true;
 	} catch {
 		return false;
 	}
 };
 
+/** `namespace/name` of a pod, for the log and for people; `undefined` where the kubelet did not say. */
+export const toPodName = ({namespace, name}: {namespace?: string | undefined; name?: string | undefined}): string | undefined =>
+	(name === undefined ? undefined : `${namespace ?? '?'}/${name}`);
+
 /** The end of a kubelet's path, the same for every root directory: `<pod uid>/volumes/pnx~volume/<volume>`. */
-const pathTail = (path: string): string => path.split('/').slice(-4).join('/').replaceAll(/[\s\0-\u001F\u007F]/g, '?');
+const parsePathTail = (path: string): {path: string; podUid?: string} => {
+	const tail = path.split('/').slice(-4);
+	return {path: tail.join('/'), ...(tail[1] === 'volumes' ? {podUid: tail[0] ?? ''} : {})};
+};

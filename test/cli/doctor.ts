@@ -170,7 +170,7 @@ test.serial('doctor runs the driver in the plugin directory and says what is wro
 	const {directory, driver} = createPluginDirectory(t);
 	const look = async (): Promise<Check> => (await runDoctor(node.variables, '--plugin-dir', directory, '--json')).check('driver');
 	t.like(await look(), {status: 'ok', found: `${driver} answers "init"`});
-	t.regex(node.log(), /init - \d+ms Success/);
+	t.regex(node.log(), /"call":"init","path":"-","durationMs":\d+,"status":"Success"/);
 
 	writeFileSync(join(dirname(driver), 'volume.bak'), '');
 	t.regex((await look()).found, /also holds volume\.bak$/);

@@ -152,5 +152,5 @@ test.serial('a setting of the environment that is no number is a Failure that na
 	const {reply, exitCode} = await node.mount(node.podDirectory('uid-1'), {name: 'bucket-1'});
 	t.is(exitCode, 0);
 	t.regex(reply.message!, /^PNX_VOLUME_MOUNT_TIMEOUT_MS must be a number of milliseconds/);
-	t.regex(node.log(), /Failure PNX_VOLUME_MOUNT_TIMEOUT_MS must be/);
+	t.regex(node.log(), /"status":"Failure","err":\{"message":"PNX_VOLUME_MOUNT_TIMEOUT_MS must be/);
 });

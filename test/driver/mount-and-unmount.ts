@@ -132,20 +132,31 @@ test.serial('the daemon holds no descriptor of the driver, gets its credentials 
 	await node.unmount(directory);
 });
 
-test.serial('each call is one line in the log: call, path tail, duration and status', async t => {
+test.serial('each call is one JSON line in the log: what, for which pod and volume, how long, what came of it', async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');
+	const pod = {'kubernetes.io/pod.name': 'web-1', 'kubernetes.io/pod.namespace': 'shop', 'kubernetes.io/pod.uid': 'uid-1'};
 	await node.call('init');
-	await node.mount(directory, {name: 'bucket-1', 'kubernetes.io/secret/accessKey': 'QUtJRA==', 'kubernetes.io/secret/secretKey': 'aHVzaA=='});
+	await node.call('mount');
+	await node.mount(directory, {name: 'bucket-1', ...pod, 'kubernetes.io/secret/accessKey': 'QUtJRA==', 'kubernetes.io/secret/secretKey': 'aHVzaA=='});
 	await node.unmount(directory);
 	await node.mount(directory, {nmae: 'bucket-1'});
-	const lines = node.log().trim().split('\n').map(line => line.replace(/^\S+ /, '').replace(/\d+ms/, 'Nms'));
-	t.deepEqual(lines, [
-		'init - Nms Success',
-		'mount uid-1/volumes/pnx~volume/v Nms Success',
-		'unmount uid-1/volumes/pnx~volume/v Nms Success',
-		'mount uid-1/volumes/pnx~volume/v Nms Failure Unknown option "nmae"; did you mean "name"?',
-	]);
+	const lines = node.log().trim().split('\n').map(line => JSON.parse(line) as Record<string, unknown>);
+	for (const {time, pid, durationMs, volume} of lines) {
+		t.true(Math.abs(Date.parse(String(time)) - Date.now()) < 60_000 && String(time).length === 24);
+		t.true(Number(pid) > 0 && Number(durationMs) >= 0);
+		t.true(volume === undefined || (typeof volume === 'string' && /^[0-9a-f]{16}$/.test(volume)));
+	}
+
+	const place = {path: 'uid-1/volumes/pnx~volume/v', podUid: 'uid-1'};
+	const [init, short, mount, unmount, wrong, ...others] = lines;
+	t.deepEqual(others, []);
+	t.like(init, {level: 'info', call: 'init', path: '-', status: 'Success', msg: 'call answered'});
+	t.like(short, {level: 'error', call: 'mount', status: 'Failure', msg: 'call failed', err: {message: 'Cannot mount: the call is "mount <directory> <JSON>", and an argument is missing'}});
+	t.like(mount, {level: 'info', call: 'mount', ...place, status: 'Success', bucket: 'bucket-1', pod: 'shop/web-1', volume: unmount?.['volume'], msg: 'call answered'});
+	t.like(unmount, {level: 'info', call: 'unmount', ...place, status: 'Success', bucket: 'bucket-1', pod: 'shop/web-1', msg: 'call answered'});
+	t.truthy(unmount?.['volume']);
+	t.like(wrong, {level: 'error', call: 'mount', ...place, status: 'Failure', err: {message: 'Unknown option "nmae"; did you mean "name"?'}, msg: 'call failed'});
 	t.false(node.log().includes('aHVzaA'));
 });
 

@@ -145,7 +145,7 @@ test.serial('bytes that S3 refuses for good are kept on the node when the volume
 	const kept = join(node.stateDirectory, 'volumes', volume!, 'staging', 'failed');
 	const texts = readdirSync(kept).map(name => readFileSync(join(kept, name), 'utf8'));
 	t.true(texts.includes('precious\n'));
-	t.regex(node.log(), /unmount uid-1\/volumes\/pnx~volume\/v \d+ms Success bytes that S3 lacks are kept in /);
+	t.regex(node.log(), /"call":"unmount","path":"uid-1\/volumes\/pnx~volume\/v",.*"status":"Success","remark":"bytes that S3 lacks are kept in /);
 });
 
 test.serial('the pod\'s fsGroup is the group of everything, with group-writable modes, and no object is touched', async t => {
