@@ -1,6 +1,7 @@
 import {closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
 import {mountsAt, type Mount} from './mount-table.ts';
 import {hasErrorCode, NodeError, toReason} from './node-error.ts';
+import type {LaunchWay} from './node-environment.ts';
 import type {ProcessIdentity} from './process-identity.ts';
 import {listVolumeIds, volumePaths} from './volume-directory.ts';
 
@@ -11,6 +12,16 @@ export type PodMount = {
 	readonly name?: string | undefined;
 	readonly namespace?: string | undefined;
 	readonly volumeName?: string | undefined;
+};
+
+/** How a daemon was launched, and what it runs: what ends with it, and what an installer must keep until then. */
+export type DaemonLaunch = {
+	readonly way: LaunchWay;
+	/** The service of systemd that it is. */
+	readonly unit?: string | undefined;
+	/** The directory of its runtime, such as `/opt/pnx-volume/1.2.3`, without symbolic links. */
+	readonly home: string;
+	readonly version: string;
 };
 
 /** What `state.json` of a volume remembers; no secret. Written under the volume's lock, readable without it. */
@@ -24,6 +35,8 @@ export type VolumeState = {
 	/** Where the FUSE file system is mounted. */
 	readonly mountPoint: string;
 	readonly daemon?: ProcessIdentity | undefined;
+	/** Of `daemon`. Absent for a mount in the foreground of a terminal. */
+	readonly launch?: DaemonLaunch | undefined;
 	readonly pods: readonly PodMount[];
 };
 
