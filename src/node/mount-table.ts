@@ -33,6 +33,11 @@ export const parseMountTable = (text: string): Mount[] => {
 /** The mounts at exactly this path; the last one is on top. */
 export const mountsAt = (mounts: readonly Mount[], path: string): Mount[] => mounts.filter(mount => mount.path === path);
 
+/** The mount that a path without symbolic links lies on; the upper ones of a stack win. */
+export const mountOf = (mounts: readonly Mount[], path: string): Mount | undefined => mounts
+	.filter(mount => mount.path === path || mount.path === '/' || path.startsWith(`${mount.path}/`))
+	.reduce<Mount | undefined>((nearest, mount) => (nearest === undefined || mount.path.length >= nearest.path.length ? mount : nearest), undefined);
+
 /**
 The kernel writes space, tab, line feed and backslash (and `#` in some versions) as three octal digits of one byte.
 Bytes, not characters: so the unescaping is done on latin1, which maps each byte to one character.

@@ -75,5 +75,7 @@ export const findWrongAnswer = (output: string): string | undefined => {
 	}
 };
 
-/** A runtime without a driver in it has nothing to compare with. */
-const isSameFile = (path: string, source: string): boolean => !existsSync(source) || readFileSync(path).equals(readFileSync(source));
+/** A runtime without a driver in it has nothing to compare with. The lines that the installer writes anew do not count. */
+const isSameFile = (path: string, source: string): boolean => !existsSync(source) || readDriver(path) === readDriver(source);
+
+const readDriver = (path: string): string => readFileSync(path, 'utf8').replaceAll(/^(runtime|settings)=.*$/gm, '$1=');

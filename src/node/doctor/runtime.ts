@@ -10,10 +10,13 @@ const runMs = 10_000;
 /** Where the runtime is that the driver would start: looked for in the same order as `driver/volume` does. Without a driver: that of this command. */
 export const findRuntime = ({driverPath, ownHome, variables}: {driverPath: string | undefined; ownHome: string; variables: NodeJS.ProcessEnv}): string | undefined => {
 	const besideDriver = driverPath === undefined ? ownHome : join(dirname(followLink(driverPath)), '..');
-	return [variables['PNX_VOLUME_HOME'] ?? '', besideDriver, installedHome]
+	return [variables['PNX_VOLUME_HOME'] ?? '', besideDriver, driverPath === undefined ? installedHome : readRuntimeLine(driverPath)]
 		.filter(candidate => candidate !== '' && existsSync(join(candidate, 'dist/bin/driver.js')))
 		.map(candidate => resolve(candidate))[0];
 };
+
+/** What the installer has written into the driver. */
+const readRuntimeLine = (driverPath: string): string => /^runtime=(\/\S+)$/m.exec(readFileSync(driverPath, 'utf8'))?.[1] ?? installedHome;
 
 const followLink = (path: string): string => (lstatSync(path).isSymbolicLink() ? realpathSync(path) : path);
 
