@@ -6,6 +6,7 @@ import {devPathPrefix, handleDevRequest} from './dev-controls.ts';
 import {createRandom} from './fault-plan.ts';
 import {createFaultSettings, type FaultSettings} from './fault-settings.ts';
 import {handleRequest, type ServerParts} from './handle-request.ts';
+import {isLoopbackAddress} from './loopback-address.ts';
 import {RequestLog} from './request-log.ts';
 import {Storage} from './storage/storage.ts';
 
@@ -15,6 +16,8 @@ export type {LoggedRequest, RequestFilter, RequestLog} from './request-log.ts';
 export type DevServerOptions = {
 	/** Where everything is kept; created when it is missing. One server at a time. */
 	readonly directory: string;
+	/** The address to listen at; default `127.0.0.1`. The controls of tests answer clients of this machine only, whatever it is. */
+	readonly host?: string | undefined;
 	/** 0, the default: any free one. */
 	readonly port?: number | undefined;
 	/** Default `dev`. */
@@ -28,7 +31,7 @@ export type DevServerOptions = {
 };
 
 export type DevServer = {
-	/** `http://127.0.0.1:PORT` */
+	/** `http://127.0.0.1:PORT`, or with another address. */
 	readonly endpoint: string;
 	readonly port: number;
 	/** Live: a change counts from the next request. */
@@ -38,9 +41,9 @@ export type DevServer = {
 	close(): Promise<void>;
 };
 
-/** Starts an S3 server on the loopback address, with what an earlier one left in the directory. */
+/** Starts an S3 server, on the loopback address if nothing else is said, with what an earlier one left in the directory. */
 export const startDevServer = async (options: DevServerOptions): Promise<DevServer> => {
-	const {directory, port = 0, accessKeyId = 'dev', secretAccessKey = 'dev-secret', region, log = () => undefined} = options;
+	const {directory, host = '127.0.0.1', port = 0, accessKeyId = 'dev', secretAccessKey = 'dev-secret', region, log = () => undefined} = options;
 	const sockets = new Set<Socket>();
 	// The connections of tests that turn switches: a server that is down still answers them.
 	const controlSockets = new WeakSet<Socket>();
@@ -76,7 +79,7 @@ export const startDevServer = async (options: DevServerOptions): Promise<DevServ
 		socket.on('close', () => sockets.delete(socket));
 	});
 	try {
-		await listen(server, port);
+		await listen(server, host, port);
 	} catch (error) {
 		parts.storage.close();
 		throw error;
@@ -96,7 +99,7 @@ export const startDevServer = async (options: DevServerOptions): Promise<DevServ
 	let closed: Promise<void> | undefined;
 	const address = server.address() as AddressInfo; // It listens on a TCP port.
 	return {
-		endpoint: `http://127.0.0.1:${address.port}`,
+		endpoint: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
 		port: address.port,
 		faults,
 		requests: parts.requests,
@@ -104,7 +107,8 @@ export const startDevServer = async (options: DevServerOptions): Promise<DevServ
 	};
 };
 
-const isControl = (request: IncomingMessage): boolean => request.url?.startsWith(devPathPrefix) === true;
+const isControl = (request: IncomingMessage): boolean =>
+	request.url?.startsWith(devPathPrefix) === true && isLoopbackAddress(request.socket.remoteAddress);
 
 /** Answers a request, never rejects. */
 const serve = async (parts: ServerParts, exchange: Parameters<typeof handleRequest>[1]): Promise<void> => {
@@ -133,10 +137,10 @@ const destroyAll = (sockets: Iterable<Socket>): void => {
 	}
 };
 
-const listen = (server: Server, port: number): Promise<void> =>
+const listen = (server: Server, host: string, port: number): Promise<void> =>
 	new Promise((resolve, reject) => {
 		server.once('error', cause => {
-			reject(new Error(`Cannot start the S3 server on 127.0.0.1 port ${port}: ${cause.message}`, {cause}));
+			reject(new Error(`Cannot start the S3 server on ${host} port ${port}: ${cause.message}`, {cause}));
 		});
-		server.listen(port, '127.0.0.1', resolve);
+		server.listen(port, host, resolve);
 	});
