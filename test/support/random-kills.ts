@@ -1,0 +1,69 @@
+import {setTimeout as delay} from 'node:timers/promises';
+import {signalProcess} from '../../src/node/process-identity.ts';
+import type {RandomSource} from './random-source.ts';
+import type {StormNode} from './storm-node.ts';
+
+export type Kill = 'daemon' | 'driver' | 'kubelet';
+
+export type RandomKills = {
+	/** No more kills; how many of each there were. */
+	readonly stop: () => Promise<Readonly<Record<Kill, number>>>;
+};
+
+const callsBetweenMax = 8;
+const delayMsMax = 250;
+const pollMs = 10;
+
+/** Kills something each few calls of the kubelet, at a random moment of a call. */
+export const startRandomKills = (node: StormNode, random: RandomSource, kills: readonly Kill[]): RandomKills => {
+	const counts: Record<Kill, number> = {daemon: 0, driver: 0, kubelet: 0};
+	let isStopped = false;
+	const callCount = (): number => node.kubelet.callCounts.mount + node.kubelet.callCounts.unmount;
+	const run = async (): Promise<void> => {
+		let next = 1 + random.below(callsBetweenMax);
+		while (!isStopped) {
+			if (callCount() < next) {
+				await delay(pollMs);
+				continue;
+			}
+
+			next = callCount() + 1 + random.below(callsBetweenMax);
+			await delay(random.below(delayMsMax));
+			const kill = random.pick(kills);
+			counts[kill] += killOne(node, random, kill) ? 1 : 0;
+		}
+	};
+
+	const running = run();
+	return {
+		async stop() {
+			isStopped = true;
+			await running;
+			return counts;
+		},
+	};
+};
+
+const killOne = (node: StormNode, random: RandomSource, kill: Kill): boolean => {
+	switch (kill) {
+		case 'daemon': {
+			const daemons = node.daemons();
+			return daemons.length > 0 && signalProcess(random.pick(daemons), 'SIGKILL');
+		}
+
+		case 'driver': {
+			const calls = node.kubelet.runningCalls();
+			if (calls.length === 0) {
+				return false;
+			}
+
+			random.pick(calls).kill(random.pick(['group', 'shell', 'node']));
+			return true;
+		}
+
+		case 'kubelet': {
+			node.kubelet.restart({endsCalls: random.chance(0.5)});
+			return true;
+		}
+	}
+};
