@@ -3,7 +3,15 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import {promisify} from 'node:util';
 import {crc32} from 'node:zlib';
+import {type Counter, type MetricSink, noMetrics} from '../model/metric-sink.ts';
 import type {BlockCache, VersionId} from './block-cache.ts';
+
+export type DiskBlockCacheOptions = {
+	readonly directory: string;
+	readonly bytesMax: number;
+	readonly onError?: ((error: unknown) => void) | undefined;
+	readonly metrics?: MetricSink | undefined;
+};
 
 /**
 Blocks as files: `<directory>/v1/<first two digits>/<version id>-<index>`.
@@ -27,17 +35,24 @@ export class DiskBlockCache implements BlockCache {
 	#closed = false;
 	readonly #onError: (error: unknown) => void;
 
-	private constructor(directory: string, bytesMax: number, onError: (error: unknown) => void) {
+	readonly #evictions: Counter;
+
+	private constructor({directory, bytesMax, onError = () => undefined, metrics = noMetrics}: DiskBlockCacheOptions) {
 		this.#directory = directory;
 		this.#bytesMax = bytesMax;
-		this.#onError = onError;
+		this.#evictions = metrics.counter('pnx_volume_cache_evictions_total', {tier: 'disk'});
+		const errors = metrics.counter('pnx_volume_cache_errors_total');
+		this.#onError = error => {
+			errors.value++;
+			onError(error);
+		};
 	}
 
 	/** Opens a cache of at most `bytesMax` in a directory of its own; what an earlier run left there is used again. */
-	static async open(options: {directory: string; bytesMax: number; onError?: (error: unknown) => void}): Promise<DiskBlockCache> {
+	static async open(options: DiskBlockCacheOptions): Promise<DiskBlockCache> {
 		const directory = path.join(options.directory, 'v1');
 		await fs.mkdir(directory, {recursive: true, mode: 0o700});
-		const cache = new DiskBlockCache(directory, options.bytesMax, options.onError ?? (() => undefined));
+		const cache = new DiskBlockCache({...options, directory});
 		await cache.#readDirectory();
 		return cache;
 	}
@@ -121,6 +136,7 @@ export class DiskBlockCache implements BlockCache {
 				break;
 			}
 
+			this.#evictions.value++;
 			await this.#remove(oldest);
 		}
 	}

@@ -1,3 +1,4 @@
+import {type Counter, type MetricSink, noMetrics} from '../model/metric-sink.ts';
 import {blockBytes} from './block-cache.ts';
 
 /** A block in memory, or on its way there. Pinned while somebody copies from or into it. */
@@ -8,6 +9,8 @@ export type MemoryBlock = {
 	pins: number;
 	readonly loaded: Promise<void>;
 	isSettled: boolean;
+	/** What the first read that needs it counts: where it came from. Every later one is a hit in memory. */
+	firstUse: Counter | undefined;
 };
 
 /**
@@ -18,10 +21,17 @@ export class MemoryBlocks {
 	readonly #blocks = new Map<string, MemoryBlock>();
 	readonly #free: Buffer[] = [];
 	readonly #countMax: number;
+	readonly #evictions: Counter;
 	#bufferCount = 0;
 
-	constructor(options: {bytesMax: number}) {
+	constructor(options: {bytesMax: number; metrics?: MetricSink | undefined}) {
 		this.#countMax = Math.max(4, Math.floor(options.bytesMax / blockBytes));
+		this.#evictions = (options.metrics ?? noMetrics).counter('pnx_volume_cache_evictions_total', {tier: 'memory'});
+	}
+
+	/** Of all buffers, also of those that wait to be used again. */
+	get usedBytes(): number {
+		return this.#bufferCount * blockBytes;
 	}
 
 	/** How many more blocks fit without evicting one that is in use. */
@@ -55,7 +65,7 @@ export class MemoryBlocks {
 		const buffer = this.#free.pop() ?? this.#allocate();
 		const loading = load(buffer);
 		const block: MemoryBlock = {
-			buffer, length: 0, pins: 0, isSettled: false,
+			buffer, length: 0, pins: 0, isSettled: false, firstUse: undefined,
 			loaded: loading.then(length => {
 				block.length = length;
 				block.isSettled = true;
@@ -99,6 +109,7 @@ export class MemoryBlocks {
 			if (block.pins === 0 && block.isSettled) {
 				this.#blocks.delete(id);
 				this.#recycle(block);
+				this.#evictions.value++;
 			}
 		}
 	}

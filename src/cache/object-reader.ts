@@ -1,9 +1,12 @@
+import type {MetricSink} from '../model/metric-sink.ts';
 import {StoreError, isStoreError} from '../model/store-error.ts';
-import type {ObjectHead, ObjectStore, ObjectVersion} from '../store/object-store.ts';
+import type {ByteRange, ObjectHead, ObjectStore, ObjectVersion} from '../store/object-store.ts';
 import {type BlockCache, type VersionId, blockBytes, versionIdOf} from './block-cache.ts';
+import {type CacheMetrics, createCacheMetrics} from './cache-metrics.ts';
 import {fillBlock} from './fill-block.ts';
 import {MemoryBlocks, type MemoryBlock} from './memory-blocks.ts';
 import {ReadSequence} from './read-sequence.ts';
+import {receiveRange} from './receive-range.ts';
 
 /**
 Reads byte ranges of versions of objects through memory and the disk cache. All bytes of one read come from
@@ -13,17 +16,23 @@ export class ObjectReader {
 	readonly #store: ObjectStore;
 	readonly #blockCache: BlockCache;
 	readonly #memory: MemoryBlocks;
+	readonly #metrics: CacheMetrics;
 	readonly #fetchBlocksMax: number;
 	readonly #windowBytesMax: number;
 	readonly #closing = new AbortController();
 	readonly #versionIds = new WeakMap<ObjectVersion, VersionId>();
 
-	constructor(options: {store: ObjectStore; blockCache: BlockCache; memoryBytesMax: number; partBytes: number}) {
+	constructor(options: {store: ObjectStore; blockCache: BlockCache; memoryBytesMax: number; partBytes: number; metrics?: MetricSink | undefined}) {
 		this.#store = options.store;
 		this.#blockCache = options.blockCache;
-		this.#memory = new MemoryBlocks({bytesMax: options.memoryBytesMax});
+		this.#memory = new MemoryBlocks({bytesMax: options.memoryBytesMax, metrics: options.metrics});
+		this.#metrics = createCacheMetrics(options.metrics);
 		this.#fetchBlocksMax = Math.max(1, Math.min(16, Math.floor(options.partBytes / blockBytes)));
 		this.#windowBytesMax = Math.max(blockBytes, Math.floor(options.memoryBytesMax / 2));
+	}
+
+	get memoryBytes(): number {
+		return this.#memory.usedBytes;
 	}
 
 	/** The state of one sequential reader: one for each open handle. */
@@ -97,6 +106,8 @@ export class ObjectReader {
 			return loaded.promise;
 		});
 		block.pins++;
+		block.firstUse = this.#metrics.misses;
+		this.#metrics.fetchedBlocks.value++;
 		void block.loaded.then(async () => this.#blockCache.put(versionId, 0, block.buffer.subarray(0, block.length))).catch(() => undefined).finally(() => {
 			this.#memory.unpin(block);
 		});
@@ -118,6 +129,8 @@ export class ObjectReader {
 		for (let index = first; index <= last; index++) {
 			const block = this.#memory.get(blockIdOf(versionId, index)) ?? this.#fetchRun(version, versionId, index, 1);
 			block.pins++;
+			(block.firstUse ?? this.#metrics.memoryHits).value++;
+			block.firstUse = undefined;
 			needed.push(block);
 		}
 
@@ -167,7 +180,7 @@ export class ObjectReader {
 				runStart ??= index;
 			} else if (isOnDisk) {
 				this.#memory.add(blockIdOf(versionId, index), async buffer =>
-					await this.#blockCache.get(versionId, index, buffer) ?? this.#fetchBlock(version, index, buffer));
+					await this.#blockCache.get(versionId, index, buffer) ?? this.#fetchBlock(version, index, buffer)).firstUse = this.#metrics.diskHits;
 			}
 		}
 	}
@@ -182,6 +195,11 @@ export class ObjectReader {
 				targets.push({buffer, loaded});
 				return loaded.promise;
 			}));
+		}
+
+		this.#metrics.fetchedBlocks.value += count;
+		for (const block of blocks) {
+			block.firstUse = this.#metrics.misses;
 		}
 
 		void this.#fill(version, versionId, first, targets, blocks);
@@ -238,57 +256,9 @@ export class ObjectReader {
 		return filled;
 	}
 
-	/** Exactly the bytes of a range. Where a connection breaks on the way, the next one goes on. */
-	async #receive(version: ObjectVersion, {start, end}: {start: number; end: number}, take: (bytes: Uint8Array) => void): Promise<void> {
-		let position = start;
-		for (let attempt = 1; position < end; attempt++) {
-			// The store itself tries again what fails before the first byte.
-			const body = await this.#open(version, position, end);
-			try {
-				for await (const bytes of body) {
-					if (bytes.length > end - position) {
-						throw new StoreError('corrupt', `Reading ${version.key}: more bytes came than the ${end - start} that were asked for`);
-					}
-
-					take(bytes);
-					position += bytes.length;
-				}
-
-				if (position < end) {
-					throw new StoreError('unavailable', `Reading ${version.key}: the connection ended ${end - position} bytes early`);
-				}
-			} catch (error) {
-				if (attempt >= attemptCountMax || !isStoreError(error) || !error.isTransient) {
-					throw error;
-				}
-			}
-		}
-	}
-
-	async #open(version: ObjectVersion, start: number, end: number): Promise<AsyncIterable<Uint8Array>> {
-		// Only of a whole object can S3 tell the checksum.
-		const range = start === 0 && end === version.sizeBytes ? undefined : {start, end};
-		const request = {range, ifMatch: version.etag, signal: this.#closing.signal};
-		try {
-			const result = await this.#store.get(version.key, request);
-			if (result !== undefined) {
-				return result.body;
-			}
-		} catch (error) {
-			if (version.versionId === undefined || !isStoreError(error, 'preconditionFailed')) {
-				throw error;
-			}
-		}
-
-		// Replaced or deleted since; a versioned bucket still has it. Not asked first, as it needs a permission of its own.
-		const result = version.versionId === undefined ? undefined : await this.#store.get(version.key, {...request, versionId: version.versionId});
-		if (result === undefined) {
-			throw new StoreError('notFound', `Reading ${version.key}: the version that was opened is gone`);
-		}
-
-		return result.body;
+	async #receive(version: ObjectVersion, range: ByteRange, take: (bytes: Uint8Array) => void): Promise<void> {
+		await receiveRange({store: this.#store, signal: this.#closing.signal, resumptions: this.#metrics.resumptions}, version, range, take);
 	}
 }
 
-const attemptCountMax = 4;
 const blockIdOf = (versionId: string, index: number): string => `${versionId}-${index}`;

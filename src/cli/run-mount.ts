@@ -17,6 +17,8 @@ import {createS3ObjectStore} from '../store/s3-object-store.ts';
 import {memoryLimitBytes, planMemoryBytes} from './memory-budget.ts';
 import {packageVersion} from './package-version.ts';
 import {S3Health} from './s3-health.ts';
+import {S3Metrics} from './s3-metrics.ts';
+import {readVolumeMetrics} from './volume-metrics.ts';
 
 export type RunMountHooks = {
 	readonly log: Logger;
@@ -43,11 +45,11 @@ export const runMount = async (request: DaemonRequest, {log, isEachOperationLogg
 	const options = parseVolumeOptions(request.options);
 	await using parts = new AsyncDisposableStack();
 
-	await provisionBucket({options, credentials: request.credentials, createdFor: request.createdFor, log: (message, {bucket: _, ...fields}) => log.info(fields, message)});
+	await provisionBucket({options, credentials: request.credentials, createdFor: request.createdFor, rule: request.rule, log: (message, {bucket: _, ...fields}) => log.info(fields, message)});
 	const s3Health = new S3Health();
 	const metrics = new Metrics();
 	parts.defer(startProcessMetrics(metrics).close);
-	const fileSystem = await openVolume(request, options, {log, parts, s3Health});
+	const fileSystem = await openVolume(request, options, {log, parts, s3Health, metrics});
 	const mount = await mountFuse({
 		fileSystem,
 		mountPoint: request.mountPoint,
@@ -57,8 +59,10 @@ export const runMount = async (request: DaemonRequest, {log, isEachOperationLogg
 		attributeCacheMs: options.metadataTtlMs / 2,
 		operationMsMax: options.timeoutMs * 2,
 		log,
+		metrics,
 		isEachLogged: isEachOperationLogged,
 	});
+	metrics.addReader(readVolumeMetrics(fileSystem, mount));
 	parts.defer(async () => mount.unmount({graceMs: 0}));
 
 	const status = (): DaemonStatus => ({
@@ -97,19 +101,28 @@ export const runMount = async (request: DaemonRequest, {log, isEachOperationLogg
 	};
 };
 
-const openVolume = async (request: DaemonRequest, options: VolumeOptions, {log, parts, s3Health}: {log: Logger; parts: AsyncDisposableStack; s3Health: S3Health}): Promise<FileSystem> => {
+type VolumeHooks = {readonly log: Logger; readonly parts: AsyncDisposableStack; readonly s3Health: S3Health; readonly metrics: Metrics};
+
+const openVolume = async (request: DaemonRequest, options: VolumeOptions, {log, parts, s3Health, metrics}: VolumeHooks): Promise<FileSystem> => {
 	const {name: bucket, region, endpoint, pathStyle, timeoutMs} = options;
-	const store = createS3ObjectStore({bucket, keyPrefix: toKeyPrefix(options.prefix), region, endpoint, pathStyle, timeoutMs, credentials: request.credentials, onRequest: event => s3Health.note(event)});
+	const s3Metrics = new S3Metrics(metrics);
+	const store = createS3ObjectStore({
+		bucket, keyPrefix: toKeyPrefix(options.prefix), region, endpoint, pathStyle, timeoutMs, credentials: request.credentials, isLocalRefused: request.rule?.isLocalEndpointRefused,
+		onRequest(event) {
+			s3Health.note(event);
+			s3Metrics.note(event);
+		},
+	});
 	parts.defer(async () => store.close());
 
 	const staging = await StagingArea.open({
 		directory: join(request.volumeDirectory, 'staging'), bytesMax: options.stagingBytesMax, isDurable: options.durability === 'journal',
 	});
 	const blockCache = options.cacheBytesMax === 0 ? undefined : await DiskBlockCache.open({
-		directory: join(request.volumeDirectory, 'cache'), bytesMax: options.cacheBytesMax, onError: error => log.warn({err: error}, 'disk cache failed'),
+		directory: join(request.volumeDirectory, 'cache'), bytesMax: options.cacheBytesMax, metrics, onError: error => log.warn({err: error}, 'disk cache failed'),
 	});
 	const fileSystem = await openFileSystem({
-		store, staging, blockCache, options, fsGroup: request.fsGroup,
+		store, staging, blockCache, options, metrics, fsGroup: request.fsGroup,
 		memoryBytesMax: planMemoryBytes({optionBytes: options.memoryBytesMax, limitBytes: memoryLimitBytes(totalmem())}),
 		onEvent({event, ...fields}) {
 			const {error, ...others} = {error: undefined, ...fields};

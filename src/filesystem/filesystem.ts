@@ -80,9 +80,14 @@ export type FileSystemStatus = {
 	readonly dirtyBytes: number;
 	/** Files that wait for their upload or are being uploaded. */
 	readonly uploadsPending: number;
+	/** How long the one that has waited for longest waits; absent when none does, and from daemons of older versions. */
+	readonly oldestUploadAgeMs?: number | undefined;
 	readonly uploadsFailed: number;
 	readonly conflicts: number;
+	/** On disk. */
 	readonly cacheBytes: number;
+	/** Of the blocks in memory; absent from daemons of older versions. */
+	readonly memoryCacheBytes?: number | undefined;
 	readonly stagingBytes: number;
 	/** The newest failure that a user should know of, if it has not been repaired since. */
 	readonly lastError?: {readonly atMs: number; readonly message: string} | undefined;

@@ -1,5 +1,6 @@
 import type {MetadataCache} from '../cache/metadata-cache.ts';
 import {FsError} from '../model/fs-error.ts';
+import {type Counter, type MetricSink, noMetrics} from '../model/metric-sink.ts';
 import {isEntryName, parentOf} from '../model/object-key.ts';
 import {isStoreError} from '../model/store-error.ts';
 import type {ListPage, ListedObject, ObjectHead, ObjectStore} from '../store/object-store.ts';
@@ -21,17 +22,21 @@ export class Namespace {
 	readonly #cache: MetadataCache;
 	readonly #defaults: AttributeDefaults;
 	readonly #now: () => number;
+	readonly #lookupCount: Counter;
+	readonly #missCount: Counter;
 	readonly #lookups = new Map<string, Promise<Node | undefined>>();
 	/** Directories that are known to have a marker, so that they stay when their last file goes. */
 	readonly #marked = new Map<string, number>();
 	readonly #walk = new AttributeWalk();
 	#rootAttributes: FileAttributes;
 
-	constructor(options: {store: ObjectStore; cache: MetadataCache; defaults: AttributeDefaults; now: () => number}) {
+	constructor(options: {store: ObjectStore; cache: MetadataCache; defaults: AttributeDefaults; now: () => number; metrics?: MetricSink | undefined}) {
 		this.#store = options.store;
 		this.#cache = options.cache;
 		this.#defaults = options.defaults;
 		this.#now = options.now;
+		this.#lookupCount = (options.metrics ?? noMetrics).counter('pnx_volume_metadata_lookups_total');
+		this.#missCount = (options.metrics ?? noMetrics).counter('pnx_volume_metadata_misses_total');
 		this.#rootAttributes = readAttributes({key: '', lastModifiedMs: Date.now()}, {}, options.defaults);
 	}
 
@@ -41,10 +46,11 @@ export class Namespace {
 			return {kind: 'directory', path, marker: undefined, attributes: this.#rootAttributes};
 		}
 
+		this.#lookupCount.value++;
 		const known = this.#cache.get(path);
 		switch (known?.state) {
 			case 'absent': {
-				return options.doubtsAbsence === true ? this.#share(path, async () => this.#ask(path)) : undefined;
+				return options.doubtsAbsence === true ? this.#miss(path, async () => this.#ask(path)) : undefined;
 			}
 
 			case 'object': {
@@ -57,7 +63,7 @@ export class Namespace {
 				}
 
 				this.#lookAhead(path);
-				return this.#share(path, async () => this.lookupObject(path));
+				return this.#miss(path, async () => this.lookupObject(path));
 			}
 
 			case 'directory': {
@@ -65,11 +71,11 @@ export class Namespace {
 					return this.#directoryNode(path, known.marker === 'unknown' ? undefined : known.marker);
 				}
 
-				return this.#share(path, async () => this.#lookupMarker(path));
+				return this.#miss(path, async () => this.#lookupMarker(path));
 			}
 
 			case undefined: {
-				return this.#share(path, async () => this.#ask(path));
+				return this.#miss(path, async () => this.#ask(path));
 			}
 		}
 	}
@@ -202,6 +208,12 @@ export class Namespace {
 	/** The root has no object: its attributes live until the unmount. */
 	setRootAttributes(attributes: FileAttributes): void {
 		this.#rootAttributes = attributes;
+	}
+
+	/** A look-up that what is known could not answer. */
+	async #miss(path: string, ask: () => Promise<Node | undefined>): Promise<Node | undefined> {
+		this.#missCount.value++;
+		return this.#share(path, ask);
 	}
 
 	/** Equal look-ups at the same time are one. */

@@ -1,6 +1,7 @@
 import {MetadataCache} from '../cache/metadata-cache.ts';
 import {type BlockCache, noBlockCache} from '../cache/block-cache.ts';
 import {ObjectReader} from '../cache/object-reader.ts';
+import type {MetricSink} from '../model/metric-sink.ts';
 import type {VolumeOptions} from '../model/volume-options.ts';
 import type {StagingArea} from '../staging/staging-area.ts';
 import {Uploader} from '../staging/uploader.ts';
@@ -28,6 +29,7 @@ export type FileSystemParts = {
 	readonly now?: (() => number) | undefined;
 	/** First delay before a failed upload is tried again. */
 	readonly retryDelayMs?: number | undefined;
+	readonly metrics?: MetricSink | undefined;
 	readonly onEvent?: ((event: UploadEvent) => void) | undefined;
 };
 
@@ -36,14 +38,14 @@ Puts the parts of a file system together and takes up what an earlier run left i
 once, in the background.
 */
 export const openFileSystem = async (parts: FileSystemParts): Promise<FileSystem> => {
-	const {store, staging, options} = parts;
+	const {store, staging, options, metrics} = parts;
 	const blockCache = parts.blockCache ?? noBlockCache;
 	const now = parts.now ?? (() => performance.now());
 	const {uid, gid, fileMode, dirMode} = options;
 	const defaults: AttributeDefaults = {uid, gid, fileMode, dirMode, attributes: options.attributes, fsGroup: parts.fsGroup};
 	// The kernel keeps attributes for the other half of the time.
 	const cache = new MetadataCache({ttlMs: options.metadataTtlMs / 2, now});
-	const reader = new ObjectReader({store, blockCache, memoryBytesMax: parts.memoryBytesMax * 0.6, partBytes: options.partBytes});
+	const reader = new ObjectReader({store, blockCache, memoryBytesMax: parts.memoryBytesMax * 0.6, partBytes: options.partBytes, metrics});
 	const uploader = new Uploader({
 		store, partBytes: options.partBytes, memoryBytesMax: parts.memoryBytesMax * 0.4,
 		readObject: async (object, offset, target) => reader.read({lastModifiedMs: 0, ...object}, offset, target),
@@ -53,10 +55,10 @@ export const openFileSystem = async (parts: FileSystemParts): Promise<FileSystem
 	});
 	const files = new FileTable();
 	const kernelPages = new Map<string, string>();
-	const uploads = new Uploads({uploader, staging, cache, files, kernelPages, onEvent: parts.onEvent ?? (() => undefined), retryDelayMs: parts.retryDelayMs});
+	const uploads = new Uploads({uploader, staging, cache, files, kernelPages, onEvent: parts.onEvent ?? (() => undefined), retryDelayMs: parts.retryDelayMs, metrics});
 	const volume: Volume = {
 		options, defaults, store, reader, staging, cache, files, uploads, kernelPages, now,
-		namespace: new Namespace({store, cache, defaults, now}), locks: new PathLocks(), inodes: new InodeNumbers(),
+		namespace: new Namespace({store, cache, defaults, now, metrics}), locks: new PathLocks(), inodes: new InodeNumbers(),
 	};
 	if (!options.readOnly) {
 		await recover(volume);

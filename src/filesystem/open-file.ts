@@ -54,6 +54,7 @@ export class OpenFile {
 	#hasOwnContent = false;
 	/** What the sealed layers are to become. */
 	readonly #sealed = new WeakMap<StagedLayer, {metadata: Metadata; contentType: string | undefined}>();
+	readonly #sealedAtMs = new WeakMap<StagedLayer, number>();
 	/** On what the journal says that a layer lies, and which state of the layer it has. */
 	readonly #recorded = new WeakMap<StagedLayer, string>();
 	readonly #mutex = new Semaphore(1);
@@ -98,6 +99,12 @@ export class OpenFile {
 		return layer?.isSealed === true ? layer : undefined;
 	}
 
+	/** Since when the oldest of what is sealed waits for its upload: also of an earlier run. */
+	get oldestSealedAtMs(): number | undefined {
+		const layer = this.oldestSealed;
+		return layer === undefined ? undefined : this.#sealedAtMs.get(layer);
+	}
+
 	get dirtyBytes(): number {
 		return this.#layers.reduce((total, layer) => total + layer.localBytes, 0);
 	}
@@ -134,9 +141,10 @@ export class OpenFile {
 	}
 
 	/** A layer of an earlier run. */
-	pushRecovered(layer: StagedLayer, {metadata, contentType}: {metadata: Metadata; contentType: string | undefined}): void {
+	pushRecovered(layer: StagedLayer, {metadata, contentType, sealedAtMs}: {metadata: Metadata; contentType: string | undefined; sealedAtMs: number}): void {
 		this.#layers.push(layer);
 		this.#sealed.set(layer, {metadata, contentType});
+		this.#sealedAtMs.set(layer, sealedAtMs);
 		this.#recorded.set(layer, `${this.#layers.length > 1 ? 'previous' : this.#base?.etag ?? 'none'} ${layer.version}`);
 	}
 
@@ -155,6 +163,7 @@ export class OpenFile {
 		}
 
 		layer.seal();
+		this.#sealedAtMs.set(layer, Date.now());
 		this.#sealed.set(layer, {metadata: this.metadata, contentType: this.#base?.contentType});
 		if (!options.waitsForUpload || this.#layers.length > 1 || layer.localBytes > shortUploadBytes) {
 			await this.recordSealed();

@@ -5,6 +5,7 @@ import {Directories} from './directory-operations.ts';
 import * as files from './file-operations.ts';
 import type {FileSystem, FileSystemStat, FileSystemStatus} from './filesystem.ts';
 import * as names from './name-operations.ts';
+import type {OpenFile} from './open-file.ts';
 import {open} from './open-operation.ts';
 import * as ranges from './range-operations.ts';
 import {rename} from './rename.ts';
@@ -19,9 +20,11 @@ export const createS3FileSystem = (volume: Volume, parts: {cacheBytes: () => num
 			openHandles: volume.files.handleCount + directories.openCount,
 			dirtyBytes: changed.reduce((total, file) => total + file.dirtyBytes, 0),
 			uploadsPending: volume.uploads.pendingCount,
+			oldestUploadAgeMs: toOldestAgeMs(changed),
 			uploadsFailed: volume.uploads.failedCount,
 			conflicts: volume.uploads.conflictCount,
 			cacheBytes: parts.cacheBytes(),
+			memoryCacheBytes: volume.reader.memoryBytes,
 			stagingBytes: volume.staging.usedBytes,
 			...(volume.uploads.lastError === undefined ? {} : {lastError: volume.uploads.lastError}),
 		};
@@ -72,6 +75,12 @@ export const createS3FileSystem = (volume: Volume, parts: {cacheBytes: () => num
 		close: parts.close,
 		primeRoot: async () => directories.primeRoot(),
 	};
+};
+
+const toOldestAgeMs = (files: readonly OpenFile[]): number | undefined => {
+	const times = files.map(file => file.oldestSealedAtMs).filter(atMs => atMs !== undefined);
+	// The clock of the node may be set back meanwhile.
+	return times.length === 0 ? undefined : Math.max(0, Date.now() - Math.min(...times));
 };
 
 /** S3 has no size. Large, but small enough for programs that count in signed 64-bit bytes. */

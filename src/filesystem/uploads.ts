@@ -1,5 +1,6 @@
 import {AssertionError} from 'node:assert';
 import type {MetadataCache} from '../cache/metadata-cache.ts';
+import {noMetrics, type MetricSink} from '../model/metric-sink.ts';
 import {Semaphore} from '../model/semaphore.ts';
 import {StoreError, isStoreError} from '../model/store-error.ts';
 import type {StagedLayer} from '../staging/staged-layer.ts';
@@ -42,6 +43,7 @@ export class Uploads {
 	readonly #retries = new Map<OpenFile, {readonly timer: NodeJS.Timeout; readonly delayMs: number}>();
 	readonly #maybeStored = new WeakSet<StagedLayer>();
 	readonly #waitingForCopies = new Set<OpenFile>();
+	readonly #counts: ReturnType<typeof createCounts>;
 	#isClosed = false;
 	conflictCount = 0;
 	failedCount = 0;
@@ -49,7 +51,7 @@ export class Uploads {
 
 	constructor(options: {
 		uploader: Uploader; staging: StagingArea; cache: MetadataCache; files: FileTable; kernelPages: Map<string, string>;
-		onEvent: (event: UploadEvent) => void; retryDelayMs?: number | undefined;
+		onEvent: (event: UploadEvent) => void; retryDelayMs?: number | undefined; metrics?: MetricSink | undefined;
 	}) {
 		this.#uploader = options.uploader;
 		this.#staging = options.staging;
@@ -58,6 +60,7 @@ export class Uploads {
 		this.#kernelPages = options.kernelPages;
 		this.#onEvent = options.onEvent;
 		this.#retryDelayMs = options.retryDelayMs ?? 1000;
+		this.#counts = createCounts(options.metrics ?? noMetrics);
 	}
 
 	/** Files whose bytes are on their way or wait for it. */
@@ -197,6 +200,7 @@ export class Uploads {
 	}
 
 	#take(file: OpenFile, path: string, outcome: UploadOutcome): void {
+		this.#counts.stored.value++;
 		const hasConflict = file.uploaded(outcome.head, outcome.movedBytes) || outcome.hasConflict;
 		this.#cache.change(path, {state: 'object', head: outcome.head});
 		if (outcome.movedBytes === 0) {
@@ -220,6 +224,7 @@ export class Uploads {
 		this.failedCount++;
 		this.lastError = {atMs: Date.now(), message: `${file.path}: ${error.message}`};
 		const isFinal = isBug(error) || (isStoreError(error) && !error.isTransient && !isStoreError(error, ...curableCodes));
+		(isFinal ? this.#counts.refused : this.#counts.delayed).value++;
 		let keptAt: string | undefined;
 		await file.recordSealed().catch((cause: unknown) => {
 			this.#onEvent({event: 'upload failed', path: file.path, error: new Error(`The journal could not be written: ${(cause as Error).message}`, {cause}), isFinal: false});
@@ -260,6 +265,12 @@ export class Uploads {
 		this.#retries.delete(file);
 	}
 }
+
+const createCounts = (metrics: MetricSink) => ({
+	stored: metrics.counter('pnx_volume_uploads_total', {result: 'stored'}),
+	delayed: metrics.counter('pnx_volume_uploads_total', {result: 'delayed'}),
+	refused: metrics.counter('pnx_volume_uploads_total', {result: 'refused'}),
+});
 
 /** What met a bug of ours never reaches S3: an error for its writer, and kept on disk, is better than wrong bytes in the bucket. */
 const isBug = (error: Error): boolean => error instanceof AssertionError || error instanceof TypeError || error instanceof RangeError;

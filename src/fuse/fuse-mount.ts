@@ -4,10 +4,12 @@ import {setTimeout as delay} from 'node:timers/promises';
 import {promisify} from 'node:util';
 import Fuse from 'fuse-native';
 import type {FileSystem} from '../filesystem/filesystem.ts';
+import type {MetricSink} from '../model/metric-sink.ts';
 import type {FuseLog} from './fuse-log.ts';
 import {createFuseOperations} from './fuse-operations.ts';
 import {tuneKernel} from './kernel-tuning.ts';
 import {findMount} from './mount-info.ts';
+import {OperationMetrics} from './operation-metrics.ts';
 import {OperationRunner} from './operation-runner.ts';
 
 export type FuseMountOptions = {
@@ -24,6 +26,7 @@ export type FuseMountOptions = {
 	/** An operation that takes longer is logged, and given up when it changes nothing. */
 	readonly operationMsMax: number;
 	readonly log: FuseLog;
+	readonly metrics?: MetricSink | undefined;
 	/** Logs every operation at level debug. */
 	readonly isEachLogged: boolean;
 };
@@ -33,6 +36,8 @@ export type FuseMount = {
 	readonly ended: Promise<void>;
 	/** Unmounts. Who still uses it gets until the end of `graceMs`, then ENOTCONN. Resolves when nothing is mounted by us. */
 	unmount(options: {graceMs: number}): Promise<void>;
+	/** How many operations of the kernel wait for their answer, and for how long the oldest of them. */
+	status(): {readonly runningCount: number; readonly oldestRunningMs: number};
 };
 
 /** One native thread each, blocked while its operation runs: this many operations at the same time. */
@@ -48,7 +53,8 @@ const run = promisify(execFile);
 /** Mounts a file system and resolves when the kernel has it in its table and it answers. */
 export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> => {
 	const {fileSystem, mountPoint, log} = options;
-	const runner = new OperationRunner({log, isEachLogged: options.isEachLogged, durationMsMax: options.operationMsMax});
+	const metrics = new OperationMetrics(options.metrics);
+	const runner = new OperationRunner({log, metrics, isEachLogged: options.isEachLogged, durationMsMax: options.operationMsMax});
 	const {promise: ended, resolve} = Promise.withResolvers<void>();
 	let hasEnded = false;
 	const end = (): void => {
@@ -57,7 +63,7 @@ export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> =
 		resolve();
 	};
 
-	const {listxattr, getxattr, setxattr, removexattr, ...operations} = createFuseOperations({fileSystem, runner, log, operationCountMax, requestBytesMax, requestContext: () => fuse.context()});
+	const {listxattr, getxattr, setxattr, removexattr, ...operations} = createFuseOperations({fileSystem, runner, log, metrics, operationCountMax, requestBytesMax, requestContext: () => fuse.context()});
 	const fuse = new Fuse(
 		mountPoint,
 		{...operations, ...(options.hasExtendedAttributes === false ? {} : {listxattr, getxattr, setxattr, removexattr}), initWithConfig: (connection, callback) => callback(0, {want: connection.want & ~spliceReadCapability})} as Fuse.OPERATIONS,
@@ -103,6 +109,7 @@ export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> =
 
 	return {
 		ended,
+		status: () => runner.status(),
 		async unmount({graceMs}) {
 			if (!hasEnded) {
 				// An ordinary umount first: the kernel writes back what programs have changed through mmap.

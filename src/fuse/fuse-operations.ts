@@ -9,6 +9,7 @@ import {toNewPath, toPath, toUtf8} from './fuse-path.ts';
 import {kindOfNewNode, permissionsOfMode, toFuseEntryStat, toFuseStat, toFuseStatfs, toTimeChange} from './fuse-stat.ts';
 import {HiddenFiles} from './hidden-files.ts';
 import {parseOpenFlags} from './open-flags.ts';
+import type {OperationMetrics} from './operation-metrics.ts';
 import {parseFallocateMode, parseRenameFlags, parseXattrFlags} from './operation-flags.ts';
 import {hasOtherDescriptor} from './other-descriptors.ts';
 import type {OperationRunner} from './operation-runner.ts';
@@ -28,12 +29,13 @@ export const createFuseOperations = (parts: {
 	readonly fileSystem: FileSystem;
 	readonly runner: OperationRunner;
 	readonly log: FuseLog;
+	readonly metrics: OperationMetrics;
 	readonly operationCountMax: number;
 	readonly requestBytesMax: number;
 	/** Who asks; only for the operation that runs now, so before the first `await`. */
 	readonly requestContext: () => Readonly<Fuse.RequestContext> | null;
 }): Fuse.OPERATIONS => {
-	const {fileSystem, runner, requestContext} = parts;
+	const {fileSystem, runner, requestContext, metrics} = parts;
 	const readBuffers = new ReadBuffers({bytesMax: parts.requestBytesMax, countMax: parts.operationCountMax / 2});
 	const shown = new ShownSizes({countMax: 100_000});
 	const hidden = new HiddenFiles({fileSystem, callingSyscall, log: parts.log});
@@ -116,6 +118,7 @@ export const createFuseOperations = (parts: {
 			const buffer = readBuffers.take(length);
 			const giveBack = (): void => readBuffers.giveBackAfterAnswer(buffer);
 			run('read', fd, callback, async () => fileSystem.read(toHandle(fd), buffer, Number(position)), count => {
+				metrics.readBytes.value += count;
 				callback(0, buffer.subarray(0, count));
 				giveBack();
 			}, giveBack);
@@ -128,7 +131,10 @@ export const createFuseOperations = (parts: {
 				} finally {
 					freeBytes(buffer);
 				}
-			}, callback);
+			}, callback, count => {
+				metrics.writtenBytes.value += count;
+				callback(count);
+			});
 		},
 		flush(_path, fd, callback) {
 			const threadId = requestContext()?.pid ?? 0;

@@ -1,6 +1,7 @@
 import type {ErrnoName} from '../model/fs-error.ts';
 import {errnoNameOf, isOrdinaryAnswer, toFuseResult} from './errno.ts';
 import type {FuseLog} from './fuse-log.ts';
+import {OperationMetrics, type OperationResult} from './operation-metrics.ts';
 
 export type Operation<T> = {
 	readonly name: string;
@@ -34,13 +35,15 @@ export class OperationRunner {
 	readonly #log: FuseLog;
 	readonly #isEachLogged: boolean;
 	readonly #durationMsMax: number;
+	readonly #metrics: OperationMetrics;
 	readonly #running = new Set<RunningOperation>();
 	readonly #watch: NodeJS.Timeout;
 
-	constructor(options: {log: FuseLog; isEachLogged: boolean; durationMsMax: number}) {
+	constructor(options: {log: FuseLog; isEachLogged: boolean; durationMsMax: number; metrics?: OperationMetrics | undefined}) {
 		this.#log = options.log;
 		this.#isEachLogged = options.isEachLogged;
 		this.#durationMsMax = options.durationMsMax;
+		this.#metrics = options.metrics ?? new OperationMetrics();
 		// Also what keeps the process alive: the native threads of a mount do not.
 		this.#watch = setInterval(() => this.#reportSlow(), watchIntervalMs);
 	}
@@ -58,6 +61,17 @@ export class OperationRunner {
 		void this.#settle(operation, running);
 	}
 
+	/** What waits for its answer now. */
+	status(): {readonly runningCount: number; readonly oldestRunningMs: number} {
+		let startedMs = performance.now();
+		const now = startedMs;
+		for (const running of this.#running) {
+			startedMs = Math.min(startedMs, running.startedMs);
+		}
+
+		return {runningCount: this.#running.size, oldestRunningMs: now - startedMs};
+	}
+
 	close(): void {
 		clearInterval(this.#watch);
 	}
@@ -70,14 +84,14 @@ export class OperationRunner {
 			if (running.isAnswered) {
 				operation.abandon?.(value);
 			} else {
-				running.isAnswered = true;
+				this.#count(running, 'ok');
 				operation.succeed(value);
 			}
 		} catch (error) {
 			errno = errnoNameOf(error) ?? 'EIO';
 			this.#logFailure(error, running);
 			if (!running.isAnswered) {
-				running.isAnswered = true;
+				this.#count(running, isOrdinaryAnswer(errno) ? 'refused' : 'failed');
 				operation.fail(toFuseResult(errno));
 			}
 		} finally {
@@ -86,6 +100,12 @@ export class OperationRunner {
 				this.#log.debug(describe(running, {result: errno ?? 'ok'}), 'operation');
 			}
 		}
+	}
+
+	/** To be called just before the answer, of which there is exactly one. */
+	#count(running: RunningOperation, result: OperationResult): void {
+		running.isAnswered = true;
+		this.#metrics.note(running.name, result, performance.now() - running.startedMs);
 	}
 
 	#logFailure(error: unknown, running: RunningOperation): void {
@@ -109,7 +129,7 @@ export class OperationRunner {
 			const isGivenUp = running.giveUp !== undefined && !running.isAnswered;
 			this.#log.warn(describe(running, {isGivenUp}), 'operation takes too long');
 			if (isGivenUp) {
-				running.isAnswered = true;
+				this.#count(running, 'failed');
 				running.giveUp?.(toFuseResult('EIO'));
 			}
 		}

@@ -3,6 +3,7 @@ import type {S3Client} from '@aws-sdk/client-s3';
 import {StoreError} from '../model/store-error.ts';
 import {throwIfAborted, toAbortedError} from './abort.ts';
 import {readText} from './s3-body.ts';
+import {guardedLookup} from './guarded-lookup.ts';
 import {parseRefusal, toRefusalError, type S3Context, type S3Refusal} from './s3-errors.ts';
 import {HttpFailure, HttpTransport} from './s3-http.ts';
 import {isFinalNetworkError, toNetworkError} from './s3-network-errors.ts';
@@ -19,8 +20,10 @@ export type S3RequestEvent = {
 	readonly durationMs: number;
 	/** From 1. */
 	readonly attempt: number;
-	/** Of the body sent, or of the body announced by the answer. */
-	readonly bytes: number;
+	/** Of the body of the request. */
+	readonly sentBytes: number;
+	/** Of the body of the answer, as announced. */
+	readonly receivedBytes: number;
 };
 
 export type S3ConnectionOptions = S3Place & {
@@ -98,7 +101,7 @@ export class S3Connection {
 		const {url, properties} = this.#client.config.endpointProvider({
 			Bucket: bucket, Region: region, ForcePathStyle: pathStyle, ...(endpoint === '' ? {} : {Endpoint: endpoint}),
 		});
-		this.#transport = new HttpTransport(url, {connectionCountMax});
+		this.#transport = new HttpTransport(url, {connectionCountMax, lookup: options.isLocalRefused === true ? guardedLookup : undefined});
 		this.#signer = new S3Signer({region: toSigningRegion(properties) ?? region, ...(nowMs === undefined ? {} : {nowMs})});
 		this.#host = url.host;
 		this.#basePath = url.pathname.replace(/\/$/, '');
@@ -145,16 +148,16 @@ export class S3Connection {
 	async #attempt(request: S3Request, prepared: PreparedRequest): Promise<AttemptOutcome<S3Answer>> {
 		const startMs = performance.now();
 		let status = 0;
-		let bytes = prepared.bodyBytes;
+		let receivedBytes = 0;
 		try {
 			const answer = await this.#exchange(request, prepared);
 			status = answer.statusCode ?? 0;
-			bytes ||= Number(answer.headers['content-length'] ?? 0);
+			receivedBytes = request.method === 'HEAD' ? 0 : Number(answer.headers['content-length'] ?? 0);
 			return await this.#judge(request, answer);
 		} catch (error) {
 			return this.#toFailedAttempt(request, error);
 		} finally {
-			this.#options.onRequest?.({operation: request.operation, status, durationMs: performance.now() - startMs, attempt: prepared.attemptCount, bytes});
+			this.#options.onRequest?.({operation: request.operation, status, durationMs: performance.now() - startMs, attempt: prepared.attemptCount, sentBytes: prepared.bodyBytes, receivedBytes});
 		}
 	}
 

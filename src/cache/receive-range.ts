@@ -1,0 +1,65 @@
+import type {Counter} from '../model/metric-sink.ts';
+import {StoreError, isStoreError} from '../model/store-error.ts';
+import type {ByteRange, ObjectStore, ObjectVersion} from '../store/object-store.ts';
+
+export type RangeSource = {
+	readonly store: ObjectStore;
+	readonly signal: AbortSignal;
+	/** Counts how often the rest was asked for again. */
+	readonly resumptions: Counter;
+};
+
+const attemptCountMax = 4;
+
+/** Exactly the bytes of a range of one version, in pieces. Where a connection breaks on the way, the next one goes on. */
+export const receiveRange = async (source: RangeSource, version: ObjectVersion, {start, end}: ByteRange, take: (bytes: Uint8Array) => void): Promise<void> => {
+	let position = start;
+	for (let attempt = 1; position < end; attempt++) {
+		// The store itself tries again what fails before the first byte.
+		const body = await open(source, version, {start: position, end});
+		try {
+			for await (const bytes of body) {
+				if (bytes.length > end - position) {
+					throw new StoreError('corrupt', `Reading ${version.key}: more bytes came than the ${end - start} that were asked for`);
+				}
+
+				take(bytes);
+				position += bytes.length;
+			}
+
+			if (position < end) {
+				throw new StoreError('unavailable', `Reading ${version.key}: the connection ended ${end - position} bytes early`);
+			}
+		} catch (error) {
+			if (attempt >= attemptCountMax || !isStoreError(error) || !error.isTransient) {
+				throw error;
+			}
+
+			source.resumptions.value++;
+		}
+	}
+};
+
+const open = async ({store, signal}: RangeSource, version: ObjectVersion, {start, end}: ByteRange): Promise<AsyncIterable<Uint8Array>> => {
+	// Only of a whole object can S3 tell the checksum.
+	const range = start === 0 && end === version.sizeBytes ? undefined : {start, end};
+	const request = {range, ifMatch: version.etag, signal};
+	try {
+		const result = await store.get(version.key, request);
+		if (result !== undefined) {
+			return result.body;
+		}
+	} catch (error) {
+		if (version.versionId === undefined || !isStoreError(error, 'preconditionFailed')) {
+			throw error;
+		}
+	}
+
+	// Replaced or deleted since; a versioned bucket still has it. Not asked first, as it needs a permission of its own.
+	const result = version.versionId === undefined ? undefined : await store.get(version.key, {...request, versionId: version.versionId});
+	if (result === undefined) {
+		throw new StoreError('notFound', `Reading ${version.key}: the version that was opened is gone`);
+	}
+
+	return result.body;
+};
