@@ -1,88 +1,56 @@
+import {setTimeout as delay} from 'node:timers/promises';
 import type {CommandModule} from 'yargs';
-import {formatBytes} from '../model/volume-options.ts';
-import {listVolumes, type VolumeReport} from '../node/list-volumes.ts';
+import {listVolumes} from '../node/list-volumes.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
+import {StatusRounds} from './status-rounds.ts';
+import {formatStatus} from './status-table.ts';
+import {UsageError} from './usage-error.ts';
+import {watchStatus} from './watch-status.ts';
+
+type StatusFlags = {json: boolean; watch: string | undefined};
+
+/** Between the two looks that a single table needs for its rates. */
+const rateMs = 500;
+const watchSecondsDefault = 2;
+const watchSecondsMax = 3600;
 
 /** `status`: every volume of this node, as a table for people or as JSON. */
-export const statusCommand = (environment: NodeEnvironment): CommandModule<object, {json: boolean}> => ({
+export const statusCommand = (environment: NodeEnvironment): CommandModule<object, StatusFlags> => ({
 	command: 'status',
 	describe: 'Show every mount on this node',
 	builder: yargs => yargs
 		.option('json', {type: 'boolean', default: false, describe: 'Print an array of objects instead of a table'})
-		.example('$0 status', 'Volumes, the directories they are mounted at, bytes that wait for their upload, health')
+		.option('watch', {type: 'string', describe: `Go on every so many seconds (${watchSecondsDefault} without a number), until Ctrl-C`})
+		.example('$0 status', 'Volumes and their pods, health, throughput, cache, bytes that wait for their upload')
+		.example('$0 status --watch 5', 'The same every 5 seconds')
 		.example('$0 status --json', 'The same for a program, with all the numbers of each daemon'),
-	async handler({json}) {
-		const volumes = await listVolumes(environment.stateDirectory);
-		process.stdout.write(json ? `${JSON.stringify(volumes, undefined, '\t')}\n` : formatStatus(volumes, environment.stateDirectory));
+	async handler({json, watch}) {
+		const {stateDirectory} = environment;
+		if (watch !== undefined) {
+			await watchStatus({stateDirectory, json, intervalMs: parseSeconds(watch) * 1000, output: process.stdout});
+			return;
+		}
+
+		if (json) {
+			process.stdout.write(`${JSON.stringify(await listVolumes(stateDirectory), undefined, '\t')}\n`);
+			return;
+		}
+
+		const rounds = new StatusRounds(stateDirectory);
+		if ((await rounds.next()).some(({volume}) => volume.metrics !== undefined)) {
+			await delay(rateMs);
+			await rounds.refreshMetrics();
+		}
+
+		process.stdout.write(formatStatus(rounds.rows(), {stateDirectory, widthMax: process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY}));
 	},
 });
 
-const columns = ['BUCKET', 'DIRECTORY', 'POD', 'HEALTH', 'DIRTY', 'CACHE', 'MEMORY', 'DAEMON'] as const;
-
-/** One line for each directory that shows a volume, then what went wrong. */
-export const formatStatus = (volumes: readonly VolumeReport[], stateDirectory: string): string => {
-	if (volumes.length === 0) {
-		return `Nothing is mounted on this node (state directory ${stateDirectory}).\n`;
+const parseSeconds = (text: string): number => {
+	const seconds = text === '' ? watchSecondsDefault : /^\d{1,4}(?:\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+	if (!(seconds >= 0.1 && seconds <= watchSecondsMax)) {
+		throw new UsageError(`--watch takes a number of seconds from 0.1 to ${watchSecondsMax}: current value is "${text.slice(0, 40)}"`);
 	}
 
-	const rows: Array<readonly string[]> = [columns];
-	for (const volume of volumes) {
-		const directories = volume.directories.length === 0 ? [undefined] : volume.directories;
-		for (const [index, directory] of directories.entries()) {
-			const pod = directory?.name === undefined ? '-' : `${directory.namespace ?? '?'}/${directory.name}`;
-			const place = directory === undefined ? '-' : `${directory.path}${directory.isMounted ? '' : ' (not mounted)'}`;
-			// A volume's own numbers stand in its first line only.
-			rows.push([...(index === 0 ? [bucketOf(volume)] : ['']), place, pod, ...(index === 0 ? numbersOf(volume) : [])]);
-		}
-	}
-
-	const widths = columns.map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)));
-	const table = rows.map(row => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
-	const remarks = volumes.flatMap(volume => [remarkOf(volume) ?? [], refusalOf(volume) ?? []].flat());
-	return `${[table, ...remarks].join('\n')}\n`;
+	return seconds;
 };
-
-const bucketOf = ({bucket, prefix}: VolumeReport): string => (prefix === '' ? bucket : `${bucket}/${prefix}`);
-
-const numbersOf = ({health, dirtyBytes, daemon, daemonPid}: VolumeReport): string[] => [
-	health,
-	dirtyBytes === undefined ? '?' : formatBytes(dirtyBytes),
-	daemon === undefined ? '-' : formatBytes(daemon.fileSystem.cacheBytes),
-	daemon === undefined ? '-' : formatBytes(daemon.residentBytes),
-	daemonPid === undefined ? '-' : `pid ${daemonPid}`,
-];
-
-/** What to do about a volume that is not healthy. */
-const remarkOf = (volume: VolumeReport): string | undefined => {
-	const name = bucketOf(volume);
-	switch (volume.health) {
-		case 'healthy': {
-			return undefined;
-		}
-
-		case 'failing': {
-			const {lastError} = volume.daemon?.fileSystem ?? {};
-			return lastError === undefined ? undefined : `${name}: ${new Date(lastError.atMs).toISOString()} ${lastError.message}`;
-		}
-
-		case 'hanging': {
-			return `${name}: the daemon (pid ${volume.daemonPid}) does not answer; kill -9 it, unmount and mount again. What it had not uploaded is in its journal.`;
-		}
-
-		case 'dead': {
-			return `${name}: the daemon is gone, so every use of the directory fails; unmount it and mount it again. What it had not uploaded is in its journal.`;
-		}
-
-		case 'unmounted': {
-			return volume.journalBytes === 0 ? undefined : `${name}: a journal of ${formatBytes(volume.journalBytes)} waits for the next mount of this volume on this node, which uploads what S3 lacks.`;
-		}
-
-		case 'gone': {
-			return `${name}: nothing is mounted, as after a reboot; the next mount cleans up.`;
-		}
-	}
-};
-
-const refusalOf = (volume: VolumeReport): string | undefined => (volume.refused === undefined
-	? undefined
-	: `${bucketOf(volume)}: ${formatBytes(volume.refused.bytes)} that S3 refused for good are kept in ${volume.refused.directory}; save what you need and delete it.`);

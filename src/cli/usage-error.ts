@@ -6,7 +6,7 @@ export class UsageError extends Error {
 }
 
 /** Flags of commands that are no options of a volume. */
-const commandFlags = ['background', 'debug', 'directory', 'force', 'help', 'json', 'port', 'timeout', 'verbose', 'version'];
+const commandFlags = ['background', 'debug', 'directory', 'force', 'help', 'json', 'port', 'timeout', 'verbose', 'version', 'watch'];
 
 /** What the parser of the command line found wrong, on one line; an unknown flag is told the known one that it resembles. */
 export const describeUsageError = (message: string): string => {

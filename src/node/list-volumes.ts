@@ -1,12 +1,13 @@
 import {readdirSync, statSync} from 'node:fs';
 import {join} from 'node:path';
-import {askStatus} from './control-client.ts';
+import type {MetricSamples} from '../model/metric-samples.ts';
+import {askMetrics, askStatus} from './control-client.ts';
 import type {DaemonStatus} from './daemon-protocol.ts';
 import {createDeadline} from './deadline.ts';
 import {mountsAt, readMountTable, type Mount} from './mount-table.ts';
 import {isRunning} from './process-identity.ts';
 import {stagingFileCount, volumePaths} from './volume-directory.ts';
-import {readAllVolumeStates, type PodMount, type VolumeState} from './volume-state.ts';
+import {readAllVolumeStates, type DaemonLaunch, type PodMount, type VolumeState} from './volume-state.ts';
 
 /**
 - `healthy`: mounted, and the daemon answers.
@@ -33,7 +34,11 @@ export type VolumeReport = {
 	/** Where bytes are kept that S3 refused for good, for a person to look at. */
 	readonly refused?: {readonly directory: string; readonly bytes: number} | undefined;
 	readonly daemonPid?: number | undefined;
+	/** How the daemon was launched, and the version it runs; known also when it does not answer. */
+	readonly launch?: DaemonLaunch | undefined;
 	readonly daemon?: DaemonStatus | undefined;
+	/** What the daemon counted; absent when it does not answer, or is too old to say. */
+	readonly metrics?: MetricSamples | undefined;
 };
 
 const statusMs = 2000;
@@ -47,7 +52,8 @@ export const listVolumes = async (stateDirectory: string): Promise<VolumeReport[
 
 const reportVolume = async (state: VolumeState, stateDirectory: string, table: readonly Mount[]): Promise<VolumeReport> => {
 	const paths = volumePaths(stateDirectory, state.volumeId);
-	const daemon = await askStatus(paths.socket, createDeadline(statusMs));
+	const deadline = createDeadline(statusMs);
+	const [daemon, metrics] = await Promise.all([askStatus(paths.socket, deadline), askMetrics(paths.socket, deadline)]);
 	const places: readonly PodMount[] = state.kind === 'directory' ? [{path: state.mountPoint}] : state.pods;
 	const isMounted = mountsAt(table, state.mountPoint).length > 0;
 	const isDaemonAlive = state.daemon !== undefined && isRunning(state.daemon);
@@ -63,8 +69,10 @@ const reportVolume = async (state: VolumeState, stateDirectory: string, table: r
 		dirtyBytes: daemon?.fileSystem.dirtyBytes,
 		journalBytes,
 		refused: refusedBytes === 0 ? undefined : {directory: refusedDirectory, bytes: refusedBytes},
+		launch: state.launch,
 		daemonPid: daemon?.pid ?? (isDaemonAlive ? state.daemon?.pid : undefined),
 		daemon,
+		metrics,
 	};
 };
 

@@ -54,6 +54,7 @@ for (const [argv, message] of [
 	[['mount', 'my-files', '/mnt', '--bogus'], /Unknown argument: bogus \(/],
 	[['mount', 'my-files', '/mnt', '--prefix'], /Not enough arguments following: prefix/],
 	[['status', '--jsn'], /did you mean --json\?/],
+	[['status', '--watch', 'often'], /--watch takes a number of seconds from 0\.1 to 3600: current value is "often"/],
 	[['mount', 'my-files', '/mnt', '--part-size', 'big'], /Option "part-size" must be a size from/],
 	[['mount', 'My_Files', '/mnt'], /"My_Files" cannot be a bucket name: it must be in lower case/],
 	[['unmount', '/mnt', '--timeout', 'soon'], /Option "timeout" must be a duration/],
@@ -79,7 +80,7 @@ test.serial('mount --background returns when the directory is usable, status sho
 	writeFileSync(join(directory, 'file'), 'hello');
 
 	const status = await runCommand(node, 'status');
-	t.regex(status.stdout, new RegExp(`^BUCKET +DIRECTORY .*\\nmy-files/2024 +${directory} +- +healthy +0 bytes .* pid \\d+\\n$`));
+	t.regex(status.stdout, new RegExp(`^VOLUME +PODS +HEALTH .*\\nmy-files/2024 +${directory} +healthy .* 0 +0 +- +\\d+ \\S+(?: \\w+)?\\n$`));
 	const [report] = JSON.parse((await runCommand(node, 'status', '--json')).stdout) as VolumeReport[];
 	t.like(report, {bucket: 'my-files', prefix: '2024', health: 'healthy', dirtyBytes: 0});
 	t.like(report!.directories[0], {path: directory, isMounted: true});
@@ -152,7 +153,7 @@ test.serial('status tells pods, and a daemon that is gone', async t => {
 	const directory = node.podDirectory('uid-1');
 	await node.mount(directory, {name: 'bucket-1', 'kubernetes.io/pod.name': 'web-1', 'kubernetes.io/pod.namespace': 'shop'});
 	const healthy = await runCommand(node, 'status');
-	t.regex(healthy.stdout, new RegExp(`bucket-1 +${directory} +shop/web-1 +healthy`));
+	t.regex(healthy.stdout, /bucket-1 +shop\/web-1 +healthy/);
 	process.kill(node.starts()[0]!.pid, 'SIGKILL');
 	const dead = await runCommand(node, 'status');
 	t.regex(dead.stdout, /shop\/web-1 +dead/);

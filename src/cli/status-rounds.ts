@@ -1,0 +1,50 @@
+import {askMetrics} from '../node/control-client.ts';
+import {createDeadline} from '../node/deadline.ts';
+import {listVolumes, type VolumeReport} from '../node/list-volumes.ts';
+import {toVolumeFigures, type SampledMetrics} from '../node/volume-figures.ts';
+import {volumePaths} from '../node/volume-directory.ts';
+import type {StatusRow} from './status-table.ts';
+
+const refreshMs = 1000;
+
+/** Looks at the volumes of a node again and again, and makes rates of what changed between the last two looks. */
+export class StatusRounds {
+	readonly #stateDirectory: string;
+	readonly #earlier = new Map<string, SampledMetrics>();
+	#volumes: readonly VolumeReport[] = [];
+	#atMs = 0;
+
+	constructor(stateDirectory: string) {
+		this.#stateDirectory = stateDirectory;
+	}
+
+	async next(): Promise<StatusRow[]> {
+		this.#remember();
+		this.#volumes = await listVolumes(this.#stateDirectory);
+		this.#atMs = performance.now();
+		return this.rows();
+	}
+
+	/** Asks those that have just answered once more for what they counted, and nobody else. */
+	async refreshMetrics(): Promise<void> {
+		this.#remember();
+		const deadline = createDeadline(refreshMs);
+		this.#volumes = await Promise.all(this.#volumes.map(async volume => (volume.metrics === undefined
+			? volume
+			: {...volume, metrics: await askMetrics(volumePaths(this.#stateDirectory, volume.volumeId).socket, deadline)})));
+		this.#atMs = performance.now();
+	}
+
+	rows(): StatusRow[] {
+		return this.#volumes.map(volume => ({volume, figures: toVolumeFigures(volume, this.#atMs, this.#earlier.get(volume.volumeId))}));
+	}
+
+	#remember(): void {
+		this.#earlier.clear();
+		for (const {volumeId, metrics} of this.#volumes) {
+			if (metrics !== undefined) {
+				this.#earlier.set(volumeId, {atMs: this.#atMs, metrics});
+			}
+		}
+	}
+}
