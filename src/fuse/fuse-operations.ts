@@ -9,8 +9,8 @@ import {toNewPath, toPath, toUtf8} from './fuse-path.ts';
 import {kindOfNewNode, permissionsOfMode, toFuseEntryStat, toFuseStat, toFuseStatfs, toTimeChange} from './fuse-stat.ts';
 import {HiddenFiles} from './hidden-files.ts';
 import {parseOpenFlags} from './open-flags.ts';
-import type {OperationMetrics} from './operation-metrics.ts';
 import {parseFallocateMode, parseRenameFlags, parseXattrFlags} from './operation-flags.ts';
+import type {OperationMetrics} from './operation-metrics.ts';
 import {hasOtherDescriptor} from './other-descriptors.ts';
 import type {OperationRunner} from './operation-runner.ts';
 import {ReadBuffers} from './read-buffers.ts';
@@ -131,7 +131,7 @@ export const createFuseOperations = (parts: {
 				} finally {
 					freeBytes(buffer);
 				}
-			}, callback, count => {
+			}, count => {
 				metrics.writtenBytes.value += count;
 				callback(count);
 			});
