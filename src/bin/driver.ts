@@ -6,9 +6,11 @@ Writes one line of JSON to stdout. Loads nothing that a call does not need: its 
 
 import {readFileSync, writeSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
+import {decideMount} from '../flexvolume/decide-mount.ts';
 import {formatReply, toOneLine, type CallOutcome} from '../flexvolume/format-reply.ts';
 import {CallOutError, parseCallOut, type CallOut} from '../flexvolume/parse-call-out.ts';
-import {parseMountOptions} from '../flexvolume/parse-mount-options.ts';
+import {parseMountOptions, type MountOptions} from '../flexvolume/parse-mount-options.ts';
+import {checkPodIdentity, parsePodPath, type PodPath} from '../flexvolume/pod-path.ts';
 import {redactSecrets} from '../flexvolume/redact-secrets.ts';
 import {OptionError} from '../model/volume-options.ts';
 import {logCall, logLine, toPodName, type CallSubject} from '../node/call-log.ts';
@@ -16,6 +18,8 @@ import {findCallSubject} from '../node/call-subject.ts';
 import {mountVolume} from '../node/mount-volume.ts';
 import {readNodeEnvironment, type NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';
+import {readNodePolicy} from '../node/node-policy-file.ts';
+import {assertTrustedParents} from '../node/pod-directory.ts';
 import {unmountVolume} from '../node/unmount-volume.ts';
 
 /** How much later than the mount's own time-out the last resort is. */
@@ -53,6 +57,7 @@ const answer = async (callOut: CallOut, environment: NodeEnvironment): Promise<C
 		}
 
 		case 'unmount': {
+			parsePodPath(callOut.path, 'unmount');
 			subject = findCallSubject(callOut.path, environment.stateDirectory); // It is forgotten with the mount.
 			const {journal} = await unmountVolume(callOut.path, environment);
 			remark = journal === undefined ? undefined : `bytes that S3 lacks are kept in ${journal}`;
@@ -66,13 +71,16 @@ const answer = async (callOut: CallOut, environment: NodeEnvironment): Promise<C
 };
 
 const mount = async ({path: directory, optionsJson}: {path: string; optionsJson: string}, environment: NodeEnvironment): Promise<CallOutcome> => {
+	const podPath = parsePodPath(directory, 'mount');
 	const request = parseMountOptions(optionsJson);
 	subject = {bucket: request.options.name, pod: toPodName(request.pod)};
 	const lastResort = setTimeout(() => {
 		finish({outcome: 'failure', message: `Cannot mount bucket ${request.options.name}: it took longer than ${environment.mountTimeoutMs / 1000} s; see ${environment.logPath}`});
 	}, environment.mountTimeoutMs + graceMs);
 	try {
-		await mountVolume(directory, request, environment);
+		const allowed = applyPolicy(request, podPath, environment);
+		assertTrustedParents(directory, podPath.podsDirectory);
+		await mountVolume(directory, allowed, environment);
 		subject = {...subject, volume: findCallSubject(directory, environment.stateDirectory).volume};
 		return {outcome: 'success'};
 	} catch (error) {
@@ -80,6 +88,17 @@ const mount = async ({path: directory, optionsJson}: {path: string; optionsJson:
 	} finally {
 		clearTimeout(lastResort);
 	}
+};
+
+/** The request as the node policy allows it; a refusal is an error. Before anything else is done for a pod. */
+const applyPolicy = (request: MountOptions, podPath: PodPath, {policyPath}: NodeEnvironment): MountOptions => {
+	const {namespace} = checkPodIdentity(podPath, request);
+	const decision = decideMount(readNodePolicy(policyPath), {namespace, options: request.options, hasSecret: request.credentials !== undefined});
+	if (decision.decision === 'refused') {
+		throw new CallOutError(decision.message);
+	}
+
+	return {...request, options: decision.options, rule: decision.rule};
 };
 
 /** What we say ourselves is written for users; anything else is a mistake of ours, and says so. */

@@ -1,6 +1,9 @@
 import {checkBucketName} from '../model/bucket-name.ts';
 import {OptionError, parseVolumeOptions, type VolumeOptions} from '../model/volume-options.ts';
+import type {VolumeRule} from '../model/volume-rule.ts';
 import {CallOutError} from './parse-call-out.ts';
+import {findDuplicateKey} from './find-duplicate-key.ts';
+import {toOneLine} from './format-reply.ts';
 import {parseSecrets, type SecretCredentials} from './parse-secrets.ts';
 
 /** Who the volume is mounted for, as far as the kubelet said. */
@@ -20,6 +23,8 @@ export type MountOptions = {
 	readonly pod: PodIdentity;
 	/** Inline: the volume's name in the pod; otherwise the name of the PersistentVolume. */
 	readonly volumeName?: string | undefined;
+	/** What the node policy adds; not from the call. */
+	readonly rule?: VolumeRule | undefined;
 };
 
 const kubernetesPrefix = 'kubernetes.io/';
@@ -33,8 +38,9 @@ may send more); every other unknown key is an error. `CallOutError`s and `Option
 export const parseMountOptions = (optionsJson: string): MountOptions => {
 	const values = parseStrings(optionsJson);
 	const kubelet = new Map<string, string>();
-	const secrets: Record<string, string> = {};
-	const user: Record<string, string> = {};
+	// Without a prototype, "__proto__" is a key like any other: an unknown one.
+	const secrets = Object.create(null) as Record<string, string>;
+	const user = Object.create(null) as Record<string, string>;
 	for (const [key, value] of Object.entries(values)) {
 		if (key.startsWith(secretPrefix)) {
 			secrets[key.slice(secretPrefix.length)] = value;
@@ -73,6 +79,11 @@ const parseStrings = (json: string): Record<string, string> => {
 		if (typeof value !== 'string') {
 			throw new CallOutError(`Cannot mount: option "${key.slice(0, 80)}" must be a string; put its value in quotes in the manifest`);
 		}
+	}
+
+	const duplicate = findDuplicateKey(json);
+	if (duplicate !== undefined) {
+		throw new CallOutError(`Cannot mount: option "${toOneLine(duplicate).slice(0, 80)}" is there twice`);
 	}
 
 	return parsed as Record<string, string>;

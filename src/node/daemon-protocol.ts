@@ -12,6 +12,7 @@ connection and answers with lines of JSON. SIGTERM and SIGINT mean `stop`.
 
 import type {FileSystemStatus} from '../filesystem/filesystem.ts';
 import type {MetricSamples} from '../model/metric-samples.ts';
+import type {VolumeRule} from '../model/volume-rule.ts';
 
 export type Credentials = {
 	readonly accessKeyId: string;
@@ -25,10 +26,14 @@ export type DaemonRequest = {
 	readonly options: Readonly<Record<string, string>>;
 	/** Absent: the AWS SDK's default chain. */
 	readonly credentials?: Credentials | undefined;
+	/** More of the environment: what the daemon's starter has of AWS settings and proxies. Here, because a process's environment is not for secrets. */
+	readonly variables?: Readonly<Record<string, string>> | undefined;
 	/** Group that everything belongs to, with group-writable modes (the pod's fsGroup). */
 	readonly fsGroup?: number | undefined;
 	/** For the tags of a bucket that is created: where the first mount came from. */
 	readonly createdFor?: {readonly namespace?: string | undefined; readonly volume?: string | undefined} | undefined;
+	/** What the node policy leaves to the daemon, which can ask for the bucket's tags. Absent for mounts by hand. */
+	readonly rule?: VolumeRule | undefined;
 	/** Where the FUSE file system is mounted: an empty directory. */
 	readonly mountPoint: string;
 	/** Holds `staging/`, `cache/` and `control.sock`. */

@@ -3,7 +3,7 @@ import {isStoreError} from '../model/store-error.ts';
 import type {BucketCalls} from './bucket-calls.ts';
 
 /** Where the first mount came from. */
-export type CreatedFor = {readonly namespace?: string | undefined; readonly volume?: string | undefined};
+export type CreatedFor = {readonly namespace?: string | undefined; readonly cluster?: string | undefined; readonly volume?: string | undefined};
 
 /**
 The tags that say who made a bucket, and how far it is: `pnx-volume:provisioning` is `pending` from its creation until
@@ -12,17 +12,25 @@ its last setting is in place. Only a bucket with that tag is ever completed; eve
 const createdByTag = 'pnx-volume:created-by';
 const stateTag = 'pnx-volume:provisioning';
 const namespaceTag = 'pnx-volume:namespace';
+const clusterTag = 'pnx-volume:cluster';
 const volumeTag = 'pnx-volume:volume';
 
 /** Amazon S3 User Guide, "Using cost allocation S3 bucket tags". */
 const tagValueLengthMax = 256;
 
-export const toNewTags = ({namespace, volume}: CreatedFor): Tag[] => [
+export const toNewTags = ({namespace, cluster, volume}: CreatedFor): Tag[] => [
 	{Key: createdByTag, Value: 'pnx-volume'},
 	{Key: stateTag, Value: 'pending'},
 	...(namespace === undefined ? [] : [{Key: namespaceTag, Value: toTagValue(namespace)}]),
+	...(cluster === undefined ? [] : [{Key: clusterTag, Value: toTagValue(cluster)}]),
 	...(volume === undefined ? [] : [{Key: volumeTag, Value: toTagValue(volume)}]),
 ];
+
+/** Whether we made the bucket for this namespace of this cluster; of no named cluster, where none is given. */
+export const isMadeFor = (tags: readonly Tag[], {namespace, cluster}: {readonly namespace: string; readonly cluster?: string | undefined}): boolean => {
+	const valueOf = (key: string): string | undefined => tags.find(({Key}) => Key === key)?.Value;
+	return valueOf(createdByTag) === 'pnx-volume' && valueOf(namespaceTag) === namespace && valueOf(clusterTag) === cluster;
+};
 
 /** How far the creation of a bucket by us is; `undefined` when it was not us. */
 export const findState = (tags: readonly Tag[]): 'pending' | 'done' | undefined => {

@@ -2,8 +2,10 @@ import {ListObjectsV2Command} from '@aws-sdk/client-s3';
 import {checkBucketName} from '../model/bucket-name.ts';
 import {isStoreError, StoreError} from '../model/store-error.ts';
 import type {VolumeOptions} from '../model/volume-options.ts';
+import type {VolumeRule} from '../model/volume-rule.ts';
 import {BucketCalls} from './bucket-calls.ts';
 import {planBucketSettings, type BucketSetting} from './bucket-settings.ts';
+import {assertOwned, claimBucket, readTagsStrictly} from './bucket-ownership.ts';
 import {addTags, findState, readTags, type CreatedFor} from './bucket-tags.ts';
 import {createBucket, headBucket} from './create-bucket.ts';
 import type {S3Credentials} from './s3-signer.ts';
@@ -13,6 +15,8 @@ export type ProvisionRequest = {
 	/** Absent: the SDK's default chain. */
 	readonly credentials?: S3Credentials | undefined;
 	readonly createdFor?: CreatedFor | undefined;
+	/** What the node policy says; absent for whom it does not concern. */
+	readonly rule?: VolumeRule | undefined;
 	readonly signal?: AbortSignal | undefined;
 	/** Told what was done, and what the server could not do. */
 	readonly log?: ((message: string, fields: Readonly<Record<string, unknown>>) => void) | undefined;
@@ -30,34 +34,48 @@ const deadlineMs = 14_000;
 
 /**
 Sees to it that the bucket of a volume is there and may be used. A bucket that is there costs one round trip, and is
-used as it is, unless we began to make it and did not finish. May run on several nodes at once, and again after a crash
+used as it is, unless we began to make it and did not finish. Where the rule asks for it, a bucket that is not the
+namespace's own is a failure, and so are tags that cannot be read. May run on several nodes at once, and again after a crash
 at any point. Failures are `StoreError`s for the author of the pod, within 15 seconds.
 */
-export const provisionBucket = async ({options, credentials, createdFor = {}, signal, log = () => undefined}: ProvisionRequest): Promise<ProvisionResult> => {
+export const provisionBucket = async ({options, credentials, createdFor: from = {}, rule = {}, signal, log = () => undefined}: ProvisionRequest): Promise<ProvisionResult> => {
 	const wrongName = checkBucketName(options.name);
 	if (wrongName !== undefined) {
 		throw new StoreError('invalidRequest', `Cannot use the bucket: ${wrongName}`);
 	}
 
 	const {name: bucket, region, endpoint, pathStyle} = options;
-	const mayChange = options.provision && !options.readOnly;
-	const calls = new BucketCalls({bucket, region, endpoint, pathStyle, credentials}, {deadlineMs: Math.min(deadlineMs, options.timeoutMs), signal});
+	const mayChange = options.provision && !options.readOnly && rule.creationForbidden === undefined;
+	const createdFor: CreatedFor = {...from, ...(rule.ownedBy === undefined ? {} : {namespace: rule.ownedBy.namespace}), cluster: rule.cluster};
+	const calls = new BucketCalls({bucket, region, endpoint, pathStyle, credentials, isLocalRefused: rule.isLocalEndpointRefused}, {deadlineMs: Math.min(deadlineMs, options.timeoutMs), signal});
 	try {
-		const {isThere, tags} = await look(calls, {isTagged: mayChange});
-		if (isThere && findState(tags) !== 'pending') {
+		const {isThere, tags} = await look(calls, {isTagged: mayChange, rule});
+		if (isThere) {
+			assertOwned(calls, tags, rule);
+		}
+
+		if (isThere && (findState(tags) !== 'pending' || !mayChange)) {
 			return {created: false, completed: false};
 		}
 
 		if (!isThere && !mayChange) {
-			throw toAbsentError(options);
+			throw toAbsentError(options, rule);
 		}
 
 		const {isNew} = isThere ? {isNew: false} : await createBucket(calls, createdFor);
+		if (!isThere && rule.ownedBy !== undefined) {
+			await claimBucket(calls, rule, {isNew, createdFor});
+		}
+
 		if (!isThere && !isNew && findState(await readTags(calls)) === 'done') {
 			return {created: false, completed: false}; // Another node made it while we tried to.
 		}
 
 		await applySettings(calls, {settings: planBucketSettings(options), createdFor, log});
+		if (rule.ownedBy !== undefined) {
+			assertOwned(calls, await readTagsStrictly(calls, rule), rule);
+		}
+
 		log(isNew ? 'bucket created' : 'bucket completed', {bucket, region, endpoint});
 		return {created: isNew, completed: !isNew};
 	} finally {
@@ -66,8 +84,9 @@ export const provisionBucket = async ({options, credentials, createdFor = {}, si
 };
 
 /** Both questions at once. When both fail, the bucket's failure is the one to tell. */
-const look = async (calls: BucketCalls, {isTagged}: {isTagged: boolean}): Promise<{isThere: boolean; tags: Awaited<ReturnType<typeof readTags>>}> => {
-	const [isThere, tags] = await Promise.allSettled([isBucketThere(calls), isTagged ? readTags(calls) : []]);
+const look = async (calls: BucketCalls, {isTagged, rule}: {isTagged: boolean; rule: VolumeRule}): Promise<{isThere: boolean; tags: Awaited<ReturnType<typeof readTags>>}> => {
+	const read = rule.ownedBy === undefined ? async () => (isTagged ? readTags(calls) : []) : async () => readTagsStrictly(calls, rule);
+	const [isThere, tags] = await Promise.allSettled([isBucketThere(calls), read()]);
 	if (isThere.status === 'rejected') {
 		throw isThere.reason;
 	}
@@ -120,9 +139,9 @@ const listOne = async (calls: BucketCalls): Promise<void> => {
 	}
 };
 
-const toAbsentError = ({name, region, endpoint, readOnly}: VolumeOptions): StoreError => {
+const toAbsentError = ({name, region, endpoint, readOnly}: VolumeOptions, {creationForbidden}: VolumeRule): StoreError => {
 	const place = endpoint === '' ? `region ${region}` : endpoint;
-	const advice = readOnly ? 'a read-only volume does not create it; mount it for writing once, or create it' : 'create it, or set the option "provision" to "true"';
+	const advice = creationForbidden !== undefined ? `the node policy does not let this namespace create buckets: have it created, or ${creationForbidden.remedy}` : readOnly ? 'a read-only volume does not create it; mount it for writing once, or create it' : 'create it, or set the option "provision" to "true"';
 	return new StoreError('noSuchBucket', `Cannot use bucket "${name}": it does not exist in ${place}; ${advice}`, {status: 404});
 };
 

@@ -1,6 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
-import type {Socket} from 'node:net';
+import type {LookupFunction, Socket} from 'node:net';
 import {setTimeout, clearTimeout} from 'node:timers';
 
 export type HttpRequest = {
@@ -49,9 +49,9 @@ export class HttpTransport {
 	/** Those that have carried a request: the agent marks only some of them as reused. */
 	readonly #openSockets = new WeakSet<Socket>();
 
-	constructor(endpoint: URL, {connectionCountMax}: {connectionCountMax: number}) {
+	constructor(endpoint: URL, {connectionCountMax, lookup}: {connectionCountMax: number; lookup?: LookupFunction | undefined}) {
 		this.#endpoint = endpoint;
-		const options = {keepAlive: true, maxSockets: connectionCountMax, maxFreeSockets: connectionCountMax, scheduling: 'lifo', timeout: idleMsMax, noDelay: true} as const;
+		const options = {keepAlive: true, maxSockets: connectionCountMax, maxFreeSockets: connectionCountMax, scheduling: 'lifo', timeout: idleMsMax, noDelay: true, ...(lookup === undefined ? {} : {lookup})} as const;
 		this.#agent = endpoint.protocol === 'https:' ? new https.Agent({...options, maxCachedSessions: connectionCountMax}) : new http.Agent(options);
 	}
 

@@ -24,8 +24,8 @@ const whyByNodeCode: Readonly<Record<string, string>> = {
 	UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate of the endpoint cannot be verified; add its authority to NODE_EXTRA_CA_CERTS',
 };
 
-/** Whether another attempt must fail the same way: a certificate does not become valid by waiting. */
-export const isFinalNetworkError = (error: unknown): boolean => /CERT|LEAF_SIGNATURE|ERR_TLS/.test(findNodeCode(error));
+/** Whether another attempt must fail the same way: a certificate does not become valid by waiting, and what `guardedLookup` refused stays refused. */
+export const isFinalNetworkError = (error: unknown): boolean => /CERT|LEAF_SIGNATURE|ERR_TLS|EPNXLOCAL/.test(findNodeCode(error));
 
 const findNodeCode = (error: unknown): string => {
 	const cause = error instanceof HttpFailure ? error.cause ?? error : error;

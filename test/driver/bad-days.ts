@@ -5,7 +5,7 @@ import {setTimeout as delay} from 'node:timers/promises';
 import test from 'ava';
 import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
 import {readProcessIdentity} from '../../src/node/process-identity.ts';
-import {createStandInHarness, driverPath, type DriverHarness} from '../support/driver.ts';
+import {createStandInHarness, driverPath, toKubeletJson, type DriverHarness} from '../support/driver.ts';
 
 const isAlive = (pid: number) => readProcessIdentity(pid) !== undefined;
 const isMounted = (path: string) => mountsAt(readMountTable(), path).length > 0;
@@ -154,7 +154,7 @@ test.serial('a daemon that no longer answers: other pods are told, unmount of th
 	await node.mount(directory, {name: 'bucket-1'});
 	const {pid} = node.starts()[0]!;
 	process.kill(pid, 'SIGSTOP');
-	const {reply, durationMs} = await node.callWith({PNX_VOLUME_MOUNT_TIMEOUT_MS: '3000'}, 'mount', node.podDirectory('uid-2'), '{"name":"bucket-1"}');
+	const {reply, durationMs} = await node.callWith({PNX_VOLUME_MOUNT_TIMEOUT_MS: '3000'}, 'mount', node.podDirectory('uid-2'), toKubeletJson(node.podDirectory('uid-2'), {name: 'bucket-1'}));
 	t.is(reply.status, 'Failure');
 	t.regex(reply.message!, new RegExp(`The daemon of bucket bucket-1 \\(pid ${pid}\\) does not answer while other pods use it; .*kill -9 ${pid}`));
 	t.true(durationMs < 12_000, `${durationMs} ms`);
@@ -191,7 +191,7 @@ test.serial('a driver that is killed while it waits for its daemon: unmount ends
 	const directory = node.podDirectory('uid-1');
 	const startAndKillDriver = async () => {
 		const known = node.starts().length;
-		const child = spawn(driverPath, ['mount', directory, '{"name":"hangs-1"}'], {env: {PATH: '/usr/bin:/bin', ...node.variables}, stdio: 'ignore', detached: true});
+		const child = spawn(driverPath, ['mount', directory, toKubeletJson(directory, {name: 'hangs-1'})], {env: {PATH: '/usr/bin:/bin', ...node.variables}, stdio: 'ignore', detached: true});
 		while (node.starts().length === known || !existsSync(stateFileOf(node, node.starts().at(-1)!.request.volumeId))) {
 			await delay(20);
 		}
@@ -207,7 +207,7 @@ test.serial('a driver that is killed while it waits for its daemon: unmount ends
 	t.deepEqual(volumes(node), []);
 
 	const second = await startAndKillDriver();
-	const {reply} = await node.callWith({PNX_VOLUME_MOUNT_TIMEOUT_MS: '2000'}, 'mount', directory, '{"name":"hangs-1"}');
+	const {reply} = await node.callWith({PNX_VOLUME_MOUNT_TIMEOUT_MS: '2000'}, 'mount', directory, toKubeletJson(directory, {name: 'hangs-1'}));
 	t.is(reply.status, 'Failure');
 	t.false(isAlive(second));
 	t.false(node.starts().some(({pid}) => isAlive(pid)));

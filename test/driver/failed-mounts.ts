@@ -1,9 +1,9 @@
-import {existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import test from 'ava';
 import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
 import {readProcessIdentity} from '../../src/node/process-identity.ts';
-import {createStandInHarness, type DriverHarness} from '../support/driver.ts';
+import {createStandInHarness, toKubeletJson, type DriverHarness} from '../support/driver.ts';
 
 const isAlive = (pid: number) => readProcessIdentity(pid) !== undefined;
 
@@ -98,14 +98,14 @@ test.serial('mount fails where the parent is missing, and at files, links and di
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');
 	const cases: Array<[string, RegExp]> = [
-		['/no/such/parent/v', /its parent directory does not exist/],
-		[join(directory, 'file'), /it is no directory/],
-		[join(directory, 'link'), /it is a symbolic link/],
+		['/no/such/parent/pods/uid-1/volumes/pnx~volume/v', /its parent directory does not exist/],
+		[join(dirname(directory), 'file'), /it is no directory/],
+		[join(dirname(directory), 'link'), /it is a symbolic link/],
 		[directory, /the directory is not empty \(it holds "file"\)/],
 	];
 	writeFileSync(join(directory, 'file'), '');
-	symlinkSync('/tmp', join(directory, 'link'));
-	rmSync(join(directory, 'none'), {force: true});
+	writeFileSync(join(dirname(directory), 'file'), '');
+	symlinkSync('/tmp', join(dirname(directory), 'link'));
 	for (const [path, message] of cases) {
 		const {reply} = await node.mount(path, {name: 'bucket-1'});
 		t.is(reply.status, 'Failure', path);
@@ -130,8 +130,9 @@ test.serial('mount and unmount follow a symbolic link above the pods, as where /
 
 test.serial('mount fails clearly when the state directory\'s path is too long for a socket', async t => {
 	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
 	const long = join(dirname(node.stateDirectory), 'x'.repeat(80));
-	const {reply} = await node.callWith({PNX_VOLUME_STATE_DIR: long}, 'mount', node.podDirectory('uid-1'), '{"name":"bucket-1"}');
+	const {reply} = await node.callWith({PNX_VOLUME_STATE_DIR: long}, 'mount', directory, toKubeletJson(directory, {name: 'bucket-1'}));
 	t.is(reply.status, 'Failure');
 	t.regex(reply.message!, /bytes too long for the Unix socket .* set PNX_VOLUME_STATE_DIR to a shorter one/);
 	t.deepEqual(node.starts(), []);
@@ -139,9 +140,10 @@ test.serial('mount fails clearly when the state directory\'s path is too long fo
 
 test.serial('mount fails clearly when the state directory cannot be made', async t => {
 	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
 	const file = join(dirname(node.stateDirectory), 'file');
 	writeFileSync(file, '');
-	const {reply, output} = await node.callWith({PNX_VOLUME_STATE_DIR: join(file, 'state')}, 'mount', node.podDirectory('uid-1'), '{"name":"bucket-1"}');
+	const {reply, output} = await node.callWith({PNX_VOLUME_STATE_DIR: join(file, 'state')}, 'mount', directory, toKubeletJson(directory, {name: 'bucket-1'}));
 	t.is(reply.status, 'Failure', output);
 	t.regex(reply.message!, /ENOTDIR: not a directory/);
 	mkdirSync(node.stateDirectory, {recursive: true});

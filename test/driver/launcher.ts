@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {formatReply} from '../../src/flexvolume/format-reply.ts';
-import {createStandInHarness, driverPath} from '../support/driver.ts';
+import {createStandInHarness, driverPath, toKubeletJson} from '../support/driver.ts';
 
 const temporaryDirectory = (t: ExecutionContext): string => {
 	const directory = mkdtempSync(join(tmpdir(), 'pnx-launcher-'));
@@ -103,7 +103,7 @@ test('a log that cannot be written is no reason to fail', async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');
 	t.is((await node.callWith({PNX_VOLUME_LOG: '/no/such/directory/log'}, 'init')).reply.status, 'Success');
-	t.is((await node.callWith({PNX_VOLUME_LOG: '/no/such/directory/log'}, 'mount', directory, '{"name":"bucket-1"}')).output, '{"status":"Success"}\n');
+	t.is((await node.callWith({PNX_VOLUME_LOG: '/no/such/directory/log'}, 'mount', directory, toKubeletJson(directory, {name: 'bucket-1'}))).output, '{"status":"Success"}\n');
 	t.is((await node.callWith({PNX_VOLUME_LOG: '/no/such/directory/log'}, 'unmount', directory)).output, '{"status":"Success"}\n');
 });
 

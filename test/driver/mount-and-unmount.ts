@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import test from 'ava';
 import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
 import {readProcessIdentity} from '../../src/node/process-identity.ts';
-import {createStandInHarness} from '../support/driver.ts';
+import {createStandInHarness, toKubeletJson} from '../support/driver.ts';
 
 /** Not by /proc/<pid>: where nobody reaps orphans, zombies stay. */
 const isAlive = (pid: number) => readProcessIdentity(pid) !== undefined;
@@ -112,7 +112,7 @@ test.serial('the daemon holds no descriptor of the driver, gets its credentials 
 		'kubernetes.io/secret/accessKey': Buffer.from('AKID').toString('base64'),
 		'kubernetes.io/secret/secretKey': Buffer.from('hush-hush').toString('base64'),
 	};
-	const {output} = await node.callWith({AWS_SECRET_ACCESS_KEY: 'of-the-node', LD_PRELOAD: '', SOMETHING: 'else'}, 'mount', directory, JSON.stringify({name: 'bucket-1', ...secret}));
+	const {output} = await node.callWith({AWS_SECRET_ACCESS_KEY: 'of-the-node', LD_PRELOAD: '', SOMETHING: 'else'}, 'mount', directory, toKubeletJson(directory, {name: 'bucket-1', ...secret}));
 	t.is(output, '{"status":"Success"}\n');
 	const start = node.starts()[0]!;
 	t.deepEqual(start.request.credentials, {accessKeyId: 'AKID', secretAccessKey: 'hush-hush'});
@@ -177,7 +177,7 @@ test.serial('the state directory may be reached by a symbolic link, as to a larg
 	symlinkSync(node.stateDirectory, link);
 	const directory = node.podDirectory('uid-1');
 	mkdirSync(node.stateDirectory);
-	t.is((await node.callWith({PNX_VOLUME_STATE_DIR: link}, 'mount', directory, '{"name":"bucket-1"}')).output, '{"status":"Success"}\n');
+	t.is((await node.callWith({PNX_VOLUME_STATE_DIR: link}, 'mount', directory, toKubeletJson(directory, {name: 'bucket-1'}))).output, '{"status":"Success"}\n');
 	t.is((await node.callWith({PNX_VOLUME_STATE_DIR: link}, 'unmount', directory)).output, '{"status":"Success"}\n');
 	t.deepEqual(readdirSync(join(node.stateDirectory, 'volumes')), []);
 });

@@ -4,7 +4,7 @@ import {join} from 'node:path';
 import test from 'ava';
 import {readMountTable} from '../../src/node/mount-table.ts';
 import {readProcessIdentity} from '../../src/node/process-identity.ts';
-import {createStandInHarness, driverPath} from '../support/driver.ts';
+import {createStandInHarness, driverPath, toKubeletJson} from '../support/driver.ts';
 
 const unified = readMountTable().find(({type}) => type === 'cgroup2')?.path;
 
@@ -37,7 +37,7 @@ const mayMakeCgroups = (): boolean => {
 	const directory = node.podDirectory('uid-1');
 	const env = {PATH: '/usr/bin:/bin', ...node.variables};
 	const script = 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"';
-	const output = execFileSync('/bin/sh', ['-c', script, 'sh', kubelet, driverPath, 'mount', directory, '{"name":"bucket-1"}'], {env, encoding: 'utf8'});
+	const output = execFileSync('/bin/sh', ['-c', script, 'sh', kubelet, driverPath, 'mount', directory, toKubeletJson(directory, {name: 'bucket-1'})], {env, encoding: 'utf8'});
 	t.is(output, '{"status":"Success"}\n');
 
 	const {pid, request} = node.starts()[0]!;

@@ -1,5 +1,5 @@
 import {spawn} from 'node:child_process';
-import {mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
@@ -43,6 +43,25 @@ export type DriverHarness = {
 	readonly mount: (directory: string, options: Readonly<Record<string, string>>) => Promise<DriverResult>;
 	readonly unmount: (directory: string) => Promise<DriverResult>;
 	readonly log: () => string;
+	/** In place of the permissive policy that a harness starts with: its JSON, or `undefined` for none. */
+	readonly setPolicy: (policy: unknown) => void;
+};
+
+/** Allows everything, the servers of tests included: for tests that are not about the policy. */
+export const permissivePolicy = {
+	rules: [{
+		namespaces: ['*'],
+		...Object.fromEntries(['withNodeCredentials', 'withSecret'].map(section => [section, {buckets: [{bucket: '*'}], endpoints: ['aws', '*', 'http://127.0.0.1:*', 'http://localhost:*']}])),
+	}],
+};
+
+/** The JSON of a kubelet for a volume's directory; what `options` say counts. */
+export const toKubeletJson = (directory: string, options: Readonly<Record<string, string>>): string => {
+	const [podUid = '', , , volumeName = ''] = directory.split('/').slice(-4);
+	return JSON.stringify({
+		'kubernetes.io/fsType': 'fuse', 'kubernetes.io/readwrite': 'rw', 'kubernetes.io/pod.name': 'pod-1', 'kubernetes.io/pod.namespace': 'default',
+		'kubernetes.io/pod.uid': podUid, 'kubernetes.io/pvOrVolumeName': volumeName, 'kubernetes.io/serviceAccount.name': 'default', ...options,
+	});
 };
 
 /**
@@ -54,13 +73,15 @@ export const createDriverHarness = (t: ExecutionContext, variables: Readonly<Rec
 	const stateDirectory = join(root, 'state');
 	const logPath = join(root, 'driver.log');
 	const kubeletDirectory = join(root, 'kubelet');
+	const policyPath = join(root, 'policy.json');
 	mkdirSync(kubeletDirectory);
+	writeFileSync(policyPath, JSON.stringify(permissivePolicy), {mode: 0o600});
 	t.teardown(async () => {
 		await cleanUpNode(stateDirectory, root);
 		rmSync(root, {recursive: true, force: true});
 	});
 
-	const allVariables = {PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_RUN_DIR: join(root, 'run'), PNX_VOLUME_LOG: logPath, ...variables};
+	const allVariables = {PNX_VOLUME_POLICY: policyPath, PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_RUN_DIR: join(root, 'run'), PNX_VOLUME_LOG: logPath, ...variables};
 	const callWith: DriverHarness['callWith'] = async (more, ...argv) => runDriver({...allVariables, ...more}, argv);
 	return {
 		variables: allVariables,
@@ -74,9 +95,15 @@ export const createDriverHarness = (t: ExecutionContext, variables: Readonly<Rec
 			mkdirSync(directory, {recursive: true, mode: 0o750});
 			return directory;
 		},
-		mount: async (directory, options) => callWith({}, 'mount', directory, JSON.stringify({'kubernetes.io/fsType': 'fuse', 'kubernetes.io/readwrite': 'rw', ...options})),
+		mount: async (directory, options) => callWith({}, 'mount', directory, toKubeletJson(directory, options)),
 		unmount: async directory => callWith({}, 'unmount', directory),
 		log: () => readFileSync(logPath, 'utf8'),
+		setPolicy(policy) {
+			rmSync(policyPath, {force: true});
+			if (policy !== undefined) {
+				writeFileSync(policyPath, typeof policy === 'string' ? policy : JSON.stringify(policy), {mode: 0o600});
+			}
+		},
 	};
 };
 
