@@ -171,6 +171,7 @@ const toDaemonRequest = ({volumeId, paths, request}: MountJob): DaemonRequest =>
 	credentials: request.credentials,
 	fsGroup: request.fsGroup,
 	createdFor: {namespace: request.pod.namespace, volume: request.volumeName},
+	rule: request.rule,
 	mountPoint: paths.mountPoint,
 	volumeDirectory: paths.directory,
 });
