@@ -61,6 +61,8 @@ const main = async (): Promise<void> => {
 	try {
 		const request = await readRequest();
 		log = createRequestLogger(request);
+		// Before anything is loaded that reads them.
+		Object.assign(process.env, request.variables);
 		// Loaded here so that a missing libfuse is told to the starter instead of ending us without a word.
 		const {runMount} = await import('../cli/run-mount.ts');
 		mount = await runMount(request, {log, isEachOperationLogged: process.argv.includes('--debug')});

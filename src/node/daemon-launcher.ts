@@ -1,29 +1,26 @@
-import {spawn, type ChildProcess} from 'node:child_process';
-import {closeSync, openSync} from 'node:fs';
-import type {Readable, Writable} from 'node:stream';
+import {logLine} from './call-log.ts';
+import {planMemoryLimits, type MemoryLimits} from './daemon-limits.ts';
+import {readLineBefore, type DaemonProcess} from './daemon-process.ts';
 import type {DaemonReady, DaemonRequest} from './daemon-protocol.ts';
+import {toDaemonVariables} from './daemon-variables.ts';
 import {createDeadline, waitUntil, type Deadline} from './deadline.ts';
 import {toNodeCommand} from './node-command.ts';
-import {NodeError} from './node-error.ts';
+import {NodeError, toReason} from './node-error.ts';
 import type {NodeEnvironment} from './node-environment.ts';
-import {moveToOwnCgroup, removeOwnCgroup} from './own-cgroup.ts';
+import {moveToOwnCgroup, removeOwnCgroup, type OwnCgroup} from './own-cgroup.ts';
 import {isRunning, readProcessIdentity, signalProcess, type ProcessIdentity} from './process-identity.ts';
-import {systemPath} from './run-command.ts';
-
-/**
-What a daemon may see of our environment: where it finds files, proxies and AWS settings. With credentials of its
-own (over the pipe) it gets none of ours.
-*/
-const environmentPattern = /^(?:HOME|LANG|LC_\w+|TZ|AWS_\w+|PNX_VOLUME_\w+|NODE_EXTRA_CA_CERTS|SSL_CERT_(?:FILE|DIR)|(?:https?|no|all)_proxy|(?:HTTPS?|NO|ALL)_PROXY)$/;
-const credentialPattern = /^AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|PROFILE)$/;
+import {findRuntimeHome} from './runtime-home.ts';
+import {startInSession} from './session-daemon.ts';
+import {isSystemdHere, startInService, toUnitName} from './systemd-service.ts';
+import type {DaemonLaunch} from './volume-state.ts';
 
 /** How long the kernel may take to end a killed process. */
 const exitMs = 2000;
 
 export type LaunchSettings = {
 	readonly deadline: Deadline;
-	/** Gets the daemon's identity before it is ready, to be written down. */
-	readonly onStarted: (identity: ProcessIdentity) => void;
+	/** Gets the daemon's identity, and how it was launched, before it is ready, to be written down. */
+	readonly onStarted: (identity: ProcessIdentity, launch: DaemonLaunch) => void;
 	readonly isEachOperationLogged?: boolean;
 };
 
@@ -31,28 +28,22 @@ export type LaunchSettings = {
 class DaemonFailure extends NodeError {}
 
 /**
-Starts a volume's daemon and waits until its file system is mounted. The daemon gets a session of its own, the log as
-stdout and stderr, a cgroup of its own, no descriptor of ours but the two pipes of the protocol, and no core file (it would hold credentials). When this rejects, the daemon is dead.
+Starts a volume's daemon and waits until its file system is mounted. The daemon is a service of systemd, or has a cgroup of its own, or at least a
+session of its own; no descriptor of ours but the two pipes of the protocol, and no core file (it would hold credentials). When this rejects, the daemon is dead.
 */
-export const launchDaemon = async (
-	request: DaemonRequest,
-	environment: NodeEnvironment,
-	{deadline, onStarted, isEachOperationLogged = false}: LaunchSettings,
-): Promise<ProcessIdentity> => {
-	const child = spawnDaemon(request, environment, {isEachOperationLogged});
+export const launchDaemon = async (request: DaemonRequest, environment: NodeEnvironment, settings: LaunchSettings): Promise<ProcessIdentity> => {
+	const {start: variables, piped} = toDaemonVariables(process.env, {hasCredentials: request.credentials !== undefined, stateDirectory: environment.stateDirectory});
+	const {daemon, launch} = await startDaemonProcess(request, environment, {...settings, variables});
 	let identity: ProcessIdentity | undefined;
 	try {
-		identity = child.pid === undefined ? undefined : readProcessIdentity(child.pid);
+		identity = readProcessIdentity(daemon.pid);
 		if (identity === undefined) {
-			throw new NodeError(`The volume's daemon could not be started with ${toNodeCommand(process.execPath)}; see ${environment.logPath}`);
+			throw new NodeError(`The volume's daemon could not be started with ${toNodeCommand(process.execPath)}; see ${whereLogIs(launch, environment)}`);
 		}
 
-		for (const failure of moveToOwnCgroup(identity.pid, request.volumeId)) {
-			process.stderr.write(`${failure}\n`);
-		}
-
-		onStarted(identity);
-		await talkToDaemon(child, request, environment, deadline);
+		settings.onStarted(identity, launch);
+		daemon.sendRequest(JSON.stringify({...request, variables: piped} satisfies DaemonRequest));
+		await waitUntilReady(daemon, settings.deadline, whereLogIs(launch, environment));
 		return identity;
 	} catch (error) {
 		if (identity !== undefined) {
@@ -60,14 +51,17 @@ export const launchDaemon = async (
 			const started = identity;
 			await waitUntil(() => !isRunning(started), createDeadline(error instanceof DaemonFailure ? exitMs : 0));
 			await endDaemon(started);
-			removeOwnCgroup(request.volumeId);
 		}
 
+		removeOwnCgroup(request.volumeId);
 		throw error;
 	} finally {
-		release(child);
+		daemon.release();
 	}
 };
+
+/** Where to read what a daemon says. */
+export const whereLogIs = (launch: DaemonLaunch | undefined, {logPath}: NodeEnvironment): string => (launch?.unit === undefined ? logPath : `journalctl -u ${launch.unit}`);
 
 /** Kills a daemon, with the helpers in its session, and waits until it is gone. */
 export const endDaemon = async (identity: ProcessIdentity): Promise<void> => {
@@ -82,84 +76,64 @@ export const endDaemon = async (identity: ProcessIdentity): Promise<void> => {
 	}
 };
 
-const spawnDaemon = (request: DaemonRequest, environment: NodeEnvironment, {isEachOperationLogged}: {isEachOperationLogged: boolean}): ChildProcess => {
-	const log = openLog(environment.logPath);
-	try {
-		// The shell is there for its ulimit, and replaces itself.
-		const command = [toNodeCommand(process.execPath), '--disable-warning=ExperimentalWarning', environment.daemonPath, request.volumeId, ...(isEachOperationLogged ? ['--debug'] : [])];
-		return spawn('/bin/sh', ['-c', 'ulimit -c 0; exec "$@"', 'sh', ...command], {
-			cwd: '/',
-			detached: true,
-			env: daemonVariables(request, environment),
-			stdio: ['ignore', log ?? 'ignore', log ?? 'ignore', 'pipe', 'pipe'],
-		});
-	} finally {
-		if (log !== undefined) {
-			closeSync(log);
-		}
-	}
-};
-
-const daemonVariables = (request: DaemonRequest, environment: NodeEnvironment): Record<string, string> => {
-	const variables: Record<string, string> = {
-		PATH: systemPath,
-		// Compiled code is kept from one start to the next: it halves the time that the S3 client takes to load.
-		NODE_COMPILE_CACHE: `${environment.stateDirectory}/compile-cache`,
+/** Tries one way after the other: what the first cannot do on this node must not keep the volume from being mounted. */
+const startDaemonProcess = async (
+	request: DaemonRequest,
+	environment: NodeEnvironment,
+	{variables, deadline, isEachOperationLogged = false}: LaunchSettings & {variables: Readonly<Record<string, string>>},
+): Promise<{daemon: DaemonProcess; launch: DaemonLaunch}> => {
+	const {volumeId, options, volumeDirectory} = request;
+	const command = [toNodeCommand(process.execPath), '--disable-warning=ExperimentalWarning', environment.daemonPath, volumeId, ...(isEachOperationLogged ? ['--debug'] : [])];
+	const memory = planMemoryLimits(options);
+	const runtime = findRuntimeHome(environment.daemonPath);
+	const warn = (msg: string, reason: string): void => {
+		logLine(environment.logPath, 'warn', {volume: volumeId, bucket: options['name'], err: {message: reason}, msg});
 	};
-	for (const [name, value] of Object.entries(process.env)) {
-		if (value !== undefined && environmentPattern.test(name) && !(request.credentials !== undefined && credentialPattern.test(name))) {
-			variables[name] = value;
+
+	if (environment.launchWay === 'systemd' && isSystemdHere()) {
+		try {
+			const daemon = await startInService({command, volumeId, bucket: options['name'] ?? '', volumeDirectory, variables, memory, runDirectory: environment.runDirectory, deadline});
+			return {daemon, launch: {way: 'systemd', unit: toUnitName(volumeId), ...runtime}};
+		} catch (error) {
+			warn('the daemon could not be started as a service of systemd, and gets a cgroup of its own instead', toReason(error));
 		}
 	}
 
-	return variables;
+	const daemon = await startInSession(command, {variables, logPath: environment.logPath});
+	if (daemon === undefined) {
+		throw new NodeError('The volume\'s daemon could not be started: there is no /bin/sh');
+	}
+
+	if (environment.launchWay === 'session') {
+		return {daemon, launch: {way: 'session', ...runtime}};
+	}
+
+	const {isOwn, failures} = tryToMove(daemon.pid, volumeId, memory);
+	if (failures.length > 0) {
+		warn(isOwn ? 'the daemon keeps limits of its starter' : 'the daemon has no cgroup of its own: it may end with the service that it was started from', failures.join('; '));
+	}
+
+	return {daemon, launch: {way: isOwn ? 'cgroup' : 'session', ...runtime}};
 };
 
-/** A log that cannot be written to (full disk, read-only /var) must not keep a volume from being mounted. */
-const openLog = (path: string): number | undefined => {
+const tryToMove = (pid: number, volumeId: string, memory: MemoryLimits): OwnCgroup => {
 	try {
-		return openSync(path, 'a', 0o600);
-	} catch {
-		return undefined;
+		return moveToOwnCgroup(pid, volumeId, memory);
+	} catch (error) {
+		return {isOwn: false, failures: [toReason(error)]}; // It has ended already, or there is no /proc/<pid>/cgroup.
 	}
 };
 
-const talkToDaemon = async (child: ChildProcess, request: DaemonRequest, environment: NodeEnvironment, deadline: Deadline): Promise<void> => {
-	const requestPipe = child.stdio[3] as Writable;
-	const readyPipe = child.stdio[4] as Readable;
-	// It may end before it has read anything; its exit tells us.
-	requestPipe.on('error', () => undefined);
-	requestPipe.end(JSON.stringify(request));
-	const ready = parseReady(await readBefore(readyPipe, child, deadline));
+const waitUntilReady = async ({readyPipe}: DaemonProcess, deadline: Deadline, where: string): Promise<void> => {
+	const ready = parseReady(await readLineBefore(readyPipe, deadline));
 	if (ready?.status === 'failed') {
 		throw new DaemonFailure(ready.message);
 	}
 
 	if (ready === undefined) {
 		throw new NodeError(deadline.remainingMs() === 0
-			? `The volume did not become ready in time; is S3 reachable from this node? See ${environment.logPath}`
-			: `The volume's daemon ended before it was ready; see ${environment.logPath}`);
-	}
-};
-
-/** What the daemon wrote on its ready pipe until the line's end, the pipe's end or the deadline. */
-const readBefore = async (pipe: Readable, child: ChildProcess, deadline: Deadline): Promise<string> => {
-	const {promise, resolve} = Promise.withResolvers<string>();
-	let received = '';
-	pipe.setEncoding('utf8').on('data', (chunk: string) => {
-		received += chunk;
-		if (received.includes('\n')) {
-			resolve(received);
-		}
-	});
-	pipe.on('error', () => resolve(received));
-	pipe.on('end', () => resolve(received));
-	child.on('error', () => resolve(received));
-	const timer = setTimeout(() => resolve(received), deadline.remainingMs());
-	try {
-		return await promise;
-	} finally {
-		clearTimeout(timer);
+			? `The volume did not become ready in time; is S3 reachable from this node? See ${where}`
+			: `The volume's daemon ended before it was ready; see ${where}`);
 	}
 };
 
@@ -180,12 +154,4 @@ const parseReady = (line: string): DaemonReady | undefined => {
 	}
 
 	return undefined;
-};
-
-/** Lets our process end while the daemon lives on. */
-const release = (child: ChildProcess): void => {
-	child.unref();
-	for (const stream of [child.stdio[3], child.stdio[4]]) {
-		stream?.destroy();
-	}
 };

@@ -13,7 +13,7 @@ import {createVolumeDirectory, removeVolumeDirectory, stagingFileCount, volumePa
 import {toVolumeId} from './volume-id.ts';
 import {withLock} from './volume-lock.ts';
 import {withPathLock} from './path-lock.ts';
-import {readAllVolumeStates, readVolumeState, writeVolumeState, type VolumeState} from './volume-state.ts';
+import {readAllVolumeStates, readVolumeState, writeVolumeState, type DaemonLaunch, type VolumeState} from './volume-state.ts';
 
 /** A volume that is mounted by hand, right at the directory where it is used; `status` and `unmount` find it there. */
 export type DirectoryVolume = {
@@ -81,7 +81,7 @@ type Preparation = {
 	readonly request: DaemonRequest;
 	readonly state: VolumeState;
 	/** Writes down who serves the volume. */
-	readonly writeDaemon: (daemon: ProcessIdentity | undefined) => void;
+	readonly writeDaemon: (daemon: ProcessIdentity | undefined, launch?: DaemonLaunch) => void;
 };
 
 const prepare = async (
@@ -106,8 +106,8 @@ const prepare = async (
 			try {
 				await makeFree(path, environment, deadline);
 				isFree = true;
-				await start({request, state, writeDaemon(daemon) {
-					state = {...state, daemon};
+				await start({request, state, writeDaemon(daemon, launch) {
+					state = {...state, daemon, launch};
 					writeVolumeState(paths.stateFile, state);
 				}});
 			} catch (error) {

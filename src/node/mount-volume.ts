@@ -83,6 +83,7 @@ const readState = ({volumeId, paths, request}: MountJob): VolumeState => {
 		kind: 'pods',
 		mountPoint: paths.mountPoint,
 		daemon: known?.daemon,
+		launch: known?.launch,
 		pods: known === undefined ? [] : podsInUse(known, readMountTable()),
 	};
 };
@@ -121,8 +122,8 @@ const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadSta
 	let current: VolumeState = {...state, pods: [...others, toPodMount(path, request)]};
 	try {
 		if (!isServed) {
-			const onStarted = (daemon: VolumeState['daemon']) => {
-				current = {...current, daemon};
+			const onStarted = (daemon: VolumeState['daemon'], launch: VolumeState['launch']) => {
+				current = {...current, daemon, launch};
 				writeVolumeState(paths.stateFile, current);
 			};
 

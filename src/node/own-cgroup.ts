@@ -1,65 +1,158 @@
-import {mkdirSync, readFileSync, rmdirSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {readMountTable, type Mount} from './mount-table.ts';
+import {findHierarchies, type Hierarchy} from './cgroup-hierarchies.ts';
+import type {MemoryLimits} from './daemon-limits.ts';
+import {readMountTable} from './mount-table.ts';
+import {hasErrorCode, toReason} from './node-error.ts';
 
 /**
 A daemon that stayed in the cgroup of the kubelet's service would be killed with it: systemd ends every process of the
-cgroup, whatever its session is. So each daemon gets a cgroup of its own, below `/pnx-volume` in the hierarchies by which
-systemd keeps track of processes: the unified one (v2) and `name=systemd` (v1). Limits of other v1 hierarchies stay.
+cgroup, whatever its session is. One that stayed in those of the agent's container would have its memory, devices and number of processes. So each
+daemon gets a cgroup of its own, `/pnx-volume/<volume id>`, in every hierarchy.
 */
 const parentName = 'pnx-volume';
 
-/** Hierarchies of a process, from the text of `/proc/<pid>/cgroup` and the mount table: where their files are, and where in them it is. */
-export const trackingCgroups = (processCgroups: string, table: readonly Mount[]): Array<{readonly mountPoint: string; readonly path: string}> => {
-	const cgroups: Array<{mountPoint: string; path: string}> = [];
-	for (const line of processCgroups.split('\n')) {
-		// cgroups(7): `hierarchy id:controllers:path`; the unified hierarchy is `0::path`.
-		const [, id, controllers, path] = /^(\d+):([^:]*):(.*)$/.exec(line) ?? [];
-		if (path === undefined || (id !== '0' && controllers !== 'name=systemd')) {
-			continue;
-		}
+const attemptCountMax = 5;
 
-		const mount = table.find(({type, superOptions}) => (id === '0' ? type === 'cgroup2' : type === 'cgroup' && superOptions.includes('name=systemd')));
-		if (mount !== undefined) {
-			cgroups.push({mountPoint: mount.path, path});
-		}
-	}
-
-	return cgroups;
+export type OwnCgroup = {
+	/** Nobody else's end is the daemon's: where systemd would look, it is in its own cgroup, or in that of no service. */
+	readonly isOwn: boolean;
+	/** What did not work, for the log: a host that does not allow it still gets its mount. */
+	readonly failures: readonly string[];
 };
 
 /**
-Moves a process out of the cgroup of our own starter. One that is at the root belongs to no service, and stays. Answers
-what did not work, for the log: a host that does not allow it still gets its mount.
+Moves a process out of the cgroups of its starter, and limits its memory where there is a controller for that. One that is at the root of a
+hierarchy belongs to no service, and stays there.
 */
-export const moveToOwnCgroup = (pid: number, volumeId: string): string[] => {
+export const moveToOwnCgroup = (pid: number, volumeId: string, memory: MemoryLimits): OwnCgroup => {
 	const failures: string[] = [];
-	for (const {mountPoint, path} of trackingCgroups(readFileSync(`/proc/${pid}/cgroup`, 'utf8'), readMountTable())) {
-		if (path === '/') {
+	let movedCount = 0;
+	let isOwn = true;
+	for (const hierarchy of findHierarchies(readFileSync(`/proc/${pid}/cgroup`, 'utf8'), readMountTable())) {
+		if (hierarchy.path === '/' && !limitsMemory(hierarchy)) {
 			continue;
 		}
 
-		const directory = join(mountPoint, parentName, volumeId);
 		try {
-			mkdirSync(directory, {recursive: true});
-			writeFileSync(join(directory, 'cgroup.procs'), String(pid));
+			move(pid, hierarchy, {volumeId, memory});
+			movedCount++;
 		} catch (error) {
-			failures.push(`process ${pid} stays in the cgroup ${path}, and will end with it: ${error instanceof Error ? error.message : String(error)}`);
+			isOwn &&= hierarchy.path === '/' || !hierarchy.isTracking;
+			if (hierarchy.path !== '/') {
+				failures.push(`process ${pid} stays in the cgroup ${hierarchy.controllers.join(',')}:${hierarchy.path}: ${toReason(error)}`);
+			}
 		}
 	}
 
-	return failures;
+	return {isOwn: isOwn && movedCount > 0, failures};
 };
 
 /** Removes a volume's cgroups after its daemon has ended, and their parent after the last. */
 export const removeOwnCgroup = (volumeId: string): void => {
-	for (const {mountPoint} of trackingCgroups(readFileSync('/proc/self/cgroup', 'utf8'), readMountTable())) {
-		for (const directory of [join(mountPoint, parentName, volumeId), join(mountPoint, parentName)]) {
+	for (const {path} of readMountTable().filter(({type}) => type === 'cgroup' || type === 'cgroup2')) {
+		for (const directory of [join(path, parentName, volumeId), join(path, parentName)]) {
 			try {
 				rmdirSync(directory);
 			} catch {
 				// There is none, or it is in use: by a zombie that nobody reaps yet, or by another volume.
 			}
 		}
+	}
+};
+
+/** For a daemon that ends by itself: goes to the roots, for who is in a cgroup cannot remove it. */
+export const leaveOwnCgroup = (volumeId: string): void => {
+	for (const {path, mountPoint} of findHierarchies(readFileSync('/proc/self/cgroup', 'utf8'), readMountTable())) {
+		if (path.endsWith(`/${parentName}/${volumeId}`)) {
+			try {
+				writeFileSync(join(mountPoint, 'cgroup.procs'), String(process.pid));
+			} catch {
+				// It is no root of the machine: an empty cgroup stays until the next daemon of the volume ends.
+			}
+		}
+	}
+
+	removeOwnCgroup(volumeId);
+};
+
+/** Tries again when the end of another volume's daemon has taken away the empty parent in between. */
+const move = (pid: number, hierarchy: Hierarchy, {volumeId, memory}: {volumeId: string; memory: MemoryLimits}): void => {
+	for (let attempt = 1; ; attempt++) {
+		try {
+			const directory = createCgroup(hierarchy, volumeId);
+			setLimits(hierarchy, directory, memory);
+			writeFileSync(join(directory, 'cgroup.procs'), String(pid));
+			return;
+		} catch (error) {
+			if (!hasErrorCode(error, 'ENOENT', 'ENODEV') || attempt === attemptCountMax) {
+				throw error;
+			}
+		}
+	}
+};
+
+const limitsMemory = ({version, controllers, mountPoint}: Hierarchy): boolean =>
+	(version === 1 ? controllers.includes('memory') : readWords(join(mountPoint, 'cgroup.controllers')).includes('memory'));
+
+const createCgroup = (hierarchy: Hierarchy, volumeId: string): string => {
+	let directory = hierarchy.mountPoint;
+	for (const name of [parentName, volumeId]) {
+		if (hierarchy.version === 2) {
+			enableMemory(directory);
+		}
+
+		const parent = directory;
+		directory = join(directory, name);
+		mkdirSync(directory, {recursive: true});
+		if (hierarchy.controllers.includes('cpuset')) {
+			inheritCpuset(parent, directory);
+		}
+	}
+
+	return directory;
+};
+
+/** In v2, who may limit children says its parent. */
+const enableMemory = (directory: string): void => {
+	const control = join(directory, 'cgroup.subtree_control');
+	if (readWords(join(directory, 'cgroup.controllers')).includes('memory') && !readWords(control).includes('memory')) {
+		try {
+			writeFileSync(control, '+memory');
+		} catch {
+			// A root that is none, as in a container: then there is no limit, but still a cgroup.
+		}
+	}
+};
+
+/** A new cgroup of v1's cpuset has neither processors nor memory, and takes no process before it has. */
+const inheritCpuset = (parent: string, directory: string): void => {
+	for (const name of ['cpuset.cpus', 'cpuset.mems']) {
+		if (readWords(join(directory, name)).length === 0) {
+			writeFileSync(join(directory, name), readFileSync(join(parent, name), 'utf8').trim());
+		}
+	}
+};
+
+const setLimits = ({version, controllers}: Hierarchy, directory: string, {highBytes, maxBytes}: MemoryLimits): void => {
+	const files: ReadonlyArray<readonly [string, number]> = version === 2
+		? [['memory.high', highBytes], ['memory.max', maxBytes]]
+		: controllers.includes('memory') ? [['memory.soft_limit_in_bytes', highBytes], ['memory.limit_in_bytes', maxBytes]] : [];
+	for (const [name, bytes] of files) {
+		if (existsSync(join(directory, name))) {
+			try {
+				writeFileSync(join(directory, name), String(bytes));
+			} catch {
+				// It may not be limited here, or not so low: a daemon without a limit is better than none.
+			}
+		}
+	}
+};
+
+const readWords = (path: string): string[] => {
+	try {
+		return readFileSync(path, 'utf8').split(/\s+/).filter(word => word !== '');
+	} catch {
+		return []; // Kernels without the controller lack its files.
 	}
 };
