@@ -10,10 +10,17 @@ export type PrometheusPage = {
 /** One line of the page: `metricName` differs from the metric's own name for the parts of a histogram. */
 type Line = {readonly metricName?: string; readonly labels: MetricLabels; readonly value: number};
 
+/** No number at all, or a huge one, before the first delay was measured. */
+const meaninglessAtStart = ['mean', 'stddev', 'min'] as const;
+
 /** Samples in Prometheus's text format, together with what this process costs under `pnx_volume_agent_`. */
 export const createPrometheusPage = (): PrometheusPage => {
 	const ownProcess = new Registry();
 	collectDefaultMetrics({register: ownProcess, prefix: 'pnx_volume_agent_', eventLoopMonitoringPrecision: 100});
+	for (const name of meaninglessAtStart) {
+		ownProcess.removeSingleMetric(`pnx_volume_agent_nodejs_eventloop_lag_${name}_seconds`);
+	}
+
 	return {
 		async render(samples) {
 			// A registry for each page: what was there once and is gone, such as the volume of a pod that ended, leaves nothing behind.

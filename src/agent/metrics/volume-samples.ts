@@ -19,7 +19,7 @@ export const toVolumeSamples = (volume: WatchedVolume, nowMs: number): MetricSam
 		gauges: [
 			...withVolume(daemon.gauges),
 			...healthStates.map(state => seen('pnx_volume_health', state === volume.health ? 1 : 0, {state})),
-			...(volume.daemon === undefined ? [] : [seen('pnx_volume_daemon_info', 1, {version: volume.daemon.version, launch: 'unknown'})]),
+			...toDaemonLabels(volume).map(daemonLabels => seen('pnx_volume_daemon_info', 1, daemonLabels)),
 			seen('pnx_volume_daemon_restart_wait_seconds', volume.nextAttemptAtMs === undefined ? 0 : Math.max(0, (volume.nextAttemptAtMs - nowMs) / 1000)),
 			seen('pnx_volume_directories', volume.directories.filter(({isMounted}) => isMounted).length, {mounted: 'true'}),
 			seen('pnx_volume_directories', volume.directories.filter(({isMounted}) => !isMounted).length, {mounted: 'false'}),
@@ -33,6 +33,10 @@ export const toVolumeSamples = (volume: WatchedVolume, nowMs: number): MetricSam
 
 /** A daemon of another version may have labels that we do not know; one that is no name would spoil the page for all volumes. */
 const isLabelName = (name: string): boolean => /^[a-z][a-z_]*$/.test(name) && name !== 'le';
+
+/** None when no daemon serves the volume; `foreground` is one that somebody runs in a terminal. */
+const toDaemonLabels = ({daemon, daemonPid, launch}: WatchedVolume): MetricLabels[] =>
+	daemonPid === undefined ? [] : [{version: daemon?.version ?? launch?.version ?? '', launch: launch?.way ?? 'foreground'}];
 
 /** Each pod once; a directory that was mounted by hand has none. */
 const toPodLabels = ({directories}: WatchedVolume): MetricLabels[] => {
