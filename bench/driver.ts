@@ -38,6 +38,8 @@ const measureMount = async (driver: string, server: Endpoint, temporary: string)
 		'kubernetes.io/pod.uid': 'bench', 'kubernetes.io/pvOrVolumeName': 'v', 'kubernetes.io/secret/access-key-id': encode(server.accessKeyId),
 		'kubernetes.io/secret/secret-access-key': encode(server.secretAccessKey), name: 'bench-driver', endpoint: server.url, 'path-style': 'true',
 	});
+	await fs.mkdir(env.PNX_VOLUME_STATE_DIR, {recursive: true, mode: 0o700});
+	await fs.writeFile(path.join(env.PNX_VOLUME_STATE_DIR, 'policy.json'), '{"rules": [{"namespaces": ["*"], "withSecret": {"endpoints": ["http://127.0.0.1:*"]}}]}', {mode: 0o600});
 	const directory = path.join(temporary, 'pods/bench/volumes/pnx~volume/v');
 	await fs.mkdir(directory, {recursive: true});
 	const run = async (...argv: string[]) => {

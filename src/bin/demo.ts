@@ -5,7 +5,7 @@ behind them. Everything lives below one temporary directory and is gone at the e
 
 import {execFile, spawn, type ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
-import {mkdirSync, mkdtempSync, rmdirSync, rmSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
@@ -37,15 +37,26 @@ const startServer = async (): Promise<string> => {
 	throw new Error('The S3 server ended before it was ready');
 };
 
-/** Runs the driver with what a kubelet gives it: no HOME, no AWS variables, a minimal PATH. */
-const callDriver = async (...argv: readonly string[]): Promise<void> => {
-	const env = {PATH: '/usr/sbin:/usr/bin:/sbin:/bin', PNX_VOLUME_STATE_DIR: join(root, 'state'), PNX_VOLUME_LOG: join(root, 'pnx-volume.log')};
+/**
+Runs the driver with what a kubelet gives it: no HOME, a minimal PATH; and the node's credentials, as from a drop-in of the
+kubelet's service. The answer's message, if the driver refused.
+*/
+const askDriver = async (...argv: readonly string[]): Promise<string | undefined> => {
+	const env = {
+		PATH: '/usr/sbin:/usr/bin:/sbin:/bin', AWS_ACCESS_KEY_ID: keys.accessKeyId, AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+		PNX_VOLUME_STATE_DIR: join(root, 'state'), PNX_VOLUME_LOG: join(root, 'pnx-volume.log'),
+	};
 	const startedAtMs = performance.now();
 	const {stdout} = await run(driverPath, [...argv], {env});
 	say(`   driver ${argv.slice(0, 2).map(argument => argument.replace(root, '')).join(' ')}   ->   ${stdout.trim()}   (${Math.round(performance.now() - startedAtMs)} ms)`);
 	const reply = JSON.parse(stdout) as {status: string; message?: string};
-	if (reply.status !== 'Success') {
-		throw new Error(`The driver answered: ${reply.message ?? reply.status}`);
+	return reply.status === 'Success' ? undefined : reply.message ?? reply.status;
+};
+
+const callDriver = async (...argv: readonly string[]): Promise<void> => {
+	const refusal = await askDriver(...argv);
+	if (refusal !== undefined) {
+		throw new Error(`The driver answered: ${refusal}`);
 	}
 };
 
@@ -59,25 +70,28 @@ const inPod = async (pod: string, directory: string, script: string): Promise<vo
 };
 
 /** The JSON of a kubelet 1.34.9, as it was recorded for a Deployment with a PersistentVolume, with the demo's bucket and server in it. */
-const mountOptions = (pod: string, uid: string, endpoint: string): string => JSON.stringify({
+const mountOptions = (pod: string, uid: string, endpoint: string, namespace: string): string => JSON.stringify({
 	endpoint,
 	'kubernetes.io/fsType': 'fuse',
 	'kubernetes.io/pod.name': pod,
-	'kubernetes.io/pod.namespace': 'default',
+	'kubernetes.io/pod.namespace': namespace,
 	'kubernetes.io/pod.uid': uid,
 	'kubernetes.io/pvOrVolumeName': 'pv-1',
 	'kubernetes.io/readwrite': 'rw',
-	'kubernetes.io/secret/accessKey': Buffer.from(keys.accessKeyId).toString('base64'),
-	'kubernetes.io/secret/secretKey': Buffer.from(keys.secretAccessKey).toString('base64'),
 	'kubernetes.io/serviceAccount.name': 'default',
 	name: bucket,
 	'path-style': 'true',
 });
 
-const mountForPod = async (pod: string, uid: string, endpoint: string): Promise<string> => {
+const podDirectory = (uid: string): string => {
 	const directory = join(root, 'kubelet', 'pods', uid, 'volumes', 'pnx~volume', 'pv-1');
 	mkdirSync(directory, {recursive: true, mode: 0o750});
-	await callDriver('mount', directory, mountOptions(pod, uid, endpoint));
+	return directory;
+};
+
+const mountForPod = async (pod: string, uid: string, endpoint: string): Promise<string> => {
+	const directory = podDirectory(uid);
+	await callDriver('mount', directory, mountOptions(pod, uid, endpoint, 'web'));
 	mounted.add(directory);
 	return directory;
 };
@@ -101,6 +115,12 @@ const main = async ({keep}: {keep: boolean}): Promise<void> => {
 	const endpoint = await startServer();
 	say(`   listens at ${endpoint}`);
 	const store = createS3ObjectStore({bucket, region: 'us-east-1', endpoint, pathStyle: true, credentials: keys});
+
+	step('The operator of the node lets pods use that server. The rest of the policy is as it comes: with the node\'s credentials, a namespace gets the buckets that were made for it');
+	const policy = JSON.stringify({rules: [{namespaces: ['*'], withNodeCredentials: {endpoints: [endpoint]}}]});
+	mkdirSync(join(root, 'state'), {mode: 0o700});
+	writeFileSync(join(root, 'state', 'policy.json'), policy, {mode: 0o600});
+	say(`   policy.json: ${policy}`);
 
 	step('The kubelet asks the driver what it can do');
 	await callDriver('init');
@@ -126,6 +146,13 @@ const main = async ({keep}: {keep: boolean}): Promise<void> => {
 	step('Somebody puts an object into the bucket with an S3 tool: the pods see it as a file');
 	await store.put('from-outside.txt', Buffer.from('written by an S3 client\n'));
 	await inPod('web-2', second, 'cat from-outside.txt');
+
+	step('A pod of another namespace asks for the same bucket: the policy refuses it, and says what would allow it');
+	const stranger = podDirectory('0d4c8a52-55a1-4b0f-9c4e-b2f0f0c3a1de');
+	if (await askDriver('mount', stranger, mountOptions('shop-1', '0d4c8a52-55a1-4b0f-9c4e-b2f0f0c3a1de', endpoint, 'shop')) === undefined) {
+		mounted.add(stranger);
+		throw new Error('The driver gave the bucket of one namespace to another');
+	}
 
 	if (keep) {
 		step('--keep: all of this stays up. Ctrl-C takes it down');

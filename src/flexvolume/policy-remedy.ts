@@ -12,5 +12,7 @@ export const toRemedy = ({rule, namespace, section, key, value}: {rule: PolicyRu
 	}
 
 	const place = [rule.place, section, key].filter(part => part !== '').join('.');
-	return isList ? `add ${JSON.stringify(value)} to ${place} of the policy (docs/POLICY.md)` : `set ${place} of the policy (docs/POLICY.md) to ${JSON.stringify(value)}`;
+	const advice = isList ? `add ${JSON.stringify(value)} to ${place} of the policy (docs/POLICY.md)` : `set ${place} of the policy (docs/POLICY.md) to ${JSON.stringify(value)}`;
+	const isForOthers = rule.namespaces.some(({text}) => text !== namespace);
+	return isForOthers ? `${advice}; that rule is for others, too: for this namespace alone, do it in a copy of the rule, put before it, with ${JSON.stringify({namespaces: [namespace]}).slice(1, -1)}` : advice;
 };

@@ -13,6 +13,7 @@ import {formatReply} from '../../src/flexvolume/format-reply.ts';
 import {readAllVolumeStates} from '../../src/node/volume-state.ts';
 import {findBusybox, startBareHost, type BareHost} from '../support/bare-host.ts';
 import {createTestClient, spawnTestDevServer, type SpawnedDevServer} from '../support/dev-server.ts';
+import {toKubeletJson} from '../support/driver.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '..', '..');
@@ -48,9 +49,7 @@ const podDirectory = (host: BareHost, podUid: string): {path: string; outerPath:
 	return {path, outerPath: join(host.root, path)};
 };
 
-const optionsFor = ({endpoint, bucket, credentials}: SpawnedDevServer, more: Readonly<Record<string, string>> = {}): string => JSON.stringify({
-	'kubernetes.io/fsType': 'fuse',
-	'kubernetes.io/readwrite': 'rw',
+const optionsFor = (path: string, {endpoint, bucket, credentials}: SpawnedDevServer, more: Readonly<Record<string, string>> = {}): string => toKubeletJson(path, {
 	'kubernetes.io/secret/access-key-id': Buffer.from(credentials.accessKeyId).toString('base64'),
 	'kubernetes.io/secret/secret-access-key': Buffer.from(credentials.secretAccessKey).toString('base64'),
 	name: bucket,
@@ -109,8 +108,8 @@ testOnBareHost(titled('on a host with nothing but busybox, init, mount, read, wr
 	t.is((await host.driver('init')).output, formatReply({outcome: 'initialised'}));
 
 	const [first, second] = [podDirectory(host, 'uid-1'), podDirectory(host, 'uid-2')];
-	t.is((await host.driver('mount', first.path, optionsFor(server))).output, succeeded);
-	t.is((await host.driver('mount', second.path, optionsFor(server))).output, succeeded);
+	t.is((await host.driver('mount', first.path, optionsFor(first.path, server))).output, succeeded);
+	t.is((await host.driver('mount', second.path, optionsFor(second.path, server))).output, succeeded);
 	const {output} = await host.shell('cd "$1" && echo hello >greeting && mkdir dir && echo more >>greeting && mv greeting dir/ && cat "$2/dir/greeting" && ls -l dir', [first.path, second.path]);
 	t.regex(output, /^hello\nmore\ntotal 1\n-rw-\S+ +1 0 +0 +11 .* greeting\n$/);
 	t.is(await objectText(t, server, 'dir/greeting'), 'hello\nmore\n');
@@ -140,7 +139,7 @@ testOnBareHost(titled('on a host with nothing but busybox, init takes less than 
 	const inits = await measure(20, 20, async () => (await host.driver('init')).durationMs);
 	t.true(Math.min(...inits) < 20, `${inits.join(', ')} ms`);
 	const mounts = await measure(5, 1000, async () => {
-		const {output, durationMs} = await host.driver('mount', path, optionsFor(server));
+		const {output, durationMs} = await host.driver('mount', path, optionsFor(path, server));
 		t.is(output, succeeded);
 		t.is((await host.driver('unmount', path)).output, succeeded);
 		return durationMs;
@@ -152,13 +151,13 @@ testOnBareHost(titled('on a host with nothing but busybox, the mount of a daemon
 	const host = await startHost(t);
 	const server = await spawnTestDevServer(t);
 	const {path} = podDirectory(host, 'uid-1');
-	t.is((await host.driver('mount', path, optionsFor(server))).output, succeeded);
+	t.is((await host.driver('mount', path, optionsFor(path, server))).output, succeeded);
 	await host.shell('kill -9 "$1"', [String(stateOf(host)[0]!.daemon!.pid)]); // One volume is mounted, and its daemon was alive.
 	t.regex((await host.shell('ls "$1"', [path])).output, /not connected|connection abort/); // ENOTCONN; ECONNABORTED for a request that was under way.
 	t.is((await host.driver('unmount', path)).output, succeeded);
 	await assertNothingLeft(t, host);
 
-	t.is((await host.driver('mount', path, optionsFor(server, {'kubernetes.io/readwrite': 'ro'}))).output, succeeded);
+	t.is((await host.driver('mount', path, optionsFor(path, server, {'kubernetes.io/readwrite': 'ro'}))).output, succeeded);
 	t.regex((await host.shell('echo x >"$1/file"', [path])).output, /Read-only file system/);
 	t.is((await host.driver('unmount', path)).output, succeeded);
 	await assertNothingLeft(t, host);

@@ -4,7 +4,7 @@ import {chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSyn
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
-import type {DriverReply} from './driver.ts';
+import {permissivePolicy, type DriverReply} from './driver.ts';
 
 const run = promisify(execFile);
 
@@ -47,6 +47,8 @@ export const startBareHost = async ({busyboxPath, archivePath, name}: {busyboxPa
 		mkdirSync(join(root, directory), {recursive: true});
 	}
 
+	mkdirSync(join(root, 'var/lib/pnx-volume'), {mode: 0o700});
+	writeFileSync(join(root, 'var/lib/pnx-volume/policy.json'), JSON.stringify(permissivePolicy), {mode: 0o600});
 	copyFileSync(busyboxPath, join(root, 'bin', 'busybox'));
 	chmodSync(join(root, 'bin', 'busybox'), 0o755);
 	for (const device of ['fuse', 'null']) {
