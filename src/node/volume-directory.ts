@@ -53,17 +53,19 @@ export const listVolumeIds = (stateDirectory: string): string[] =>
 
 /**
 Removes what a volume keeps on this node, after its mount is gone: `rmdir` on the mount point, so that even a mistake
-in the caller could not delete through a mount into the bucket. With `keepStaging` the journal stays for the next daemon.
+in the caller could not delete through a mount into the bucket. With `keepStaging` the journal stays for the next daemon. To be
+called with the volume's lock held: its file goes last, for whoever finds it gone makes a new one, and a volume beside it.
 */
 export const removeVolumeDirectory = (paths: VolumePaths, {keepStaging}: {keepStaging: boolean}): void => {
 	removeEmpty(paths.mountPoint);
 	for (const entry of readEntries(paths.directory)) {
 		const path = join(paths.directory, entry.name);
-		if (path !== paths.mountPoint && !(keepStaging && (path === paths.staging || path === paths.stateFile))) {
+		if (path !== paths.mountPoint && path !== paths.lockFile && !(keepStaging && (path === paths.staging || path === paths.stateFile))) {
 			rmSync(path, {recursive: true, force: true});
 		}
 	}
 
+	rmSync(paths.lockFile, {force: true});
 	if (!keepStaging) {
 		removeEmpty(paths.directory);
 	}

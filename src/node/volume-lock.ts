@@ -10,6 +10,9 @@ const pollMs = 15;
 /** Result code SQLITE_BUSY: another process holds the lock. */
 const sqliteBusy = 5;
 
+/** Result code SQLITE_CANTOPEN. */
+const sqliteCannotOpen = 14;
+
 /**
 Runs `work` while no other process runs anything under the same lock file. The lock is SQLite's exclusive lock on an
 empty database, the one advisory lock of the kernel (fcntl) that Node.js reaches: it ends with the process that
@@ -36,12 +39,13 @@ export const withLock = async <Result>(
 
 const acquire = async (path: string, what: string, deadline: Deadline): Promise<DatabaseSync> => {
 	for (;;) {
-		const database = tryAcquire(path);
+		const isLast = deadline.remainingMs() === 0;
+		const database = tryAcquire(path, {isLast});
 		if (database !== undefined) {
 			return database;
 		}
 
-		if (deadline.remainingMs() === 0) {
+		if (isLast) {
 			throw new NodeError(`Another call is still busy with ${what}; try again later`);
 		}
 
@@ -49,7 +53,7 @@ const acquire = async (path: string, what: string, deadline: Deadline): Promise<
 	}
 };
 
-const tryAcquire = (path: string): DatabaseSync | undefined => {
+const tryAcquire = (path: string, {isLast}: {isLast: boolean}): DatabaseSync | undefined => {
 	let database: DatabaseSync | undefined;
 	try {
 		mkdirSync(dirname(path), {recursive: true, mode: 0o700});
@@ -66,7 +70,8 @@ const tryAcquire = (path: string): DatabaseSync | undefined => {
 		return undefined;
 	} catch (error) {
 		database?.close();
-		if (isBusy(error)) {
+		// Or the holder has removed the file, or the directory that we had made for it: the next attempt makes them again.
+		if (isBusy(error) || (!isLast && isGone(error))) {
 			return undefined;
 		}
 
@@ -96,5 +101,7 @@ const inodeOf = (path: string): bigint | undefined => {
 		throw error;
 	}
 };
+
+const isGone = (error: unknown): boolean => hasErrorCode(error, 'ENOENT') || (error instanceof Error && 'errcode' in error && error.errcode === sqliteCannotOpen);
 
 const isBusy = (error: unknown): boolean => error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy;
