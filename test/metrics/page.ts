@@ -88,7 +88,7 @@ test('a volume shows its health, its pods, its daemon, and what was left on the 
 		// The same pod twice: a directory of an earlier mount is still there.
 		directories: [pod, {...pod, path: '/p2', isMounted: false}, {path: '/by-hand', isMounted: true}],
 	})]));
-	const valuesOf = (name: string, label: string): Record<string, number> => Object.fromEntries(samplesOf(metrics, name).map(({labels, value}) => [labels[label], value]));
+	const valuesOf = (name: string, label: string): Record<string, number> => Object.fromEntries(samplesOf(metrics, name).map(({labels, value}): [string, number] => [labels[label] ?? '', value]));
 	t.deepEqual(valuesOf('health', 'state'), {healthy: 0, failing: 0, hanging: 0, dead: 1, unmounted: 0, gone: 0});
 	t.deepEqual(valuesOf('directories', 'mounted'), {true: 2, false: 1});
 	t.is(samplesOf(metrics, 'pod_info').length, 1);

@@ -29,7 +29,7 @@ export const parsePrometheusText = (text: string): Map<string, ParsedMetric> => 
 			current = {name: help[1]!, metric: {type: undefined, help: help[2]!, samples: []}};
 			metrics.set(current.name, current.metric);
 		} else if (type !== null) {
-			assert(current?.name === type[1] && current.metric.type === undefined, `TYPE without its HELP before it: ${line}`);
+			assert(current !== undefined && current.name === type[1] && current.metric.type === undefined, `TYPE without its HELP before it: ${line}`);
 			current.metric.type = type[2]!;
 		} else {
 			const sample = parseSample(line);
