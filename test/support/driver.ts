@@ -81,7 +81,8 @@ export const createDriverHarness = (t: ExecutionContext, variables: Readonly<Rec
 		rmSync(root, {recursive: true, force: true});
 	});
 
-	const allVariables = {PNX_VOLUME_POLICY: policyPath, PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_RUN_DIR: join(root, 'run'), PNX_VOLUME_LOG: logPath, ...variables};
+	// At the end of a test, and of most tests' unmounts, daemons are to be gone; test/driver/idle.ts is about those that stay.
+	const allVariables = {PNX_VOLUME_IDLE_MS: '0', PNX_VOLUME_POLICY: policyPath, PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_RUN_DIR: join(root, 'run'), PNX_VOLUME_LOG: logPath, ...variables};
 	const callWith: DriverHarness['callWith'] = async (more, ...argv) => runDriver({...allVariables, ...more}, argv);
 	return {
 		variables: allVariables,
