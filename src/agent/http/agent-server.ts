@@ -65,7 +65,13 @@ export const startAgentServer = async (options: AgentServerOptions): Promise<Age
 		throw error;
 	}
 
-	const timer = setInterval(() => history.note(snapshot().report), historyMs);
+	const timer = setInterval(() => {
+		try {
+			history.note(snapshot().report);
+		} catch {
+			// The page that needs it says so, and logs it.
+		}
+	}, historyMs);
 	timer.unref();
 	return {
 		metricsAddress: metrics?.address,

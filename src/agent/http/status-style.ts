@@ -40,11 +40,13 @@ tbody { border-top: 1px solid var(--line); }
 .line small { margin-left: .25rem; }
 .line > small:first-child { margin-left: 0; }
 .pods { margin: 0; padding: 0; list-style: none; }
-.pods li + li { margin-top: .35rem; }
-.pods code { display: block; }
+.pods .name { font-weight: 400; }
+.pods li + li { margin-top: .2rem; }
+.pods code { margin-left: .3rem; }
 summary { cursor: pointer; }
 details .pods { margin-top: .4rem; }
-.advice td { padding-top: 0; overflow-wrap: anywhere; }
+.below td { padding-top: 0; overflow-wrap: anywhere; }
+.advice td { font-weight: 600; }
 tbody.dead, tbody.hanging { background: var(--bad-panel); box-shadow: inset 5px 0 var(--bad); }
 tbody.failing { background: var(--warn-panel); box-shadow: inset 5px 0 var(--warn); }
 .notices { margin: 0; padding: 0; list-style: none; background: var(--panel); border: 1px solid var(--line); border-radius: 6px; }
@@ -63,12 +65,14 @@ footer { margin-top: 2rem; }
 	table, tbody, tr, th[scope=row], td { display: block; }
 	tbody { padding: .6rem .3rem; }
 	th, td { padding: .2rem .8rem; }
-	td[data-label] { display: flex; flex-wrap: wrap; gap: 0 .6rem; }
+	td[data-label] { display: flex; gap: 0 .6rem; }
+	td[data-label] > div { flex: 1; min-width: 0; }
+	.pods code { display: block; margin: 0; }
 	td[data-label]::before { content: attr(data-label); flex: 0 0 6.2rem; color: var(--dim); }
-	td[data-label] > .pods, td[data-label] > details { flex: 1 1 12rem; min-width: 0; }
-	.advice td { padding-top: .3rem; }
+	.below td { padding-top: .3rem; }
 	.line { white-space: normal; }
-	.count { margin-left: 0; margin-right: .8rem; }
+	.summary { display: flex; flex-wrap: wrap; gap: 0 .9rem; }
+	.count { margin: 0; }
 }
 @media print {
 	:root { --page: #fff; --panel: #fff; --text: #000; --dim: #000; --line: #888; --link: #000; --good: #000; --warn: #000; --bad: #000; --idle: #000; --bad-panel: #fff; --warn-panel: #fff; }

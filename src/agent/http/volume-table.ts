@@ -11,13 +11,13 @@ export const healthSymbols: Readonly<Record<VolumeHealth, string>> = {healthy: '
 
 export const renderHealth = (health: VolumeHealth): Html => html`<span class="health ${health}"><span aria-hidden="true">${healthSymbols[health]}</span> ${health}</span>`;
 
-const columns = ['Volume', 'Health', 'Pods', 'Throughput', 'Cache', 'Backlog', 'Daemon'] as const;
+const columns = ['Volume', 'Health', 'Throughput', 'Cache', 'Backlog', 'Daemon'] as const;
 
 /** More pods than these are folded. */
 const podsShownMax = 5;
 
 /**
-The table of volumes. On a narrow screen its rows become cards, which takes the table's own roles away from its elements; so they are
+The table of volumes; below the numbers of each are its pods, whose paths are long, and what to do about it. On a narrow screen its rows become cards, which takes the table's own roles away from its elements; so they are
 spelled out.
 */
 export const renderVolumes = ({volumes, reportedAtMs, atMs}: StatusDocument): HtmlValue => {
@@ -34,13 +34,14 @@ ${volumes.map(volume => renderVolume(volume, atMs))}
 const renderVolume = (volume: StatusVolume, nowMs: number): Html => html`<tbody role="rowgroup" class="${volume.health}">
 <tr role="row">
 <th scope="row" role="rowheader"><span class="name">${toVolumeName(volume)}</span><span class="id">${volume.volumeId}</span></th>
-${cells(volume).map((cell, index) => html`<td role="cell" data-label="${columns[index + 1]}">${cell}</td>`)}
+${cells(volume).map((cell, index) => html`<td role="cell" data-label="${columns[index + 1]}"><div>${cell}</div></td>`)}
 </tr>
-${adviceOf(volume, nowMs).map(text => html`<tr role="row" class="advice"><td role="cell" colspan="${columns.length}">${text}</td></tr>`)}
+<tr role="row" class="below"><td role="cell" colspan="${columns.length}">${renderPods(volume)}</td></tr>
+${adviceOf(volume, nowMs).map(text => html`<tr role="row" class="below advice"><td role="cell" colspan="${columns.length}">${text}</td></tr>`)}
 </tbody>
 `;
 
-const cells = (volume: StatusVolume): HtmlValue[] => [renderHealth(volume.health), renderPods(volume), renderThroughput(volume), renderCache(volume), renderBacklog(volume), renderDaemon(volume)];
+const cells = (volume: StatusVolume): HtmlValue[] => [renderHealth(volume.health), renderThroughput(volume), renderCache(volume), renderBacklog(volume), renderDaemon(volume)];
 
 /** As sentences: the problems of a volume follow its name on the command line. */
 const adviceOf = ({problems, nextAttemptAtMs}: StatusVolume, nowMs: number): string[] => [
@@ -50,7 +51,7 @@ const adviceOf = ({problems, nextAttemptAtMs}: StatusVolume, nowMs: number): str
 
 const renderPods = ({directories}: StatusVolume): HtmlValue => {
 	if (directories.length === 0) {
-		return 'none';
+		return html`<span class="unknown">No pods</span>`;
 	}
 
 	const items = directories.map(directory => {
