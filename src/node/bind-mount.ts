@@ -4,14 +4,20 @@ import {mountsAt, readMountTable} from './mount-table.ts';
 import {NodeError} from './node-error.ts';
 import {runCommand} from './run-command.ts';
 
-/** Shows `source` at `target` as well, and checks in the mount table that it is there. Leaves nothing behind when it fails. */
-export const bindMount = async ({source, target, readOnly, deadline}: {source: string; target: string; readOnly: boolean; deadline: Deadline}): Promise<void> => {
-	// `-o bind` and `-n` are what util-linux and busybox have in common.
+/**
+Shows `source` at `target` as well, and checks in the mount table that it is there. Leaves nothing behind when it fails. With `keepBelow` it
+comes to lie on the mounts that are there, which may be dead, and leaves those as they are.
+*/
+export const bindMount = async ({source, target, readOnly, deadline, keepBelow = false}: {source: string; target: string; readOnly: boolean; deadline: Deadline; keepBelow?: boolean}): Promise<void> => {
+	// `-o bind` and `-n` are what util-linux and busybox have in common. Neither looks at the target itself.
 	const bound = await runCommand('mount', ['-n', '-o', 'bind', source, target], deadline);
 	const device = mountsAt(readMountTable(), source).at(-1)?.device;
 	const mount = mountsAt(readMountTable(), target).at(-1);
 	if (bound.exitCode !== 0 || device === undefined || mount?.device !== device) {
-		await detachMounts(target, deadline);
+		if (!keepBelow) {
+			await detachMounts(target, deadline);
+		}
+
 		throw new NodeError(`Cannot bind the volume to ${target}: ${bound.message || 'the mount did not appear in the mount table'}`);
 	}
 
@@ -25,10 +31,23 @@ export const bindMount = async ({source, target, readOnly, deadline}: {source: s
 };
 
 /**
+Takes a mount out of the group of its parent's peers. Otherwise all bind mounts of a volume would be peers of each other, and what is mounted
+on the dead mount of one pod, to heal it, would appear in every other pod: in one that is read-only, writable.
+*/
+export const isolateMount = async (path: string, deadline: Deadline): Promise<void> => {
+	const result = await runCommand('mount', ['--make-private', path], deadline);
+	const mount = mountsAt(readMountTable(), path).at(-1);
+	if (mount?.peerGroup !== undefined || mount?.masterGroup !== undefined) {
+		throw new NodeError(`Cannot make the mount at ${path} private: ${result.message || 'it stays shared'}`);
+	}
+};
+
+/**
 From gentle to forceful. `-c` and `-i` (util-linux) keep umount from looking at a mount that may hang, and from calling
 helpers; busybox knows neither, hence the second. A lazy detach is the last resort: it leaves the path free at once.
 */
-const unmountArguments: ReadonlyArray<readonly string[]> = [['-i', '-c'], [], ['-i', '-c', '-l'], ['-l']];
+const lazyArguments: ReadonlyArray<readonly string[]> = [['-i', '-c', '-l'], ['-l']];
+const unmountArguments: ReadonlyArray<readonly string[]> = [['-i', '-c'], [], ...lazyArguments];
 
 const stackedMountCountMax = 64;
 const busyRetryMs = 100;
@@ -51,9 +70,14 @@ export const detachMounts = async (path: string, deadline: Deadline): Promise<vo
 	throw new NodeError(`Cannot unmount ${path}: more than ${stackedMountCountMax} mounts are stacked there`);
 };
 
-const detachOne = async (path: string, before: number, deadline: Deadline): Promise<void> => {
+/** Takes away the upper mount of a stack at once, whoever still uses it; the copies that came from it to other namespaces go with it. */
+export const detachTop = async (path: string, deadline: Deadline): Promise<void> => {
+	await detachOne(path, mountsAt(readMountTable(), path).length, deadline, lazyArguments);
+};
+
+const detachOne = async (path: string, before: number, deadline: Deadline, attempts: ReadonlyArray<readonly string[]> = unmountArguments): Promise<void> => {
 	let message = '';
-	for (const args of unmountArguments) {
+	for (const args of attempts) {
 		const result = await runCommand('umount', [...args, path], deadline.within(attemptMs));
 		if (mountsAt(readMountTable(), path).length < before) {
 			return;

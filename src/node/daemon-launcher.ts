@@ -22,6 +22,8 @@ export type LaunchSettings = {
 	/** Gets the daemon's identity, and how it was launched, before it is ready, to be written down. */
 	readonly onStarted: (identity: ProcessIdentity, launch: DaemonLaunch) => void;
 	readonly isEachOperationLogged?: boolean;
+	/** What the daemon's environment is taken from; by default our own. */
+	readonly starterVariables?: NodeJS.ProcessEnv | undefined;
 };
 
 /** The daemon said itself why it cannot serve the volume. */
@@ -32,7 +34,7 @@ Starts a volume's daemon and waits until its file system is mounted. The daemon 
 session of its own; no descriptor of ours but the two pipes of the protocol, and no core file (it would hold credentials). When this rejects, the daemon is dead.
 */
 export const launchDaemon = async (request: DaemonRequest, environment: NodeEnvironment, settings: LaunchSettings): Promise<ProcessIdentity> => {
-	const {start: variables, piped} = toDaemonVariables(process.env, {hasCredentials: request.credentials !== undefined, stateDirectory: environment.stateDirectory});
+	const {start: variables, piped} = toDaemonVariables(settings.starterVariables ?? process.env, {hasCredentials: request.credentials !== undefined, stateDirectory: environment.stateDirectory});
 	const {daemon, launch} = await startDaemonProcess(request, environment, {...settings, variables});
 	let identity: ProcessIdentity | undefined;
 	try {

@@ -2,10 +2,19 @@ import {readFileSync} from 'node:fs';
 
 /** One mount as the kernel lists it; reading it touches no file system, so a dead or hanging mount cannot stop us. */
 export type Mount = {
+	readonly id: string;
+	/** The mount that this one lies on. */
+	readonly parentId: string;
 	/** `major:minor` of the super block: every bind mount of one file system has the same. */
 	readonly device: string;
+	/** The directory of the file system that is shown at `path`. */
+	readonly root: string;
 	readonly path: string;
 	readonly options: readonly string[];
+	/** Whoever is in the same group (`shared:`), in any mount namespace, gets what is mounted on this mount, and gives likewise. */
+	readonly peerGroup?: string | undefined;
+	/** The group that this mount gets from without giving (`master:`), as a container with `HostToContainer` does. */
+	readonly masterGroup?: string | undefined;
 	readonly type: string;
 	readonly source: string;
 	/** Of the file system, not of this mount of it. */
@@ -20,15 +29,21 @@ export const parseMountTable = (text: string): Mount[] => {
 	const mounts: Mount[] = [];
 	for (const line of text.split('\n')) {
 		const [left, right] = line.split(' - ', 2);
-		const [, , device, , path, options] = (left ?? '').split(' ');
+		const [id, parentId, device, root, path, options, ...tags] = (left ?? '').split(' ');
 		const [type, source, superOptions] = (right ?? '').split(' ');
-		if (device !== undefined && path !== undefined && options !== undefined && type !== undefined) {
-			mounts.push({device, path: unescapePath(path), options: options.split(','), type, source: unescapePath(source ?? ''), superOptions: (superOptions ?? '').split(',')});
+		if (id !== undefined && parentId !== undefined && device !== undefined && root !== undefined && path !== undefined && options !== undefined && type !== undefined) {
+			mounts.push({
+				id, parentId, device, root: unescapePath(root), path: unescapePath(path), options: options.split(','),
+				peerGroup: tagOf(tags, 'shared'), masterGroup: tagOf(tags, 'master'),
+				type, source: unescapePath(source ?? ''), superOptions: (superOptions ?? '').split(','),
+			});
 		}
 	}
 
 	return mounts;
 };
+
+const tagOf = (tags: readonly string[], name: string): string | undefined => tags.find(tag => tag.startsWith(`${name}:`))?.slice(name.length + 1);
 
 /** The mounts at exactly this path; the last one is on top. */
 export const mountsAt = (mounts: readonly Mount[], path: string): Mount[] => mounts.filter(mount => mount.path === path);

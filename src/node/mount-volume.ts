@@ -3,16 +3,18 @@ import type {MountOptions} from '../flexvolume/parse-mount-options.ts';
 import {answers, bindMount, detachMounts} from './bind-mount.ts';
 import type {DaemonRequest} from './daemon-protocol.ts';
 import {createDeadline, type Deadline} from './deadline.ts';
+import {removeLaunchRecord} from './launch-record.ts';
 import {mountsAt, readMountTable} from './mount-table.ts';
 import type {NodeEnvironment} from './node-environment.ts';
 import {NodeError, toReason} from './node-error.ts';
 import {withPathLock} from './path-lock.ts';
 import {preparePodDirectory, removePodDirectory, resolveMountPath} from './pod-directory.ts';
+import {renewPodMount} from './healing/renew-pod-mount.ts';
 import {findDaemon, startDaemon, stopDaemon} from './volume-daemon.ts';
 import {removeVolumeDirectory, stagingFileCount, volumePaths, type VolumePaths} from './volume-directory.ts';
 import {toVolumeId} from './volume-id.ts';
 import {withLock} from './volume-lock.ts';
-import {podsInUse, readAllVolumeStates, readVolumeState, writeVolumeState, type PodMount, type VolumeState} from './volume-state.ts';
+import {podsInUse, podsMounted, readAllVolumeStates, readVolumeState, writeVolumeState, type PodMount, type VolumeState} from './volume-state.ts';
 
 /** The part of the time-out that is kept for cleaning up after a failure. */
 const cleanUpShare = 0.1;
@@ -53,11 +55,12 @@ const mountLocked = async (job: MountJob): Promise<void> => {
 	try {
 		const state = readState(job);
 		const daemon = await findDaemon(state, environment.stateDirectory, deadline);
-		if (await isMountedAlready(job, state, daemon !== undefined)) {
+		const found = await lookAtPath(job, state, daemon !== undefined);
+		if (found === 'mounted') {
 			return;
 		}
 
-		({created} = preparePodDirectory(path));
+		created = found === 'free' && preparePodDirectory(path).created;
 		await serveAndBind(job, {...state, daemon: daemon ?? state.daemon}, {isServed: daemon !== undefined, hadStaging});
 	} catch (error) {
 		if (created) {
@@ -72,7 +75,7 @@ const mountLocked = async (job: MountJob): Promise<void> => {
 	}
 };
 
-/** The state of the volume as it holds now: pods whose mounts are gone or dead (a reboot, a killed daemon) no longer count. */
+/** The state of the volume as it holds now: pods whose mounts are gone (a reboot) no longer count. */
 const readState = ({volumeId, paths, request}: MountJob): VolumeState => {
 	const known = readVolumeState(paths.stateFile);
 	return {
@@ -84,16 +87,16 @@ const readState = ({volumeId, paths, request}: MountJob): VolumeState => {
 		mountPoint: paths.mountPoint,
 		daemon: known?.daemon,
 		launch: known?.launch,
-		pods: known === undefined ? [] : podsInUse(known, readMountTable()),
+		pods: known === undefined ? [] : podsMounted(known, readMountTable()),
 	};
 };
 
-/** Whether this volume, alive, is at the path. A dead mount of ours is taken away; anybody else's is an error. */
-const isMountedAlready = async ({path, paths, environment, deadline}: MountJob, state: VolumeState, isServed: boolean): Promise<boolean> => {
+/** What is at the path: this volume, alive; a dead mount of it; or nothing. A dead mount of another volume is taken away; anybody else's is an error. */
+const lookAtPath = async ({path, paths, environment, deadline}: MountJob, state: VolumeState, isServed: boolean): Promise<'mounted' | 'dead' | 'free'> => {
 	const table = readMountTable();
 	const mount = mountsAt(table, path).at(-1);
 	if (mount === undefined) {
-		return false;
+		return 'free';
 	}
 
 	if (isServed && mountsAt(table, paths.mountPoint).at(-1)?.device === mount.device) {
@@ -101,7 +104,7 @@ const isMountedAlready = async ({path, paths, environment, deadline}: MountJob, 
 			writeVolumeState(paths.stateFile, {...state, pods: [...state.pods, {path}]});
 		}
 
-		return true;
+		return 'mounted';
 	}
 
 	const owner = readAllVolumeStates(environment.stateDirectory).find(candidate => candidate.pods.some(pod => pod.path === path));
@@ -111,8 +114,12 @@ const isMountedAlready = async ({path, paths, environment, deadline}: MountJob, 
 		throw new NodeError(`Cannot mount at ${path}: ${mount.type} (${mount.source}) is mounted there already; unmount it first`);
 	}
 
+	if (owner.volumeId === state.volumeId) {
+		return 'dead';
+	}
+
 	await detachMounts(path, deadline);
-	return false;
+	return 'free';
 };
 
 const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadStaging}: {isServed: boolean; hadStaging: boolean}): Promise<void> => {
@@ -127,11 +134,12 @@ const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadSta
 				writeVolumeState(paths.stateFile, current);
 			};
 
-			await startDaemon(toDaemonRequest(job), {state, environment, deadline, inUse: others.length > 0, onStarted});
+			await startDaemon(toDaemonRequest(job), {state, environment, deadline, inUse: podsInUse(state, readMountTable()).some(pod => pod.path !== path), onStarted});
 		}
 
 		writeVolumeState(paths.stateFile, current);
-		await bindMount({source: paths.mountPoint, target: path, readOnly: request.options.readOnly, deadline});
+		await renewOthers(job, others);
+		await showToPod(job);
 		if (!await answers(path, deadline)) {
 			throw new NodeError(`The file system of bucket ${request.options.name} is mounted at ${path} but does not answer; see ${environment.logPath}`);
 		}
@@ -143,6 +151,27 @@ const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadSta
 		}
 
 		throw error;
+	}
+};
+
+/** Whose mounts a dead daemon has left. One that cannot be renewed is no reason for this pod to wait: the watch tries again. */
+const renewOthers = async ({volumeId, paths, environment, deadline}: MountJob, others: readonly PodMount[]): Promise<void> => {
+	for (const {path: target} of others) {
+		try {
+			await renewPodMount({source: paths.mountPoint, target, volumeId, environment, deadline});
+		} catch (error) {
+			if (!(error instanceof NodeError)) {
+				throw error;
+			}
+		}
+	}
+};
+
+const showToPod = async ({path, volumeId, paths, request, environment, deadline}: MountJob): Promise<void> => {
+	if (mountsAt(readMountTable(), path).length > 0) {
+		await renewPodMount({source: paths.mountPoint, target: path, volumeId, environment, deadline});
+	} else {
+		await bindMount({source: paths.mountPoint, target: path, readOnly: request.options.readOnly, deadline});
 	}
 };
 
@@ -159,6 +188,10 @@ const undo = async ({path, paths, environment}: MountJob, state: VolumeState, ha
 	const keepStaging = hadStaging && stagingFileCount(paths) > 0;
 	if (keepStaging) {
 		writeVolumeState(paths.stateFile, {...state, daemon: undefined});
+	}
+
+	if (!keepStaging) {
+		removeLaunchRecord(environment.runDirectory, state.volumeId);
 	}
 
 	removeVolumeDirectory(paths, {keepStaging});

@@ -21,8 +21,11 @@ export const readProcessIdentity = (pid: number): ProcessIdentity | undefined =>
 		return undefined;
 	}
 
-	return {pid, startTicks, bootId: readProcFile('/proc/sys/kernel/random/boot_id')?.trim() ?? 'unknown'};
+	return {pid, startTicks, bootId: readBootId()};
 };
+
+/** Another one after each start of the machine. */
+export const readBootId = (): string => readProcFile('/proc/sys/kernel/random/boot_id')?.trim() ?? 'unknown';
 
 export const isRunning = (identity: ProcessIdentity): boolean => {
 	const current = readProcessIdentity(identity.pid);

@@ -3,6 +3,7 @@ import {formatBytes} from '../model/volume-options.ts';
 import {detachMounts} from './bind-mount.ts';
 import {askStatus, askToEnd, type ControlOutcome, type Progress} from './control-client.ts';
 import {createDeadline, type Deadline} from './deadline.ts';
+import {removeLaunchRecord} from './launch-record.ts';
 import {mountsAt, readMountTable, type Mount} from './mount-table.ts';
 import type {NodeEnvironment} from './node-environment.ts';
 import {NodeError} from './node-error.ts';
@@ -12,7 +13,7 @@ import {isRunning} from './process-identity.ts';
 import {stopDaemon} from './volume-daemon.ts';
 import {removeVolumeDirectory, stagingFileCount, volumePaths} from './volume-directory.ts';
 import {withLock} from './volume-lock.ts';
-import {podsInUse, readAllVolumeStates, readVolumeState, writeVolumeState, type VolumeState} from './volume-state.ts';
+import {podsInUse, podsMounted, readAllVolumeStates, readVolumeState, writeVolumeState, type VolumeState} from './volume-state.ts';
 
 export type UnmountSettings = {
 	/** Called while dirty bytes are uploaded. */
@@ -126,7 +127,8 @@ const detachLocked = async (volumeId: string, path: string, environment: NodeEnv
 	}
 
 	if (state.kind === 'pods') {
-		const others = podsInUse(state, table).filter(pod => pod.path !== path);
+		// Those with a dead mount count as well: they wait to be healed.
+		const others = podsMounted(state, table).filter(pod => pod.path !== path);
 		await detachMounts(path, createDeadline(detachMs));
 		if (others.length > 0) {
 			writePods(paths.stateFile, {...state, pods: others});
@@ -139,6 +141,11 @@ const detachLocked = async (volumeId: string, path: string, environment: NodeEnv
 	const keepStaging = stagingFileCount(paths) > 0;
 	if (keepStaging) {
 		writePods(paths.stateFile, {...state, daemon: undefined, pods: []});
+	}
+
+	if (!keepStaging) {
+		// With a journal left, the watch needs it to upload that.
+		removeLaunchRecord(environment.runDirectory, volumeId);
 	}
 
 	removeVolumeDirectory(paths, {keepStaging});

@@ -1,9 +1,11 @@
 import {rmSync} from 'node:fs';
-import {detachMounts} from './bind-mount.ts';
+import {detachMounts, isolateMount} from './bind-mount.ts';
 import {askStatus, askToEnd} from './control-client.ts';
 import {endDaemon, launchDaemon, type LaunchSettings} from './daemon-launcher.ts';
 import type {DaemonRequest} from './daemon-protocol.ts';
+import {toDaemonVariables} from './daemon-variables.ts';
 import {createDeadline, waitUntil, type Deadline} from './deadline.ts';
+import {writeLaunchRecord} from './launch-record.ts';
 import {mountsAt, readMountTable} from './mount-table.ts';
 import type {NodeEnvironment} from './node-environment.ts';
 import {NodeError} from './node-error.ts';
@@ -55,6 +57,12 @@ export const startDaemon = async (
 		if (mountsAt(readMountTable(), request.mountPoint).length === 0) {
 			await endDaemon(identity);
 			throw new NodeError(`The daemon of bucket ${state.bucket} said that it is ready, but nothing is mounted; see ${environment.logPath}`);
+		}
+
+		if (state.kind === 'pods') {
+			await isolateMount(request.mountPoint, launch.deadline);
+			const {start, piped} = toDaemonVariables(launch.starterVariables ?? process.env, {hasCredentials: request.credentials !== undefined, stateDirectory: environment.stateDirectory});
+			writeLaunchRecord(environment.runDirectory, request, {...start, ...piped});
 		}
 
 		return identity;

@@ -84,8 +84,11 @@ earlier daemon: they have another super block, and their `unmount` concerns no d
 */
 export const podsInUse = (state: VolumeState, table: readonly Mount[]): PodMount[] => {
 	const device = mountsAt(table, state.mountPoint).at(-1)?.device;
-	return state.pods.filter(pod => device !== undefined && mountsAt(table, pod.path).some(mount => mount.device === device));
+	return state.pods.filter(pod => device !== undefined && mountsAt(table, pod.path).at(-1)?.device === device);
 };
+
+/** The pods at whose directories anything is still mounted: those in use, and those that hold a dead mount and wait to be healed or unmounted. */
+export const podsMounted = (state: VolumeState, table: readonly Mount[]): PodMount[] => state.pods.filter(pod => mountsAt(table, pod.path).length > 0);
 
 const isVolumeState = (value: unknown): value is VolumeState =>
 	typeof value === 'object' && value !== null

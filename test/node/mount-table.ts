@@ -10,7 +10,14 @@ const text = String.raw`22 27 0:21 / /proc rw,relatime - proc proc rw
 test('parseMountTable() reads device, path, options, type and source, with and without optional fields', t => {
 	const mounts = parseMountTable(text);
 	t.is(mounts.length, 4);
-	t.deepEqual(mounts[1], {device: '0:51', path: '/var/lib/pnx-volume/volumes/00/mount', options: ['rw', 'nosuid', 'nodev', 'relatime'], type: 'fuse.pnx-volume', source: 'bucket-1', superOptions: ['rw', 'user_id=0']});
+	t.deepEqual(mounts[1], {id: '97', parentId: '27', device: '0:51', root: '/', path: '/var/lib/pnx-volume/volumes/00/mount', options: ['rw', 'nosuid', 'nodev', 'relatime'], peerGroup: '5', masterGroup: undefined, type: 'fuse.pnx-volume', source: 'bucket-1', superOptions: ['rw', 'user_id=0']});
+});
+
+test('parseMountTable() reads which mounts get what is mounted on others', t => {
+	const [proc, , slave] = parseMountTable(text);
+	t.is(proc!.peerGroup, undefined);
+	t.is(slave!.peerGroup, '5');
+	t.is(slave!.masterGroup, '1');
 });
 
 test('parseMountTable() undoes the octal escapes of the kernel', t => {
