@@ -6,9 +6,11 @@ SIGUSR2 goes through the levels info, debug and trace, which has a line for ever
 Core files would hold credentials; Node.js cannot forbid them, so the starter does (`ulimit -c 0`).
 */
 import {closeSync, createReadStream, writeSync} from 'node:fs';
+import {join} from 'node:path';
 import type {RunningMount} from '../cli/run-mount.ts';
 import type {DaemonReady, DaemonRequest} from '../node/daemon-protocol.ts';
 import {findHomeDirectory} from '../node/home-directory.ts';
+import {createServedPods} from '../node/served-pods.ts';
 import {createLogger, flushLog, type Logger} from '../observability/logger.ts';
 
 const requestDescriptor = 3;
@@ -90,11 +92,13 @@ const readRequest = async (): Promise<DaemonRequest> => {
 	return JSON.parse(text) as DaemonRequest;
 };
 
-const createRequestLogger = ({volumeId, options}: DaemonRequest): Logger => createLogger({
+const createRequestLogger = ({volumeId, options, volumeDirectory, credentials}: DaemonRequest): Logger => createLogger({
 	level: process.argv.includes('--debug') ? 'debug' : toLevel(options['log-level']),
 	destination: 1,
 	isSynchronous: false,
 	fields: {volume: volumeId, bucket: options['name'] ?? ''},
+	currentFields: createServedPods(join(volumeDirectory, 'state.json')),
+	secrets: [credentials?.secretAccessKey, credentials?.sessionToken, process.env['AWS_SECRET_ACCESS_KEY'], process.env['AWS_SESSION_TOKEN']].filter(secret => secret !== undefined),
 });
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
