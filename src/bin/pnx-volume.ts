@@ -4,6 +4,7 @@
 import {fileURLToPath} from 'node:url';
 import yargs from 'yargs';
 import {hideBin} from 'yargs/helpers';
+import {agentCommand} from '../cli/agent.ts';
 import {devServerCommand} from '../cli/dev-server.ts';
 import {doctorCommand} from '../cli/doctor.ts';
 import {mountCommand} from '../cli/mount.ts';
@@ -27,6 +28,7 @@ const main = async (): Promise<void> => {
 		.command(unmountCommand(environment))
 		.command(statusCommand(environment))
 		.command(doctorCommand(environment))
+		.command(agentCommand(environment))
 		.command(provisionCommand())
 		.command(devServerCommand())
 		.demandCommand(1, 'A command is missing')

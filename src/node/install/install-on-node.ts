@@ -1,11 +1,11 @@
 import {readFileSync} from 'node:fs';
 import {join, resolve} from 'node:path';
-import {createDeadline} from '../deadline.ts';
-import {withLock} from '../volume-lock.ts';
+import {assertExecutable} from './file-system-checks.ts';
 import {installLauncher} from './install-launcher.ts';
 import {installRuntime} from './install-runtime.ts';
 import {writeLauncher} from './launcher-text.ts';
-import {ensureDirectory, reach, type NodeRoot} from './node-root.ts';
+import {withInstallLock} from './install-lock.ts';
+import {ensureDirectory, type NodeRoot} from './node-root.ts';
 import {listVersions, pruneRuntimes} from './prune-runtimes.ts';
 import type {RuntimeSource} from './runtime-source.ts';
 
@@ -35,9 +35,6 @@ export type InstallOutcome = {
 	readonly pruneDoubt: string | undefined;
 };
 
-const lockName = '.install.db';
-const lockMs = 120_000;
-
 /**
 Everything that the driver needs on a node, in an order that leaves it working wherever it is cut off: the runtime whole, then `current`,
 then the driver, then old versions away. Nothing is written when all is there already. One installer at a time, by a lock on the node.
@@ -48,6 +45,7 @@ export const installOnNode = async (options: InstallOptions): Promise<InstallOut
 	// Before anything is copied: a path that the launcher cannot hold is refused.
 	const text = writeLauncher(readFileSync(join(source.directory, 'driver', 'volume'), 'utf8'), {runtimeLink: join(configured, 'current'), variables});
 	const directory = ensureDirectory(root, configured, {mode: 0o755});
+	assertExecutable(root, directory, 'The runtime');
 	return withInstallLock(root, directory, async () => {
 		const runtime = await installRuntime({...options, directory});
 		const driver = await installLauncher({root, pluginDirectory, text});
@@ -63,7 +61,3 @@ export const installOnNode = async (options: InstallOptions): Promise<InstallOut
 		};
 	});
 };
-
-/** Installers and uninstallers of one node, one after the other. */
-export const withInstallLock = async <Result>(root: NodeRoot, directory: string, work: () => Promise<Result>): Promise<Result> =>
-	withLock({path: reach(root, join(directory, lockName)), what: `the installation in ${directory}`, deadline: createDeadline(lockMs)}, work);

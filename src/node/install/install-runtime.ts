@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {NodeError} from '../node-error.ts';
 import {copyTree, repairFiles} from './copy-tree.ts';
 import {removeLeftOvers, replaceFile, replaceLink, syncDirectory, temporarySibling} from './durable-file.ts';
-import {assertExecutable, assertRoom} from './file-system-checks.ts';
+import {assertRoom} from './file-system-checks.ts';
 import {reach, type NodeRoot} from './node-root.ts';
 import {describeTree, findDamage, manifestName, readManifest, type RuntimeManifest} from './runtime-manifest.ts';
 import type {RuntimeSource} from './runtime-source.ts';
@@ -39,7 +39,6 @@ directory of its own, for daemons run from the old one. Damaged files of an inst
 */
 export const installRuntime = async (options: InstallRuntimeOptions): Promise<InstalledRuntime> => {
 	const {root, source, directory} = options;
-	assertExecutable(root, directory, 'The runtime');
 	removeLeftOvers(reach(root, directory), leftOver);
 	const name = await chooseName(options);
 	const home = reach(root, join(directory, name));

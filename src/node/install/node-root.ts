@@ -1,8 +1,8 @@
 import {lstatSync, mkdirSync, readlinkSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import type {Deadline} from '../deadline.ts';
-import {readMountTable, type Mount} from '../mount-table.ts';
-import {hasErrorCode, NodeError, toReason} from '../node-error.ts';
+import {mountOf, readMountTable, type Mount} from '../mount-table.ts';
+import {NodeError, toReason} from '../node-error.ts';
 import {runCommand, type CommandResult} from '../run-command.ts';
 
 /**
@@ -91,7 +91,10 @@ export const ensureDirectory = (root: NodeRoot, path: string, {mode}: {mode: num
 	try {
 		mkdirSync(reach(root, directory), {recursive: true, mode});
 	} catch (error) {
-		throw new NodeError(`Cannot make the directory ${directory} on the node: ${toReason(error)}${hasErrorCode(error, 'EROFS') ? '; choose one on a file system that can be written' : ''}`, {cause: error});
+		// Asked of the mount table: mkdir with its parents says ENOENT where a file system is read-only.
+		const mount = mountOf(readNodeMounts(root), directory);
+		const isReadOnly = mount !== undefined && [...mount.options, ...mount.superOptions].includes('ro');
+		throw new NodeError(`Cannot make the directory ${directory} on the node: ${isReadOnly ? `the file system at ${mount.path} is read-only; choose one that can be written` : toReason(error)}`, {cause: error});
 	}
 
 	return resolveOnNode(root, directory);

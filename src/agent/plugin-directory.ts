@@ -1,0 +1,49 @@
+import type {Logger} from '../observability/logger.ts';
+
+/** Where kubelets look unless they are told otherwise. */
+export const defaultPluginDirectory = '/usr/libexec/kubernetes/kubelet-plugins/volume/exec';
+
+export type PluginDirectory = {
+	readonly path: string;
+	readonly source: 'option' | 'kubelet' | 'default';
+};
+
+export type PluginDirectoryQuestion = {
+	/** What the operator has said. */
+	readonly option: string | undefined;
+	/** Asks the kubelet; absent outside a cluster. */
+	readonly ask: ((signal: AbortSignal) => Promise<string | undefined>) | undefined;
+	readonly log: Pick<Logger, 'warn'>;
+};
+
+/**
+Where this node's kubelet looks for drivers: as the operator says, else as the kubelet says, else the default. An answer of the kubelet is kept;
+without one it is asked at each call, and why there was none is logged once.
+*/
+export const createPluginDirectoryFinder = ({option, ask, log}: PluginDirectoryQuestion): ((signal: AbortSignal) => Promise<PluginDirectory>) => {
+	let answered: PluginDirectory | undefined = option === undefined ? undefined : {path: option, source: 'option'};
+	let lastReason: string | undefined;
+	return async signal => {
+		if (answered !== undefined) {
+			return answered;
+		}
+
+		if (ask === undefined) {
+			return {path: defaultPluginDirectory, source: 'default'};
+		}
+
+		try {
+			answered = {path: await ask(signal) ?? defaultPluginDirectory, source: 'kubelet'};
+			return answered;
+		} catch (error) {
+			signal.throwIfAborted();
+			const reason = error instanceof Error ? error.message : String(error);
+			if (reason !== lastReason) {
+				log.warn({err: error, pluginDirectory: defaultPluginDirectory}, 'kubelet not asked for its plugin directory, so the default is taken; --plugin-directory says another');
+			}
+
+			lastReason = reason;
+			return {path: defaultPluginDirectory, source: 'default'};
+		}
+	};
+};

@@ -1,0 +1,139 @@
+import {spawn, type ChildProcessWithoutNullStreams} from 'node:child_process';
+import {once} from 'node:events';
+import {createInterface} from 'node:readline';
+import {setTimeout as delay} from 'node:timers/promises';
+import type {WatchMessage} from '../node/healing/watch-message.ts';
+import {toReason} from '../node/node-error.ts';
+import {systemPath} from '../node/run-command.ts';
+import type {Logger} from '../observability/logger.ts';
+
+export type WatchProcessOptions = {
+	/** `pnx-volume watch` of the installed runtime, in the namespaces of the node. */
+	readonly commandLine: readonly string[];
+	/** PNX_VOLUME_*; nothing else of ours is the node's business. */
+	readonly variables: Readonly<Record<string, string>>;
+	readonly onMessage: (message: WatchMessage) => void;
+	readonly log: Pick<Logger, 'info' | 'warn'>;
+	/** A watch that says nothing for so long is ended and started again. */
+	readonly silenceMsMax?: number;
+	readonly firstRestartMs?: number;
+};
+
+/** The watch of the node, started again whenever it ends. */
+export type WatchProcess = {
+	/** Why there is no watch at the moment. */
+	readonly problem: () => string | undefined;
+	/** Asks it to end, and then makes it. Daemons that it has started go on. */
+	close(): Promise<void>;
+};
+
+const restartMsMax = 30_000;
+/** After so long a life the next failure is a first one again. */
+const longLifeMs = 60_000;
+const endMs = 5000;
+const lineCharactersMax = 16 * 2 ** 20;
+
+export const startWatchProcess = (options: WatchProcessOptions): WatchProcess => {
+	const {commandLine, variables, onMessage, log, silenceMsMax = 120_000, firstRestartMs = 1000} = options;
+	const closing = new AbortController();
+	let child: ChildProcessWithoutNullStreams | undefined;
+	let problem: string | undefined;
+
+	const runOnce = async (): Promise<string> => {
+		const [command = '', ...args] = commandLine;
+		const started = spawn(command, args, {cwd: '/', env: {PATH: systemPath, LC_ALL: 'C', ...variables}, stdio: ['pipe', 'pipe', 'pipe']});
+		child = started;
+		let lastError = '';
+		// It may end while we write or close.
+		started.stdin.on('error', error => log.warn({err: error}, 'the watch does not read'));
+		const silence = setTimeout(() => started.kill('SIGKILL'), silenceMsMax);
+		createInterface({input: started.stderr}).on('line', line => {
+			lastError = line.slice(0, 500);
+			log.info({watch: line.slice(0, 2000)}, 'the watch says');
+		});
+		createInterface({input: started.stdout}).on('line', line => {
+			const message = parseMessage(line);
+			if (message === undefined) {
+				log.warn({line: line.slice(0, 200)}, 'the watch said what nobody understands');
+				return;
+			}
+
+			silence.refresh();
+			problem = message.type === 'report' ? undefined : problem;
+			onMessage(message);
+		});
+		const {promise, resolve} = Promise.withResolvers<string>();
+		started.on('error', error => resolve(toReason(error)));
+		started.on('close', (code, signal) => resolve(`it ended with ${signal ?? `exit status ${code}`}${lastError === '' ? '' : `: ${lastError}`}`));
+		try {
+			return await promise;
+		} finally {
+			clearTimeout(silence);
+			child = undefined;
+		}
+	};
+
+	const supervise = async (): Promise<void> => {
+		for (let restartMs = firstRestartMs; !closing.signal.aborted;) {
+			const startedAtMs = performance.now();
+			const reason = await runOnce();
+			if (closing.signal.aborted) {
+				return;
+			}
+
+			restartMs = performance.now() - startedAtMs > longLifeMs ? firstRestartMs : restartMs;
+			problem = `The watch of this node does not run, so nothing is healed (it is started again): ${reason}`;
+			log.warn({reason, restartMs}, 'the watch ended');
+			await delay(restartMs, undefined, {signal: closing.signal}).catch(() => undefined); // Closing ends the wait.
+			restartMs = Math.min(restartMsMax, restartMs * 2);
+		}
+	};
+
+	const supervisor = supervise();
+	return {
+		problem: () => problem,
+		async close() {
+			closing.abort();
+			await endChild(child);
+			await supervisor;
+		},
+	};
+};
+
+/** By the end of its input, as agreed; by signals if it does not listen. */
+const endChild = async (child: ChildProcessWithoutNullStreams | undefined): Promise<void> => {
+	if (child === undefined || child.exitCode !== null || child.signalCode !== null || child.pid === undefined) {
+		return;
+	}
+
+	const ended = once(child, 'exit');
+	child.stdin.end();
+	for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+		if (await Promise.race([ended.then(() => true), delay(endMs, false, {ref: false})])) {
+			return;
+		}
+
+		child.kill(signal);
+	}
+
+	await ended;
+};
+
+const parseMessage = (line: string): WatchMessage | undefined => {
+	try {
+		const value: unknown = line.length > lineCharactersMax ? undefined : JSON.parse(line);
+		return isMessage(value) ? value : undefined;
+	} catch {
+		return undefined; // Its line goes to the log.
+	}
+};
+
+/** It is our own program of our own version; so only the outline is looked at. */
+const isMessage = (value: unknown): value is WatchMessage => {
+	if (typeof value !== 'object' || value === null || !('type' in value)) {
+		return false;
+	}
+
+	return (value.type === 'report' && 'report' in value && typeof value.report === 'object' && value.report !== null && 'volumes' in value.report && Array.isArray(value.report.volumes))
+		|| (value.type === 'notice' && 'notice' in value && typeof value.notice === 'object' && value.notice !== null && 'pods' in value.notice && Array.isArray(value.notice.pods));
+};

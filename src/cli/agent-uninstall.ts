@@ -1,0 +1,56 @@
+import {resolve} from 'node:path';
+import {askPluginDirectory} from '../agent/kubernetes/ask-plugin-directory.ts';
+import type {KubernetesClient} from '../agent/kubernetes/kubernetes-client.ts';
+import {findLaunchers, knownPluginDirectories, type InstalledLauncher} from '../node/install/find-launchers.ts';
+import type {NodeRoot} from '../node/install/node-root.ts';
+import {uninstallFromNode} from '../node/install/uninstall-from-node.ts';
+import {readNodeEnvironment, type NodeEnvironment} from '../node/node-environment.ts';
+import type {AgentFlags} from './agent.ts';
+
+export const defaultRuntimeDirectory = '/opt/pnx-volume';
+
+type UninstallContext = {
+	readonly root: NodeRoot;
+	readonly environment: NodeEnvironment;
+	readonly flags: AgentFlags;
+	readonly client: KubernetesClient | undefined;
+	readonly nodeName: string;
+	readonly signal: AbortSignal;
+};
+
+/** `agent --uninstall`. Where things are is read from the driver that is installed, so that it needs no options of the agent that has put it there. */
+export const uninstallAgent = async ({root, environment, flags, client, nodeName, signal}: UninstallContext): Promise<void> => {
+	const launchers = findLaunchers(root, await findPluginDirectories({flags, client, nodeName, signal}));
+	const [launcher] = launchers;
+	const places = findPlaces(environment, launcher);
+	const runtimeDirectory = resolve(flags['runtime-directory'] ?? launcher?.runtimeDirectory ?? defaultRuntimeDirectory);
+	const left = await uninstallFromNode({root, launchers, runtimeDirectory, ...places, isJournalDiscarded: flags['discard-journals']});
+	const removed = [...launchers.map(({path}) => path), runtimeDirectory, places.stateDirectory, places.runDirectory, places.logPath];
+	process.stdout.write(`Removed from this node: ${removed.join(', ')}\n${left.map(what => `Left: ${what}\n`).join('')}`);
+};
+
+/** The one that is said; else the kubelet's, and those of all known platforms. */
+const findPluginDirectories = async ({flags, client, nodeName, signal}: Omit<UninstallContext, 'root' | 'environment'>): Promise<readonly string[]> => {
+	const said = flags['plugin-directory'];
+	if (said !== undefined) {
+		return [resolve(said)];
+	}
+
+	if (client === undefined || nodeName === '') {
+		return knownPluginDirectories;
+	}
+
+	try {
+		const asked = await askPluginDirectory(client, nodeName, signal);
+		return [...(asked === undefined ? [] : [asked]), ...knownPluginDirectories];
+	} catch (error) {
+		process.stderr.write(`pnx-volume: the kubelet could not be asked for its plugin directory, so the known ones are looked at: ${(error as Error).message}\n`);
+		return knownPluginDirectories;
+	}
+};
+
+/** Where the driver keeps its things: as its installer has told it, else as our own environment says. */
+const findPlaces = (environment: NodeEnvironment, launcher: InstalledLauncher | undefined): Pick<NodeEnvironment, 'stateDirectory' | 'runDirectory' | 'logPath'> => {
+	const {stateDirectory, runDirectory, logPath} = launcher === undefined ? environment : readNodeEnvironment({...process.env, ...launcher.variables}, environment.daemonPath);
+	return {stateDirectory, runDirectory, logPath};
+};

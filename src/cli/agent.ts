@@ -1,0 +1,170 @@
+import {resolve} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import type {Argv, CommandModule} from 'yargs';
+import {parseListenAddress} from '../agent/http/listen-address.ts';
+import {createInstallationKeeper} from '../agent/installation-keeper.ts';
+import {askPluginDirectory} from '../agent/kubernetes/ask-plugin-directory.ts';
+import {defaultServiceAccountDirectory, findClusterAccess} from '../agent/kubernetes/cluster-access.ts';
+import {createKubernetesClient, type KubernetesClient} from '../agent/kubernetes/kubernetes-client.ts';
+import {createPluginDirectoryFinder, defaultPluginDirectory} from '../agent/plugin-directory.ts';
+import {copyPolicy} from '../agent/policy-copy.ts';
+import {runAgent, type AgentOptions} from '../agent/run-agent.ts';
+import {createNodeRoot} from '../node/install/node-root.ts';
+import type {NodeEnvironment} from '../node/node-environment.ts';
+import {NodeError} from '../node/node-error.ts';
+import {createLogger, type Logger} from '../observability/logger.ts';
+import {defaultRuntimeDirectory, uninstallAgent} from './agent-uninstall.ts';
+import {packageVersion} from './package-version.ts';
+import {UsageError} from './usage-error.ts';
+
+export type AgentFlags = {
+	'host-pid'?: string | undefined;
+	'node-name'?: string | undefined;
+	source?: string | undefined;
+	'runtime-directory'?: string | undefined;
+	'plugin-directory'?: string | undefined;
+	policy?: string | undefined;
+	'metrics-listen'?: string | undefined;
+	'status-listen'?: string | undefined;
+	'service-account-directory': string;
+	once: boolean;
+	uninstall: boolean;
+	'discard-journals': boolean;
+	'log-level': string;
+};
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
+
+/** `agent`: what the DaemonSet runs on each node. */
+export const agentCommand = (environment: NodeEnvironment): CommandModule<object, AgentFlags> => ({
+	command: 'agent',
+	describe: 'Install the driver on this node, and watch over its volumes',
+	builder: yargs => addAgentFlags(yargs),
+	async handler(flags) {
+		const version = packageVersion();
+		const variables = pickVariables(process.env);
+		const client = createClient(flags);
+		const nodeName = flags['node-name'] ?? process.env['NODE_NAME'] ?? '';
+		const log = createLogger({level: parseLevel(flags['log-level']), destination: 1, isSynchronous: true, fields: {component: 'agent', ...(nodeName === '' ? {} : {node: nodeName})}});
+		const ending = new AbortController();
+		for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+			process.once(signal, () => ending.abort());
+		}
+
+		if (flags.uninstall) {
+			await uninstallAgent({root: createNodeRoot(parseHostPid(flags)), environment, flags, client, nodeName, signal: ending.signal});
+			return;
+		}
+
+		if (flags['discard-journals']) {
+			throw new UsageError('--discard-journals goes with --uninstall only');
+		}
+
+		const options = toAgentOptions({flags, environment, version, variables, client, nodeName, log});
+		await (flags.once ? installOnce(options, ending.signal) : runAgent(options, ending.signal));
+	},
+});
+
+const addAgentFlags = (yargs: Argv): Argv<AgentFlags> => yargs
+	.option('host-pid', {type: 'string', requiresArg: true, describe: 'In a container with hostPID: a process of the node (1), through which its files and namespaces are reached', defaultDescription: 'this machine is the node'})
+	.option('node-name', {type: 'string', requiresArg: true, describe: 'The name of this node in Kubernetes', defaultDescription: 'the variable NODE_NAME'})
+	.option('source', {type: 'string', requiresArg: true, describe: 'The packaged runtime to install', defaultDescription: 'the one that this command belongs to'})
+	.option('runtime-directory', {type: 'string', requiresArg: true, describe: 'Where versions of the runtime are kept on the node: persistent, and not mounted noexec', defaultDescription: defaultRuntimeDirectory})
+	.option('plugin-directory', {type: 'string', requiresArg: true, describe: 'Where the kubelet looks for drivers (its --volume-plugin-dir)', defaultDescription: `as the kubelet says, else ${defaultPluginDirectory}`})
+	.option('policy', {type: 'string', requiresArg: true, describe: 'The node policy, as the ConfigMap is mounted; it is copied to the node when it changes', defaultDescription: 'the policy that the node has'})
+	.option('metrics-listen', {type: 'string', requiresArg: true, describe: 'Serve /metrics, /healthz and /readyz here, as :9809', defaultDescription: 'not at all'})
+	.option('status-listen', {type: 'string', requiresArg: true, describe: 'Serve the status page here, as 127.0.0.1:9810', defaultDescription: 'not at all'})
+	.option('service-account-directory', {type: 'string', requiresArg: true, default: defaultServiceAccountDirectory, describe: 'Holds token and CA for the API server'})
+	.option('once', {type: 'boolean', default: false, describe: 'Copy the policy, install, and end'})
+	.option('uninstall', {type: 'boolean', default: false, describe: 'Take everything away from the node; refuses, with exit code 1 and a list, while volumes are used'})
+	.option('discard-journals', {type: 'boolean', default: false, describe: 'With --uninstall: also what has not reached S3'})
+	.option('log-level', {type: 'string', default: 'info', requiresArg: true, describe: `What goes to stdout as JSON lines: ${logLevels.join(', ')}`})
+	.example('$0 agent --host-pid 1 --policy /etc/pnx-volume/policy/policy.json', 'In the container of the DaemonSet')
+	.example('$0 agent --once --source build/pnx-volume-0.1.0-linux-x64', 'By hand, on a node: install and end')
+	.example('$0 agent --uninstall --host-pid 1', 'Leave the node as it was before')
+	.epilogue('Variables: NODE_NAME (the node), KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT (the API server; without them there are no Events), '
+		+ 'and those of every command: PNX_VOLUME_STATE_DIR, PNX_VOLUME_RUN_DIR, PNX_VOLUME_LOG, PNX_VOLUME_POLICY, PNX_VOLUME_LAUNCH, PNX_VOLUME_IDLE_MS, PNX_VOLUME_MOUNT_TIMEOUT_MS, PNX_VOLUME_DRAIN_TIMEOUT_MS, '
+		+ 'all about the node; the driver that is installed uses the same.');
+
+type OptionsContext = {
+	readonly flags: AgentFlags;
+	readonly environment: NodeEnvironment;
+	readonly version: string;
+	readonly variables: Readonly<Record<string, string>>;
+	readonly client: KubernetesClient | undefined;
+	readonly nodeName: string;
+	readonly log: Logger;
+};
+
+const toAgentOptions = ({flags, environment, version, variables, client, nodeName, log}: OptionsContext): AgentOptions => {
+	for (const address of [flags['metrics-listen'], flags['status-listen']]) {
+		if (address !== undefined) {
+			parseListenAddress(address);
+		}
+	}
+
+	const ask = client === undefined || nodeName === '' ? undefined : async (signal: AbortSignal) => askPluginDirectory(client, nodeName, signal);
+	const option = flags['plugin-directory'] === undefined ? undefined : resolve(flags['plugin-directory']);
+	return {
+		version,
+		nodeName,
+		variables,
+		client,
+		log,
+		root: createNodeRoot(parseHostPid(flags)),
+		// Two levels up in `src` and `dist`, and in the bundles of `npm run package`.
+		sourceDirectory: resolve(flags.source ?? fileURLToPath(new URL('../..', import.meta.url))),
+		runtimeDirectory: resolve(flags['runtime-directory'] ?? defaultRuntimeDirectory),
+		stateDirectory: environment.stateDirectory,
+		findPluginDirectory: createPluginDirectoryFinder({option, ask, log}),
+		policy: flags.policy === undefined ? undefined : {source: resolve(flags.policy), target: environment.policyPath},
+		metricsListen: flags['metrics-listen'],
+		statusListen: flags['status-listen'],
+	};
+};
+
+/** Policy and installation, as the agent does first; what is wrong is an error. */
+const installOnce = async (options: AgentOptions, signal: AbortSignal): Promise<void> => {
+	const {policy, root, log} = options;
+	const copied = policy === undefined ? undefined : await copyPolicy({root, ...policy});
+	if (copied?.problem !== undefined) {
+		throw new NodeError(copied.problem);
+	}
+
+	const keeper = createInstallationKeeper({...options, signal});
+	await keeper.check();
+	const problem = keeper.problem();
+	if (problem !== undefined) {
+		throw new NodeError(problem);
+	}
+
+	await keeper.close();
+	log.info(keeper.installation(), 'installation checked');
+};
+
+const createClient = (flags: AgentFlags): KubernetesClient | undefined => {
+	const access = findClusterAccess(process.env, flags['service-account-directory']);
+	return access === undefined ? undefined : createKubernetesClient(access);
+};
+
+const parseHostPid = ({'host-pid': hostPid}: AgentFlags): number | undefined => {
+	if (hostPid !== undefined && !/^[1-9]\d{0,8}$/.test(hostPid)) {
+		throw new UsageError(`--host-pid takes the number of a process, as 1: current value is "${hostPid.slice(0, 40)}"`);
+	}
+
+	return hostPid === undefined ? undefined : Number(hostPid);
+};
+
+const parseLevel = (value: string): typeof logLevels[number] => {
+	const level = logLevels.find(candidate => candidate === value);
+	if (level === undefined) {
+		throw new UsageError(`--log-level takes one of ${logLevels.join(', ')}: current value is "${value.slice(0, 40)}"`);
+	}
+
+	return level;
+};
+
+/** What the driver and the watch on the node have to know as well. Where this process has its own programs is not among it. */
+const pickVariables = (variables: NodeJS.ProcessEnv): Record<string, string> => Object.fromEntries(Object.entries(variables)
+	.flatMap(([name, value]) => (/^PNX_VOLUME_[A-Z_]+$/.test(name) && !['PNX_VOLUME_DAEMON', 'PNX_VOLUME_HOME'].includes(name) && value !== undefined && value !== '' ? [[name, value] as const] : []))
+	.sort(([a], [b]) => a.localeCompare(b)));
