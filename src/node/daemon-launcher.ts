@@ -55,7 +55,7 @@ export const launchDaemon = async (request: DaemonRequest, environment: NodeEnvi
 			await endDaemon(started);
 		}
 
-		removeOwnCgroup(request.volumeId);
+		await removeOwnCgroup(request.volumeId);
 		throw error;
 	} finally {
 		daemon.release();

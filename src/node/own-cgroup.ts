@@ -2,6 +2,7 @@ import {existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync} from 'nod
 import {join} from 'node:path';
 import {findHierarchies, type Hierarchy} from './cgroup-hierarchies.ts';
 import type {MemoryLimits} from './daemon-limits.ts';
+import {createDeadline, waitUntil} from './deadline.ts';
 import {readMountTable} from './mount-table.ts';
 import {hasErrorCode, toReason} from './node-error.ts';
 
@@ -13,6 +14,7 @@ daemon gets a cgroup of its own, `/pnx-volume/<volume id>`, in every hierarchy.
 const parentName = 'pnx-volume';
 
 const attemptCountMax = 5;
+const removeMs = 1000;
 
 export type OwnCgroup = {
 	/** Nobody else's end is the daemon's: where systemd would look, it is in its own cgroup, or in that of no service. */
@@ -48,17 +50,29 @@ export const moveToOwnCgroup = (pid: number, volumeId: string, memory: MemoryLim
 	return {isOwn: isOwn && movedCount > 0, failures};
 };
 
-/** Removes a volume's cgroups after its daemon has ended, and their parent after the last. */
-export const removeOwnCgroup = (volumeId: string): void => {
+/**
+Removes a volume's cgroups after its daemon has ended, and their parent after the last. The kernel lets go of a cgroup some milliseconds after
+its last process is seen as ended, so it is tried again for a while: nobody else would come for it.
+*/
+export const removeOwnCgroup = async (volumeId: string): Promise<void> => {
+	await waitUntil(() => tryRemoveOwnCgroup(volumeId), createDeadline(removeMs));
+};
+
+/** Whether none is left. */
+const tryRemoveOwnCgroup = (volumeId: string): boolean => {
+	let isLeft = false;
 	for (const {path} of readMountTable().filter(({type}) => type === 'cgroup' || type === 'cgroup2')) {
 		for (const directory of [join(path, parentName, volumeId), join(path, parentName)]) {
 			try {
 				rmdirSync(directory);
-			} catch {
-				// There is none, or it is in use: by a zombie that nobody reaps yet, or by another volume.
+			} catch (error) {
+				// There is none; or it is in use, the parent by another volume.
+				isLeft ||= directory.endsWith(volumeId) && hasErrorCode(error, 'EBUSY');
 			}
 		}
 	}
+
+	return !isLeft;
 };
 
 /** For a daemon that ends by itself: goes to the roots, for who is in a cgroup cannot remove it. */
@@ -73,7 +87,7 @@ export const leaveOwnCgroup = (volumeId: string): void => {
 		}
 	}
 
-	removeOwnCgroup(volumeId);
+	tryRemoveOwnCgroup(volumeId);
 };
 
 /** Tries again when the end of another volume's daemon has taken away the empty parent in between. */

@@ -13,11 +13,13 @@ export type ProcessIdentity = {
 /** The identity of a running process; `undefined` when there is none of that pid, or only its zombie. */
 export const readProcessIdentity = (pid: number): ProcessIdentity | undefined => {
 	const stat = readProcFile(`/proc/${pid}/stat`);
-	// proc_pid_stat(5): the name in parentheses may hold spaces and parentheses itself. State and start time are the fields 3 and 22.
+	// proc_pid_stat(5): the name in parentheses may hold spaces and parentheses itself. State, number of threads and start time are the fields 3, 20 and 22.
 	const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 	const state = fields?.[0];
 	const startTicks = fields?.[19];
-	if (state === undefined || startTicks === undefined || state === 'Z' || state === 'X') {
+	// The first thread may end before the others, which still write what the kernel was writing for them.
+	const isZombie = state === 'Z' && Number(fields?.[17]) <= 1;
+	if (state === undefined || startTicks === undefined || isZombie || state === 'X') {
 		return undefined;
 	}
 

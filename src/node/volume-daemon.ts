@@ -91,7 +91,7 @@ export const stopDaemon = async (state: VolumeState, stateDirectory: string, dea
 		await endDaemon(known);
 	}
 
-	removeOwnCgroup(state.volumeId);
+	await removeOwnCgroup(state.volumeId);
 	await detachMounts(state.mountPoint, createDeadline(cleanUpMs));
 	rmSync(paths.socket, {force: true});
 };
