@@ -265,5 +265,5 @@ const editDistance = (a: string, b: string): number => {
 	return previous[b.length]!;
 };
 
-/** A value from outside, fit for one line of a message. */
-const printable = (value: string): string => value.replaceAll(/[\0-\u001F\u007F]/g, '?').slice(0, 80);
+/** A value from outside, fit for one line of a message, without the password that a URL may have in it. */
+const printable = (value: string): string => value.replaceAll(/[\0-\u001F\u007F]/g, '?').replaceAll(/\/\/.*@/g, '//[redacted]@').slice(0, 80);

@@ -32,7 +32,7 @@ for (const [name, value, field, expected] of [
 for (const [name, value, rule] of [
 	['region', 'EU', /"region" must be a region such as eu-central-1: current value is "EU"/],
 	['endpoint', 'ftp://host', /must be http:\/\/HOST\[:PORT\]/],
-	['endpoint', 'http://user:secret@host', /must be http/],
+	['endpoint', 'http://user:secret/@host', /must be http.*: current value is "http:\/\/\[redacted\]@host"$/],
 	['path-style', 'yes', /must be "true" or "false": current value is "yes"/],
 	['uid', '-1', /whole number from 0 to 4294967294/],
 	['uid', '4294967295', /whole number/],
