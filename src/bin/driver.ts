@@ -19,7 +19,7 @@ import {mountVolume} from '../node/mount-volume.ts';
 import {readNodeEnvironment, type NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';
 import {readNodePolicy} from '../node/node-policy-file.ts';
-import {assertTrustedParents} from '../node/pod-directory.ts';
+import {assertTrustedParents} from '../node/trusted-path.ts';
 import {unmountVolume} from '../node/unmount-volume.ts';
 
 /** How much later than the mount's own time-out the last resort is. */

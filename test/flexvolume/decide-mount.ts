@@ -6,7 +6,7 @@ import {parseVolumeOptions} from '../../src/model/volume-options.ts';
 type Asked = {readonly namespace?: string; readonly hasSecret?: boolean; readonly [option: string]: string | boolean | undefined};
 
 const toQuestion = ({namespace = 'web', hasSecret = false, ...options}: Asked): MountQuestion => ({
-	namespace, hasSecret, options: parseVolumeOptions({name: 'media', ...options} as Record<string, string>),
+	namespace, hasSecret, options: parseVolumeOptions({name: 'media', ...options}),
 });
 
 const decide = (policy: unknown, asked: Asked): MountDecision => decideMount(policy === undefined ? builtInPolicy : parseNodePolicy(JSON.stringify(policy)), toQuestion(asked));
