@@ -59,15 +59,18 @@ export const findRuntimeUsers = (query: RuntimeUsersQuery): RuntimeUsers => {
 
 type Seen = {readonly texts: readonly string[]; readonly program: string | undefined; readonly doubt: string | undefined};
 
-/** Every place where a process shows that it uses a file. */
+/**
+Every place where a process shows that it uses a file. The command line is there for everybody to read, and those of our processes name their
+version; the rest, which is hidden where the process has more rights than we, finds what has no such command line.
+*/
 const lookAt = (directory: string): Seen => {
 	const texts: string[] = [];
 	let program: string | undefined;
 	let doubt: string | undefined;
 	for (const read of [
+		() => readFileSync(join(directory, 'cmdline'), 'utf8'),
 		() => readlinkSync(join(directory, 'exe')),
 		() => readlinkSync(join(directory, 'cwd')),
-		() => readFileSync(join(directory, 'cmdline'), 'utf8'),
 		() => readFileSync(join(directory, 'maps'), 'utf8'),
 		() => {
 			program = identify(join(directory, 'exe'));
@@ -79,10 +82,12 @@ const lookAt = (directory: string): Seen => {
 		} catch (error) {
 			// It has ended meanwhile (ESRCH, ENOENT), or is a thread of the kernel (ENOENT).
 			doubt ??= hasErrorCode(error, 'ENOENT', 'ESRCH') ? undefined : toReason(error);
+			texts.push('');
 		}
 	}
 
-	return {texts, program, doubt};
+	const hasCommandLine = texts[0] !== undefined && texts[0] !== '';
+	return {texts, program, doubt: hasCommandLine ? undefined : doubt};
 };
 
 /** The programs of each version by inode: a path in /proc is another one for who was started below another root directory. */
