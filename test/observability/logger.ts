@@ -37,6 +37,37 @@ test('an error is written with its message, its stack and its cause', async t =>
 	t.regex(JSON.stringify(await read()), /outer.*inner/);
 });
 
+test('what a library hangs onto an error, and what stands in lists, is looked through as well', async t => {
+	const {logger, read} = await logTo(t);
+	const err = Object.assign(new Error('outer', {cause: new Error('inner')}), {code: 'E1', $response: {headers: {authorization: 'S3CRET'}}});
+	logger.warn({err, list: [{sessionToken: 'S3CRET', name: 'kept'}]}, 'failed');
+	const [line] = await read();
+	t.notRegex(JSON.stringify(line), /S3CRET/);
+	t.like(line, {err: {type: 'Error', code: 'E1', message: 'outer: inner'}, list: [{name: 'kept'}]});
+});
+
+test('secrets are blotted out by their value, in every spelling, wherever they are', async t => {
+	const file = join(await createTestDirectory(t), 'log');
+	const secret = 'a"b\\c/d+e=f';
+	const logger = createLogger({level: 'info', destination: file, isSynchronous: true, secrets: [secret, 'short']});
+	logger.info({path: secret, url: `https://x?y=${encodeURIComponent(secret)}`, err: new Error(`bad ${Buffer.from(secret).toString('base64')}`)}, 'a short line');
+	const text = await readFile(file, 'utf8');
+	const line = JSON.parse(text) as Record<string, unknown>;
+	t.like(line, {path: '[redacted]', url: 'https://x?y=[redacted]', err: {message: 'bad [redacted]'}, msg: 'a short line'});
+});
+
+test('fields that change are those of the moment, and a line\'s own come before them', async t => {
+	const file = join(await createTestDirectory(t), 'log');
+	let pod = 'shop/web-1';
+	const logger = createLogger({level: 'info', destination: file, isSynchronous: true, currentFields: () => ({pod})});
+	logger.info('first');
+	pod = 'shop/web-2';
+	logger.info('second');
+	logger.info({pod: 'shop/web-3'}, 'third');
+	const lines = (await readFile(file, 'utf8')).trim().split('\n').map(line => JSON.parse(line) as Record<string, unknown>);
+	t.deepEqual(lines.map(line => line['pod']), ['shop/web-1', 'shop/web-2', 'shop/web-3']);
+});
+
 test('a circle among the fields is cut', async t => {
 	const {logger, read} = await logTo(t);
 	const circle: Record<string, unknown> = {name: 'x'};
