@@ -1,5 +1,5 @@
 import {totalmem} from 'node:os';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {DiskBlockCache} from '../cache/disk-block-cache.ts';
 import type {FileSystem} from '../filesystem/filesystem.ts';
 import {openFileSystem} from '../filesystem/open-file-system.ts';
@@ -8,6 +8,9 @@ import {toKeyPrefix} from '../model/object-key.ts';
 import {parseVolumeOptions, type VolumeOptions} from '../model/volume-options.ts';
 import {startControlServer, type Progress} from '../node/control-server.ts';
 import type {DaemonRequest, DaemonStatus} from '../node/daemon-protocol.ts';
+import {createIdleEnd} from '../node/idle-end.ts';
+import {readNodeEnvironment} from '../node/node-environment.ts';
+import {volumePaths} from '../node/volume-directory.ts';
 import type {Logger} from '../observability/logger.ts';
 import {Metrics} from '../observability/metrics.ts';
 import {startProcessMetrics} from '../observability/process-metrics.ts';
@@ -35,6 +38,9 @@ export type RunningMount = {
 
 /** How long programs that still use a mount may go on after it was unmounted. */
 const unmountGraceMs = 2000;
+
+/** After the idle time everything has been uploaded already, but for what came in the last moment. */
+const idleStopMs = 5000;
 
 /** How long an upload may go on when somebody has unmounted the file system under us. */
 const drainAfterUnmountMs = 300_000;
@@ -77,20 +83,34 @@ export const runMount = async (request: DaemonRequest, {log, isEachOperationLogg
 		fileSystem: {lastError: s3Health.failure, ...fileSystem.status()},
 	});
 	const running = superviseMount(mount, fileSystem, log);
+	const idleEnd = createIdleEnd({
+		volumeId: request.volumeId,
+		paths: volumePaths(dirname(dirname(request.volumeDirectory)), request.volumeId),
+		runDirectory: readNodeEnvironment(process.env, '').runDirectory,
+		drain: async timeoutMs => fileSystem.drain({signal: AbortSignal.timeout(timeoutMs)}),
+		async end() {
+			await running.stop({timeoutMs: idleStopMs});
+			await closed;
+		},
+		onEvent: (message, fields) => log[fields['err'] === undefined ? 'info' : 'warn'](fields, message),
+	});
 	const control = await startControlServer(join(request.volumeDirectory, 'control.sock'), {
 		status,
 		metrics: () => metrics.samples(),
 		drain: async ({timeoutMs, onProgress, signal}) => fileSystem.drain({onProgress, signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])}),
+		linger: ({forMs}) => idleEnd.start(forMs),
 		stop: running.stop,
 	});
 
 	const ending = parts.move();
-	const stopped = running.ended.then(async () => {
+	const closed = running.ended.then(async () => {
+		idleEnd.close();
 		// The answer to `stop` is on its way: the socket ends when it is written.
 		await ending.disposeAsync();
 		await control.close();
 		log.info({mountPoint: request.mountPoint}, 'volume stopped');
 	});
+	const stopped = closed.then(async () => idleEnd.cleanedUp());
 	log.info({mountPoint: request.mountPoint, durationMs: Date.now() - startedAtMs}, 'volume mounted');
 	return {
 		stopped,

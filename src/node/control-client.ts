@@ -74,6 +74,16 @@ export const askToEnd = async (
 	return ended ?? (how === 'timeout' ? {outcome: 'timeout', dirtyBytes} : {outcome: 'unreachable'});
 };
 
+/** Asks a daemon to end by itself later; whether it will. One of an older version does not know how. */
+export const askToLinger = async (socketPath: string, forMs: number, deadline: Deadline): Promise<boolean> => {
+	let isAgreed = false;
+	await converse(socketPath, {request: 'linger', forMs}, deadline, reply => {
+		isAgreed = reply.reply === 'done';
+		return true;
+	});
+	return isAgreed;
+};
+
 /** One connection: the request as a line, then replies until `onReply` has enough. Never rejects: a broken socket is an answer too. */
 const converse = async (
 	socketPath: string,

@@ -10,6 +10,7 @@ export type ControlHandler = {
 	readonly metrics: () => MetricSamples;
 	/** Rejects when something is left at the end of `timeoutMs`, or when nobody waits any more. */
 	readonly drain: (options: {timeoutMs: number; onProgress: (progress: Progress) => void; signal: AbortSignal}) => Promise<void>;
+	readonly linger: (options: {forMs: number}) => void;
 	readonly stop: (options: {timeoutMs: number; onProgress: (progress: Progress) => void}) => Promise<void>;
 };
 
@@ -89,6 +90,12 @@ const serve = async (socket: Socket, handler: ControlHandler): Promise<void> => 
 				break;
 			}
 
+			case 'linger': {
+				handler.linger({forMs: request.forMs});
+				send({reply: 'done'});
+				break;
+			}
+
 			case 'stop': {
 				await handler.stop({timeoutMs: request.timeoutMs, onProgress});
 				send({reply: 'done'});
@@ -127,18 +134,26 @@ const readLine = async (socket: Socket): Promise<string> => {
 /** What came over the socket, or a `SyntaxError` that says what is wrong with it. */
 export const parseControlRequest = (line: string): ControlRequest => {
 	const parsed: unknown = JSON.parse(line);
-	const {request, timeoutMs} = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<string, unknown>;
+	const {request, timeoutMs, forMs} = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<string, unknown>;
 	if (request === 'status' || request === 'metrics') {
 		return {request};
 	}
 
+	if (request === 'linger') {
+		return {request, forMs: parseMs(request, 'forMs', forMs)};
+	}
+
 	if (request !== 'drain' && request !== 'stop') {
-		throw new SyntaxError('Cannot serve the request: it must be "status", "metrics", "drain" or "stop"');
+		throw new SyntaxError('Cannot serve the request: it must be "status", "metrics", "drain", "linger" or "stop"');
 	}
 
-	if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0 && timeoutMs <= timeoutMsMax)) {
-		throw new SyntaxError(`Cannot serve the request "${request}": timeoutMs must be a number from 0 to ${timeoutMsMax}`);
+	return {request, timeoutMs: parseMs(request, 'timeoutMs', timeoutMs)};
+};
+
+const parseMs = (request: string, name: string, value: unknown): number => {
+	if (typeof value !== 'number' || !(value >= 0 && value <= timeoutMsMax)) {
+		throw new SyntaxError(`Cannot serve the request "${request}": ${name} must be a number from 0 to ${timeoutMsMax}`);
 	}
 
-	return {request, timeoutMs};
+	return value;
 };

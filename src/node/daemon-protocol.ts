@@ -51,6 +51,8 @@ export type ControlRequest =
 	| {readonly request: 'metrics'}
 	/** Uploads what is dirty: `progress` lines, then `done` or `failed`. */
 	| {readonly request: 'drain'; readonly timeoutMs: number}
+	/** Ends by itself, as `stop` does, so long from now if no pod uses the volume then; the last one that is said counts. `done` at once. Older daemons answer `failed`. */
+	| {readonly request: 'linger'; readonly forMs: number}
 	/** Drains, unmounts, exits: `progress` lines, then `done` just before the exit. What is left at the deadline stays in the journal. */
 	| {readonly request: 'stop'; readonly timeoutMs: number};
 

@@ -1,9 +1,9 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {formatBytes} from '../model/volume-options.ts';
 import {detachMounts} from './bind-mount.ts';
-import {askStatus, askToEnd, type ControlOutcome, type Progress} from './control-client.ts';
+import {askStatus, askToEnd, askToLinger, type ControlOutcome, type Progress} from './control-client.ts';
 import {createDeadline, type Deadline} from './deadline.ts';
-import {removeLaunchRecord} from './launch-record.ts';
+import {forgetVolume, tryToWriteState} from './forget-volume.ts';
 import {mountsAt, readMountTable, type Mount} from './mount-table.ts';
 import type {NodeEnvironment} from './node-environment.ts';
 import {NodeError} from './node-error.ts';
@@ -11,9 +11,9 @@ import {withPathLock} from './path-lock.ts';
 import {resolveMountPath} from './pod-directory.ts';
 import {isRunning} from './process-identity.ts';
 import {stopDaemon} from './volume-daemon.ts';
-import {removeVolumeDirectory, stagingFileCount, volumePaths} from './volume-directory.ts';
+import {stagingFileCount, volumePaths} from './volume-directory.ts';
 import {withLock} from './volume-lock.ts';
-import {podsInUse, podsMounted, readAllVolumeStates, readVolumeState, writeVolumeState, type VolumeState} from './volume-state.ts';
+import {podsInUse, podsMounted, readAllVolumeStates, readVolumeState, type VolumeState} from './volume-state.ts';
 
 export type UnmountSettings = {
 	/** Called while dirty bytes are uploaded. */
@@ -38,6 +38,7 @@ const lockMs = 120_000;
 const detachMs = 30_000;
 const stopMs = 60_000;
 const forcedStopMs = 3000;
+const idleStatusMs = 3000;
 
 /**
 Takes a volume away from a directory: uploads what is dirty, detaches every mount there, and ends the daemon when
@@ -131,34 +132,31 @@ const detachLocked = async (volumeId: string, path: string, environment: NodeEnv
 		const others = podsMounted(state, table).filter(pod => pod.path !== path);
 		await detachMounts(path, createDeadline(detachMs));
 		if (others.length > 0) {
-			writePods(paths.stateFile, {...state, pods: others});
+			tryToWriteState(paths.stateFile, {...state, pods: others});
 			return {wasMounted};
 		}
 	}
 
+	if (state.kind === 'pods' && force !== true && environment.idleMs > 0 && await leaveIdle(state, environment)) {
+		tryToWriteState(paths.stateFile, {...state, pods: []});
+		return {wasMounted, journal: stagingFileCount(paths) > 0 ? paths.staging : undefined};
+	}
+
 	await stopDaemon(state, environment.stateDirectory, createDeadline(force === true ? forcedStopMs : stopMs));
-	// Whatever the daemon said: no file that may hold somebody's bytes is ever deleted.
-	const keepStaging = stagingFileCount(paths) > 0;
-	if (keepStaging) {
-		writePods(paths.stateFile, {...state, daemon: undefined, pods: []});
-	}
-
-	if (!keepStaging) {
-		// With a journal left, the watch needs it to upload that.
-		removeLaunchRecord(environment.runDirectory, volumeId);
-	}
-
-	removeVolumeDirectory(paths, {keepStaging});
-	return {wasMounted, journal: keepStaging ? paths.staging : undefined};
+	const {isJournalLeft} = forgetVolume(state, paths, environment);
+	return {wasMounted, journal: isJournalLeft ? paths.staging : undefined};
 };
 
-/** The mount table has the last word on which pods use a volume, so a full disk must not make an unmount fail. */
-const writePods = (stateFile: string, state: VolumeState): void => {
-	try {
-		writeVolumeState(stateFile, state);
-	} catch (error) {
-		if (!(error instanceof NodeError)) {
-			throw error;
-		}
+/**
+Has the daemon stay for a while without pods: one that comes back finds it, and the cache. Whether it does; a dead one does not, nor one of a version that
+does not know how. What was written after the first drain is uploaded now; what cannot be, it goes on trying.
+*/
+const leaveIdle = async (state: VolumeState, {stateDirectory, idleMs}: NodeEnvironment): Promise<boolean> => {
+	const {socket} = volumePaths(stateDirectory, state.volumeId);
+	if (mountsAt(readMountTable(), state.mountPoint).length === 0 || await askStatus(socket, createDeadline(idleStatusMs)) === undefined) {
+		return false;
 	}
+
+	await askToEnd(socket, 'drain', createDeadline(stopMs));
+	return askToLinger(socket, idleMs, createDeadline(idleStatusMs));
 };

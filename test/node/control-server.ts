@@ -25,7 +25,7 @@ const samples: MetricSamples = {
 const start = async (t: ExecutionContext, handler: Partial<ControlHandler> = {}): Promise<string> => {
 	const path = join(await createTestDirectory(t), 'control.sock');
 	await writeFile(path, 'left by an earlier process');
-	const server = await startControlServer(path, {status: () => status, metrics: () => samples, drain: async () => undefined, stop: async () => undefined, ...handler});
+	const server = await startControlServer(path, {status: () => status, metrics: () => samples, drain: async () => undefined, linger: () => undefined, stop: async () => undefined, ...handler});
 	t.teardown(async () => server.close());
 	return path;
 };
