@@ -7,12 +7,14 @@ import {hideBin} from 'yargs/helpers';
 import {agentCommand} from '../cli/agent.ts';
 import {devServerCommand} from '../cli/dev-server.ts';
 import {doctorCommand} from '../cli/doctor.ts';
+import {healCommand} from '../cli/heal.ts';
 import {mountCommand} from '../cli/mount.ts';
 import {packageVersion} from '../cli/package-version.ts';
 import {provisionCommand} from '../cli/provision.ts';
 import {statusCommand} from '../cli/status.ts';
 import {unmountCommand} from '../cli/unmount.ts';
 import {describeUsageError, UsageError} from '../cli/usage-error.ts';
+import {watchCommand} from '../cli/watch.ts';
 import {OptionError} from '../model/volume-options.ts';
 import {findHomeDirectory} from '../node/home-directory.ts';
 import {readNodeEnvironment} from '../node/node-environment.ts';
@@ -28,6 +30,8 @@ const main = async (): Promise<void> => {
 		.command(unmountCommand(environment))
 		.command(statusCommand(environment))
 		.command(doctorCommand(environment))
+		.command(healCommand(environment))
+		.command(watchCommand(environment))
 		.command(agentCommand(environment))
 		.command(provisionCommand())
 		.command(devServerCommand())
