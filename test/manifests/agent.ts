@@ -6,6 +6,7 @@ import {promisify} from 'node:util';
 import type {IContainer} from 'kubernetes-models/v1/Container';
 import test from 'ava';
 import {startAgentServer} from '../../src/agent/http/agent-server.ts';
+import {daemonCapabilities} from '../../src/node/daemon-privileges.ts';
 import {findOne, kubectl, kustomizations, render, repository, type Manifest} from '../support/manifests.ts';
 import {containersOf, podTemplatesOf, type PodTemplate} from '../support/pod-templates.ts';
 
@@ -89,7 +90,10 @@ withKubectl(titled('the agent has no path of the node, no network of the node, a
 		t.is(spec.hostPID, true);
 		t.is(spec.hostNetwork, undefined);
 		t.like(securityContext, {privileged: false, readOnlyRootFilesystem: true, capabilities: {drop: ['ALL']}});
-		t.deepEqual(securityContext?.capabilities?.add?.toSorted(), ['DAC_OVERRIDE', 'KILL', 'LINUX_IMMUTABLE', 'SETPCAP', 'SYS_ADMIN', 'SYS_CHROOT', 'SYS_PTRACE', 'SYS_RESOURCE']);
+		t.deepEqual(securityContext?.capabilities?.add?.toSorted(), ['DAC_OVERRIDE', 'DAC_READ_SEARCH', 'KILL', 'LINUX_IMMUTABLE', 'SETPCAP', 'SYS_ADMIN', 'SYS_CHROOT', 'SYS_PTRACE', 'SYS_RESOURCE']);
+
+		// What a daemon started by the watch is to keep, the watch has to have.
+		t.deepEqual(daemonCapabilities.filter(name => securityContext?.capabilities?.add?.includes(name) !== true), []);
 
 		const rules = manifests.filter(({kind}) => kind === 'ClusterRole' || kind === 'Role').flatMap(role => role['rules'] as unknown[]);
 		const events = {apiGroups: [''], resources: ['events'], verbs: ['create', 'patch']};
