@@ -96,6 +96,7 @@ const assertDefined = (name: string, labels: MetricLabels, kind?: MetricDefiniti
 	const definition = metricTable[name];
 	assert(definition !== undefined, `The table of metrics has no ${name}`);
 	assert(kind === undefined || definition.kind === kind, `${name} is a ${definition.kind} in the table of metrics, not a ${kind}`);
-	assert.deepEqual(Object.keys(labels).sort(), [...definition.labels].sort(), `The labels of ${name} are not those of the table of metrics`);
+	const hasItsLabels = Object.keys(labels).length === definition.labels.length && definition.labels.every(label => labels[label] !== undefined);
+	assert(hasItsLabels, `The labels of ${name} are not those of the table of metrics: ${definition.labels.join(', ')}`);
 	return definition;
 };
