@@ -24,6 +24,8 @@ export type VolumeReport = {
 	readonly volumeId: string;
 	readonly bucket: string;
 	readonly prefix: string;
+	/** `pods`: mounted by the kubelet, and healed by the agent. `directory`: mounted by hand. */
+	readonly kind?: VolumeState['kind'] | undefined;
 	/** Where people use it: the pods' directories, or the one where it was mounted by hand. */
 	readonly directories: ReadonlyArray<PodMount & {readonly isMounted: boolean}>;
 	readonly health: VolumeHealth;
@@ -64,6 +66,7 @@ const reportVolume = async (state: VolumeState, stateDirectory: string, table: r
 		volumeId: state.volumeId,
 		bucket: state.bucket,
 		prefix: state.prefix,
+		kind: state.kind,
 		directories: places.map(place => ({...place, isMounted: mountsAt(table, place.path).length > 0})),
 		health: toHealth({daemon, isDaemonAlive, isMounted: isMounted || places.some(({path}) => mountsAt(table, path).length > 0), isJournalLeft: stagingFileCount(paths) > 0}),
 		dirtyBytes: daemon?.fileSystem.dirtyBytes,

@@ -19,11 +19,15 @@ const problemOf = (volume: VolumeReport): string | undefined => {
 		}
 
 		case 'hanging': {
-			return `the daemon (pid ${volume.daemonPid}) does not answer; kill -9 it, unmount and mount again. What it had not uploaded is in its journal.`;
+			return volume.kind === 'directory'
+				? `the daemon (pid ${volume.daemonPid}) does not answer; kill -9 it, unmount and mount again. What it had not uploaded is in its journal.`
+				: `the daemon (pid ${volume.daemonPid}) does not answer; the agent of the node ends it and starts it again, and "pnx-volume heal" does so at once. What it had not uploaded is in its journal.`;
 		}
 
 		case 'dead': {
-			return 'the daemon is gone, so every use of the directory fails; unmount it and mount it again. What it had not uploaded is in its journal.';
+			return volume.kind === 'directory'
+				? 'the daemon is gone, so every use of the directory fails; unmount it and mount it again. What it had not uploaded is in its journal.'
+				: 'the daemon is gone, so every use of the directory fails; the agent of the node starts it again, and "pnx-volume heal" does so at once. What it had not uploaded is in its journal.';
 		}
 
 		case 'unmounted': {

@@ -50,6 +50,13 @@ for (const [health, message] of [
 	});
 }
 
+test('formatStatus() says of pods\' volumes that they are healed, and of those by hand what to do by hand', t => {
+	for (const [kind, hanging, dead] of [['pods', /"pnx-volume heal" does so at once/, /"pnx-volume heal" does so at once/], ['directory', /kill -9 it, unmount and mount again/, /unmount it and mount it again/]] as const) {
+		t.regex(format([{volume: {...report, kind, health: 'hanging', daemonPid: 7}, figures: nothing}]), hanging);
+		t.regex(format([{volume: {...report, kind, health: 'dead'}, figures: nothing}]), dead);
+	}
+});
+
 test('formatStatus() tells the newest error of a volume, and where refused bytes are kept', t => {
 	const failing = {...daemon, fileSystem: {...fileSystem, lastError: {atMs: 0, message: 'access denied'}}};
 	const text = format([{volume: {...report, health: 'failing', daemon: failing, refused: {directory: '/state/failed', bytes: 1024}}, figures: nothing}]);
