@@ -3,6 +3,7 @@ import type {MountOptions} from '../flexvolume/parse-mount-options.ts';
 import {answers, bindMount, detachMounts} from './bind-mount.ts';
 import type {DaemonRequest} from './daemon-protocol.ts';
 import {createDeadline, type Deadline} from './deadline.ts';
+import {protectDirectory, releaseDirectory} from './immutable-directory.ts';
 import {removeLaunchRecord} from './launch-record.ts';
 import {mountsAt, readMountTable} from './mount-table.ts';
 import type {NodeEnvironment} from './node-environment.ts';
@@ -55,6 +56,7 @@ const mountLocked = async (job: MountJob): Promise<void> => {
 	try {
 		const state = readState(job);
 		const daemon = await findDaemon(state, environment.stateDirectory, deadline);
+		releaseForgotten(paths, state);
 		const found = await lookAtPath(job, state, daemon !== undefined);
 		if (found === 'mounted') {
 			return;
@@ -63,6 +65,8 @@ const mountLocked = async (job: MountJob): Promise<void> => {
 		created = found === 'free' && preparePodDirectory(path).created;
 		await serveAndBind(job, {...state, daemon: daemon ?? state.daemon}, {isServed: daemon !== undefined, hadStaging});
 	} catch (error) {
+		// The kubelet removes the directory after a failure.
+		releaseDirectory(path);
 		if (created) {
 			removePodDirectory(path);
 		}
@@ -89,6 +93,15 @@ const readState = ({volumeId, paths, request}: MountJob): VolumeState => {
 		launch: known?.launch,
 		pods: known === undefined ? [] : podsMounted(known, readMountTable()),
 	};
+};
+
+/** Directories of pods that went while nobody looked, as in a reboot: the kubelet wants to remove them. */
+const releaseForgotten = ({stateFile}: VolumePaths, {pods}: VolumeState): void => {
+	for (const {path} of readVolumeState(stateFile)?.pods ?? []) {
+		if (!pods.some(pod => pod.path === path)) {
+			releaseDirectory(path);
+		}
+	}
 };
 
 /** What is at the path: this volume, alive; a dead mount of it; or nothing. A dead mount of another volume is taken away; anybody else's is an error. */
@@ -127,6 +140,7 @@ const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadSta
 	const others = state.pods.filter(pod => pod.path !== path);
 	// The pod is written down before it has its mount: whatever ends us on the way, `unmount` finds the volume of this path.
 	let current: VolumeState = {...state, pods: [...others, toPodMount(path, request)]};
+	const isProtected = protectDirectory(path, deadline);
 	try {
 		if (!isServed) {
 			const onStarted = (daemon: VolumeState['daemon'], launch: VolumeState['launch']) => {
@@ -138,6 +152,7 @@ const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadSta
 		}
 
 		writeVolumeState(paths.stateFile, current);
+		await isProtected;
 		await renewOthers(job, others);
 		await showToPod(job);
 		if (!await answers(path, deadline)) {
@@ -145,6 +160,7 @@ const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadSta
 		}
 	} catch (error) {
 		try {
+			await isProtected;
 			await undo(job, {...current, pods: others}, hadStaging);
 		} catch (undoError) {
 			throw new NodeError(`${toReason(error)}; and then, cleaning up: ${toReason(undoError)}`, {cause: error});

@@ -1,5 +1,6 @@
 import {lstatSync, mkdirSync, readdirSync, realpathSync, rmdirSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
+import {releaseDirectory} from './immutable-directory.ts';
 import {hasErrorCode, NodeError, toReason} from './node-error.ts';
 
 /**
@@ -52,6 +53,7 @@ export const preparePodDirectory = (path: string): {created: boolean} => {
 /** Takes back what `preparePodDirectory` made. */
 export const removePodDirectory = (path: string): void => {
 	try {
+		releaseDirectory(path);
 		rmdirSync(path);
 	} catch (error) {
 		if (!hasErrorCode(error, 'ENOENT', 'EBUSY', 'ENOTEMPTY')) {

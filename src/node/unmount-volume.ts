@@ -4,6 +4,7 @@ import {detachMounts} from './bind-mount.ts';
 import {askStatus, askToEnd, askToLinger, type ControlOutcome, type Progress} from './control-client.ts';
 import {createDeadline, type Deadline} from './deadline.ts';
 import {forgetVolume, tryToWriteState} from './forget-volume.ts';
+import {releaseDirectory} from './immutable-directory.ts';
 import {mountsAt, readMountTable, type Mount} from './mount-table.ts';
 import type {NodeEnvironment} from './node-environment.ts';
 import {NodeError} from './node-error.ts';
@@ -53,19 +54,26 @@ export const unmountVolume = async (givenPath: string, environment: NodeEnvironm
 	}
 
 	return withPathLock(path, environment, createDeadline(lockMs), async () => {
-		const table = readMountTable();
-		const owner = findOwner(path, table, environment.stateDirectory);
-		if (owner === undefined) {
-			const wasMounted = mountsAt(table, path).length > 0;
-			await detachMounts(path, createDeadline(detachMs));
-			return {wasMounted};
-		}
-
-		await drain(owner, path, environment, settings);
-		const {lockFile} = volumePaths(environment.stateDirectory, owner.volumeId);
-		return withLock({path: lockFile, what: `bucket ${owner.bucket}`, deadline: createDeadline(lockMs)}, async () =>
-			detachLocked(owner.volumeId, path, environment, settings));
+		const result = await unmountLocked(path, environment, settings);
+		// Also where nothing is known of the path: the kubelet removes the directory now.
+		releaseDirectory(path);
+		return result;
 	});
+};
+
+const unmountLocked = async (path: string, environment: NodeEnvironment, settings: UnmountSettings): Promise<UnmountResult> => {
+	const table = readMountTable();
+	const owner = findOwner(path, table, environment.stateDirectory);
+	if (owner === undefined) {
+		const wasMounted = mountsAt(table, path).length > 0;
+		await detachMounts(path, createDeadline(detachMs));
+		return {wasMounted};
+	}
+
+	await drain(owner, path, environment, settings);
+	const {lockFile} = volumePaths(environment.stateDirectory, owner.volumeId);
+	return withLock({path: lockFile, what: `bucket ${owner.bucket}`, deadline: createDeadline(lockMs)}, async () =>
+		detachLocked(owner.volumeId, path, environment, settings));
 };
 
 /** Who is mounted there now; otherwise who was, for its books to be put right. */

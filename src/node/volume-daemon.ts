@@ -5,6 +5,7 @@ import {endDaemon, launchDaemon, type LaunchSettings} from './daemon-launcher.ts
 import type {DaemonRequest} from './daemon-protocol.ts';
 import {toDaemonVariables} from './daemon-variables.ts';
 import {createDeadline, waitUntil, type Deadline} from './deadline.ts';
+import {protectDirectory} from './immutable-directory.ts';
 import {writeLaunchRecord} from './launch-record.ts';
 import {mountsAt, readMountTable} from './mount-table.ts';
 import type {NodeEnvironment} from './node-environment.ts';
@@ -52,6 +53,10 @@ export const startDaemon = async (
 	await detachMounts(request.mountPoint, launch.deadline);
 	rmSync(paths.socket, {force: true});
 	createVolumeDirectory(paths);
+	if (state.kind === 'pods') {
+		await protectDirectory(request.mountPoint, launch.deadline);
+	}
+
 	try {
 		const identity = await launchDaemon(request, environment, launch);
 		if (mountsAt(readMountTable(), request.mountPoint).length === 0) {

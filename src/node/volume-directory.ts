@@ -1,5 +1,6 @@
 import {mkdirSync, readdirSync, rmdirSync, rmSync, type Dirent} from 'node:fs';
 import {join} from 'node:path';
+import {releaseDirectory} from './immutable-directory.ts';
 import {hasErrorCode, NodeError, toReason} from './node-error.ts';
 
 /** Where one volume keeps its things on this node. */
@@ -57,6 +58,7 @@ in the caller could not delete through a mount into the bucket. With `keepStagin
 called with the volume's lock held: its file goes last, for whoever finds it gone makes a new one, and a volume beside it.
 */
 export const removeVolumeDirectory = (paths: VolumePaths, {keepStaging}: {keepStaging: boolean}): void => {
+	releaseDirectory(paths.mountPoint);
 	removeEmpty(paths.mountPoint);
 	for (const entry of readEntries(paths.directory)) {
 		const path = join(paths.directory, entry.name);

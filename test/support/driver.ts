@@ -1,4 +1,4 @@
-import {spawn} from 'node:child_process';
+import {spawn, spawnSync} from 'node:child_process';
 import {mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -119,6 +119,9 @@ export const cleanUpNode = async (stateDirectory: string, root: string): Promise
 	for (const {path} of readMountTable().filter(mount => mount.path.startsWith(`${root}/`)).reverse()) {
 		await detachMounts(path, createDeadline(5000));
 	}
+
+	// Directories that were mounted on are immutable; most tests have unmounted theirs.
+	spawnSync('chattr', ['-R', '-f', '-i', root], {stdio: 'ignore'});
 };
 
 /** Runs `driver/volume` with stdin at /dev/null and stdout and stderr on one pipe, and waits until nobody holds that pipe any more. */
