@@ -47,7 +47,7 @@ export type DaemonReady =
 
 export type ControlRequest =
 	| {readonly request: 'status'}
-	/** What the daemon counted since it started. Daemons before version 0.2 answer `failed`. */
+	/** What the daemon counted since it started. One that does not know the question yet answers `failed`. */
 	| {readonly request: 'metrics'}
 	/** Uploads what is dirty: `progress` lines, then `done` or `failed`. */
 	| {readonly request: 'drain'; readonly timeoutMs: number}

@@ -4,6 +4,7 @@ import * as fs from 'node:fs/promises';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
+import {createMetricsPage} from '../../src/agent/metrics/metrics-page.ts';
 import type {MetricLabels, MetricSamples} from '../../src/model/metric-samples.ts';
 import {askMetrics} from '../../src/node/control-client.ts';
 import {createDeadline} from '../../src/node/deadline.ts';
@@ -11,6 +12,7 @@ import {daemonMetricTable} from '../../src/observability/metric-table.ts';
 import {createVolumeDirectory, startTestDaemon, type TestDaemon} from '../support/daemon.ts';
 import {spawnTestDevServer, type SpawnedDevServer} from '../support/dev-server.ts';
 import {hasFuse} from '../support/mount.ts';
+import {parsePrometheusText} from '../support/prometheus-text.ts';
 
 const testOnMount = hasFuse() ? test.serial : test.serial.skip;
 
@@ -83,6 +85,12 @@ testOnMount('a daemon says nothing that is not in its table, and says all of it'
 	t.deepEqual([...said].sort(), Object.keys(daemonMetricTable).sort());
 	const ids = [...counters, ...gauges, ...histograms].map(({name, labels}) => JSON.stringify([name, Object.entries(labels).sort()]));
 	t.is(new Set(ids).size, ids.length, 'Each once');
+
+	const volume = {volumeId: 'v1', bucket: 'test', prefix: '', directories: [], health: 'healthy', journalBytes: 0, restartCount: 0, metrics: {counters, gauges, histograms}} as const;
+	const {body} = await createMetricsPage().render({version: '0', nodeName: 'n', startedAtMs: 0, report: {atMs: 0, version: '0', volumes: [volume]}, notices: [], problems: []});
+	const page = parsePrometheusText(body);
+	t.deepEqual(Object.keys(daemonMetricTable).filter(name => !page.has(name)), [], 'The page has all of it too');
+	t.is(page.get('pnx_volume_written_bytes_total')?.samples[0]?.value, 1);
 });
 
 testOnMount('blocks count as misses when they come from S3, then as hits in memory, and as hits on disk after a restart', async t => {
