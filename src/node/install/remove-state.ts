@@ -5,31 +5,21 @@ import {findHostTool} from '../host-tool.ts';
 import {hasErrorCode, NodeError} from '../node-error.ts';
 import {runCommand} from '../run-command.ts';
 import {listVolumeIds, volumePaths} from '../volume-directory.ts';
-import {reach, readNodeMounts, resolveOnNode, type NodeRoot} from './node-root.ts';
-import {findUnfinishedJournals} from './volume-users.ts';
+import {reach, type NodeRoot} from './node-root.ts';
 
-type StatePlaces = {readonly stateDirectory: string; readonly runDirectory: string; readonly isJournalDiscarded: boolean};
+type StatePlaces = {readonly stateDirectory: string; readonly runDirectory: string};
 
 /** What is ours in the two directories; never the directories with whatever they hold, which may be `/var/lib` by somebody's mistake. */
 const stateEntries = /^(?:volumes|locks|compile-cache|policy\.json|\..+\.[\da-f]{12})$/;
-const runEntries = /^(?:volumes|launches|locks|launch-.+|.+\.json|[\da-f]{16}(?:\..+)?)$/;
+const runEntries = /^(?:launch(?:-.+)?|renew|volumes|locks)$/;
 const chattrMs = 5000;
 
-/** Takes away what volumes have left on the node, after nobody uses them any more. Returns what it left. */
-export const removeState = async (root: NodeRoot, {stateDirectory, runDirectory, isJournalDiscarded}: StatePlaces): Promise<string[]> => {
-	const mount = readNodeMounts(root).find(({path}) => path.startsWith(`${stateDirectory}/`));
-	if (mount !== undefined) {
-		throw new NodeError(`Cannot remove ${stateDirectory}: something is mounted at ${mount.path}; unmount it (umount -l ${mount.path}) and try again`);
-	}
-
-	if (!isJournalDiscarded && findUnfinishedJournals(root, stateDirectory).length > 0) {
-		throw new NodeError(`Cannot remove ${stateDirectory}: a journal has appeared in it`);
-	}
-
+/** Takes away what volumes have left on the node. The caller has seen that nobody uses them, that nothing is mounted there, and no journal is left. Returns what stays. */
+export const removeState = async (root: NodeRoot, {stateDirectory, runDirectory}: StatePlaces): Promise<string[]> => {
 	await makeMutable(root, stateDirectory);
 	return [
 		...removeEntries(root, stateDirectory, stateEntries),
-		...removeEntries(root, resolveOnNode(root, runDirectory), runEntries),
+		...removeEntries(root, runDirectory, runEntries),
 	];
 };
 

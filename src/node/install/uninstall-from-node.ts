@@ -5,7 +5,7 @@ import {hasErrorCode, NodeError} from '../node-error.ts';
 import {replaceFile, syncDirectory} from './durable-file.ts';
 import type {InstalledLauncher} from './find-launchers.ts';
 import {lockName, withInstallLock} from './install-lock.ts';
-import {reach, resolveOnNode, type NodeRoot} from './node-root.ts';
+import {reach, readNodeMounts, resolveOnNode, type NodeRoot} from './node-root.ts';
 import {listVersions, removeVersion} from './prune-runtimes.ts';
 import {removeState} from './remove-state.ts';
 import {findRuntimeUsers} from './runtime-users.ts';
@@ -35,23 +35,22 @@ no mount begins any more; if one slipped in before that, the driver comes back. 
 export const uninstallFromNode = async (options: UninstallOptions): Promise<readonly string[]> => {
 	const {root} = options;
 	const stateDirectory = resolveOnNode(root, options.stateDirectory);
+	const runDirectory = resolveOnNode(root, options.runDirectory);
 	const runtimeDirectory = resolveOnNode(root, options.runtimeDirectory);
 	const isRuntimeThere = existsSync(reach(root, runtimeDirectory));
-	const uninstall = async () => removeAll({...options, stateDirectory, runtimeDirectory});
+	const uninstall = async () => removeAll({...options, stateDirectory, runDirectory, runtimeDirectory});
 	return isRuntimeThere ? withInstallLock(root, runtimeDirectory, uninstall) : uninstall();
 };
 
 const removeAll = async (options: UninstallOptions): Promise<readonly string[]> => {
 	const {root, launchers, runtimeDirectory, stateDirectory, runDirectory, logPath} = options;
-	assertUnused(options);
-	await assertNobodyRuns(options);
+	await assertUnused(options);
 	for (const {path} of launchers) {
 		rmSync(reach(root, path), {force: true});
 	}
 
 	try {
-		assertUnused(options);
-		await assertNobodyRuns(options);
+		await assertUnused(options);
 	} catch (error) {
 		for (const {path, text} of launchers) {
 			await replaceFile(reach(root, path), text, {mode: 0o755});
@@ -65,16 +64,24 @@ const removeAll = async (options: UninstallOptions): Promise<readonly string[]> 
 		removeIfEmpty(root, dirname(path), left);
 	}
 
-	left.push(...await removeState(root, {stateDirectory, runDirectory, isJournalDiscarded: options.isJournalDiscarded}));
+	left.push(...await removeState(root, {stateDirectory, runDirectory}));
 	removeRuntimes(root, runtimeDirectory, left);
 	rmSync(reach(root, logPath), {force: true});
 	return left;
 };
 
-const assertUnused = ({root, stateDirectory, isJournalDiscarded}: UninstallOptions): void => {
+/** In this order: a daemon that still uploads finishes its journal, and takes its own mount away, before these two count. */
+const assertUnused = async (options: UninstallOptions): Promise<void> => {
+	const {root, stateDirectory, runDirectory, isJournalDiscarded} = options;
 	const users = findVolumeUsers(root, stateDirectory);
 	if (users.length > 0) {
 		throw new NodeError(`Volumes are still used on this node, so nothing was removed. Delete or move away what uses them, then try again: ${toList(users)}`);
+	}
+
+	await assertNobodyRuns(options);
+	const mount = readNodeMounts(root).find(({path}) => path.startsWith(`${stateDirectory}/`) || path.startsWith(`${runDirectory}/`));
+	if (mount !== undefined) {
+		throw new NodeError(`Something is mounted at ${mount.path} on this node, so nothing was removed; unmount it (umount -l ${mount.path}) and try again`);
 	}
 
 	const journals = isJournalDiscarded ? [] : findUnfinishedJournals(root, stateDirectory);

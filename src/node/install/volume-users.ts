@@ -12,32 +12,28 @@ export type VolumeUser = string;
 /** Bytes of a volume that S3 does not have, and nobody serves. */
 export type UnfinishedJournal = {readonly directory: string; readonly bucket: string; readonly bytes: number};
 
-/** Our file systems, as the kernel lists them. */
-const mountType = /^fuse\.pnx\b/;
+/** A pod's mount of ours as the kernel lists it, where kubelets have their pods: found even when nobody remembers it. */
+const isPodMount = ({type, path}: Mount): boolean => type === 'fuse.pnx' && /^\/var\/lib\/kubelet\/pods\/[^/]+\/volumes\/pnx~volume\//.test(path);
 
 /** Who would notice if there were no driver any more: mounts, and directories of pods whose `unmount` is still to come. Touches no mount. */
 export const findVolumeUsers = (root: NodeRoot, stateDirectory: string): VolumeUser[] => {
 	const table = readNodeMounts(root);
-	const ours = table.filter(({type}) => mountType.test(type));
-	const known = new Map<string, VolumeUser>();
+	const users = new Map<string, VolumeUser>(table.filter(mount => isPodMount(mount)).map(({path}) => [path, `a pod (${path})`]));
 	const reachedState = reach(root, stateDirectory);
 	for (const volumeId of listVolumeIds(reachedState)) {
 		const state = readVolumeState(volumePaths(reachedState, volumeId).stateFile);
+		if (state?.kind === 'directory' && mountsAt(table, state.mountPoint).length > 0) {
+			users.set(state.mountPoint, `a mount by hand (${state.mountPoint})`);
+		}
+
 		for (const pod of state?.pods ?? []) {
 			if (isThere(root, table, pod)) {
-				known.set(pod.path, pod.name === undefined ? `somebody (${pod.path})` : `pod ${pod.namespace ?? '?'}/${pod.name} (${pod.path})`);
+				users.set(pod.path, pod.name === undefined ? `somebody (${pod.path})` : `pod ${pod.namespace ?? '?'}/${pod.name} (${pod.path})`);
 			}
 		}
 	}
 
-	for (const {path, source} of ours) {
-		// A volume's own mount is used by nobody when no pod is bound to it.
-		if (!known.has(path) && !path.startsWith(`${stateDirectory}/`)) {
-			known.set(path, `a mount of ${source} at ${path}`);
-		}
-	}
-
-	return [...known.values()];
+	return [...users.values()];
 };
 
 /** What would be lost with the state directory. */
