@@ -8,7 +8,7 @@ import {readMountTable} from '../../src/node/mount-table.ts';
 import {isRunning, type ProcessIdentity} from '../../src/node/process-identity.ts';
 import {listVolumeIds} from '../../src/node/volume-directory.ts';
 import {readAllVolumeStates} from '../../src/node/volume-state.ts';
-import {cleanUpNode, driverPath as launcherPath} from './driver.ts';
+import {cleanUpNode, driverPath as launcherPath, permissivePolicy} from './driver.ts';
 import {startKubelet, type KubeletStandIn} from './kubelet-stand-in.ts';
 import {startPodPrograms, type PodPrograms} from './pod-programs.ts';
 
@@ -30,6 +30,8 @@ export type StormNode = {
 export type StormNodeSettings = {
 	readonly variables?: Readonly<Record<string, string>>;
 	readonly backOffFactor?: number;
+	/** The launcher and its runtime are put there by the test, not taken from this checkout. */
+	readonly isInstalledLater?: boolean;
 	/** Makes what has to be there before the kubelet starts. */
 	readonly prepare?: (root: string) => void;
 };
@@ -37,23 +39,28 @@ export type StormNodeSettings = {
 /** The runtime that is tested, unless PNX_VOLUME_HOME names another one. */
 const checkoutPath = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What may stay in the state directory of a node without volumes: empty directories, and the code that daemons keep compiled. */
+/** What may stay in the state directory of a node without volumes: empty directories (in the run directory `launch`), and the code that daemons keep compiled. */
 const keptEntries = new Set(['volumes', 'locks', 'compile-cache']);
 
 /**
 A node of its own below a temporary directory: kubelet, driver, daemons, and a cgroup for the kubelet where this machine allows it. After
 the test every process of it has ended, and every mount and file is gone.
 */
-export const createStormNode = (t: ExecutionContext, {variables: more = {}, backOffFactor = 0.1, prepare}: StormNodeSettings = {}): StormNode => {
+export const createStormNode = (t: ExecutionContext, {variables: more = {}, backOffFactor = 0.1, isInstalledLater = false, prepare}: StormNodeSettings = {}): StormNode => {
 	const root = mkdtempSync(join(tmpdir(), 'pnx-storm-'));
 	const stateDirectory = join(root, 'state');
 	const kubeletDirectory = join(root, 'kubelet');
 	const logPath = join(root, 'driver.log');
 	const driverPath = join(root, 'exec', 'pnx~volume', 'volume');
+	const policyPath = join(root, 'policy.json');
 	mkdirSync(kubeletDirectory);
-	mkdirSync(dirname(driverPath), {recursive: true});
-	copyFileSync(launcherPath, driverPath);
-	const variables = {PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_LOG: logPath, PNX_VOLUME_RUN_DIR: join(root, 'run'), PNX_VOLUME_IDLE_MS: '0', PNX_VOLUME_HOME: process.env['PNX_VOLUME_HOME'] ?? checkoutPath, ...more};
+	writeFileSync(policyPath, JSON.stringify(permissivePolicy), {mode: 0o600});
+	if (!isInstalledLater) {
+		mkdirSync(dirname(driverPath), {recursive: true});
+		copyFileSync(launcherPath, driverPath);
+	}
+
+	const variables = {PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_LOG: logPath, PNX_VOLUME_RUN_DIR: join(root, 'run'), PNX_VOLUME_IDLE_MS: '0', PNX_VOLUME_POLICY: policyPath, ...(isInstalledLater ? {} : {PNX_VOLUME_HOME: process.env['PNX_VOLUME_HOME'] ?? checkoutPath}), ...more};
 	const seenVolumeIds = new Set<string>();
 	const cgroup = makeCgroup();
 	t.teardown(() => {
@@ -83,7 +90,7 @@ export const createStormNode = (t: ExecutionContext, {variables: more = {}, back
 			...readMountTable().filter(({path, type}) => path.startsWith(`${root}/`) && path !== stateDirectory && type !== 'cgroup2').map(({path}) => `mount ${path}`),
 			...processesOf(root).map(pid => `process ${pid} ${commandOf(pid)}`),
 			...filesOf(stateDirectory).filter(path => !keptEntries.has(path.split('/')[0] ?? '') || (path.includes('/') && !path.startsWith('compile-cache/'))).map(path => `state directory: ${path}`),
-			...filesOf(join(root, 'run')).map(path => `run directory: ${path}`),
+			...filesOf(join(root, 'run')).filter(path => path !== 'launch').map(path => `run directory: ${path}`),
 			...filesOf(join(kubeletDirectory, 'pods')).map(path => `kubelet: ${path}`),
 			...readFileSync('/proc/net/unix', 'utf8').split('\n').filter(line => line.includes(root)).map(line => `socket ${line}`),
 			...cgroupsOf(seenVolumeIds).map(path => `cgroup ${path}`),
