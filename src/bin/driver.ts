@@ -10,7 +10,7 @@ import {decideMount} from '../flexvolume/decide-mount.ts';
 import {formatReply, toOneLine, type CallOutcome} from '../flexvolume/format-reply.ts';
 import {CallOutError, parseCallOut, type CallOut} from '../flexvolume/parse-call-out.ts';
 import {parseMountOptions, type MountOptions} from '../flexvolume/parse-mount-options.ts';
-import {checkPodIdentity, parsePodPath, type PodPath} from '../flexvolume/pod-path.ts';
+import {checkPodIdentity, parsePodPath} from '../flexvolume/pod-path.ts';
 import {redactSecrets} from '../flexvolume/redact-secrets.ts';
 import {OptionError} from '../model/volume-options.ts';
 import {logCall, logLine, toPodName, type CallSubject} from '../node/call-log.ts';
@@ -73,12 +73,13 @@ const answer = async (callOut: CallOut, environment: NodeEnvironment): Promise<C
 const mount = async ({path: directory, optionsJson}: {path: string; optionsJson: string}, environment: NodeEnvironment): Promise<CallOutcome> => {
 	const podPath = parsePodPath(directory, 'mount');
 	const request = parseMountOptions(optionsJson);
+	const {namespace} = checkPodIdentity(podPath, request);
 	subject = {bucket: request.options.name, pod: toPodName(request.pod)};
 	const lastResort = setTimeout(() => {
 		finish({outcome: 'failure', message: `Cannot mount bucket ${request.options.name}: it took longer than ${environment.mountTimeoutMs / 1000} s; see ${environment.logPath}`});
 	}, environment.mountTimeoutMs + graceMs);
 	try {
-		const allowed = applyPolicy(request, podPath, environment);
+		const allowed = applyPolicy(request, namespace, environment);
 		assertTrustedParents(directory, podPath.podsDirectory);
 		await mountVolume(directory, allowed, environment);
 		subject = {...subject, volume: findCallSubject(directory, environment.stateDirectory).volume};
@@ -91,8 +92,7 @@ const mount = async ({path: directory, optionsJson}: {path: string; optionsJson:
 };
 
 /** The request as the node policy allows it; a refusal is an error. Before anything else is done for a pod. */
-const applyPolicy = (request: MountOptions, podPath: PodPath, {policyPath}: NodeEnvironment): MountOptions => {
-	const {namespace} = checkPodIdentity(podPath, request);
+const applyPolicy = (request: MountOptions, namespace: string, {policyPath}: NodeEnvironment): MountOptions => {
 	const decision = decideMount(readNodePolicy(policyPath), {namespace, options: request.options, hasSecret: request.credentials !== undefined});
 	if (decision.decision === 'refused') {
 		throw new CallOutError(decision.message);

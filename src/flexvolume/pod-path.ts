@@ -15,6 +15,8 @@ const driverDirectory = 'pnx~volume';
 
 /** Uids are 36 characters, of static pods 32, or whatever their author wrote; volumes are DNS labels, or DNS subdomains where they are PersistentVolumes. */
 const namePattern = /^[^\0-\u001F\u007F]{1,255}$/;
+/** RFC 1123, a DNS subdomain. It goes into the log and into what the volume remembers. */
+const podNamePattern = /^[a-z\d][a-z\d.-]{0,252}$/;
 
 /**
 Reads `…/pods/<uid>/volumes/pnx~volume/<name>`, from its end: the kubelet's root directory is wherever the node has it.
@@ -31,13 +33,17 @@ export const parsePodPath = (path: string, call: 'mount' | 'unmount'): PodPath =
 
 /** The namespace of the pod that a mount is for; an error when the options of the call are not those of the pod that the path belongs to. */
 export const checkPodIdentity = ({podUid, volumeName}: PodPath, {pod, volumeName: toldVolumeName}: Pick<MountOptions, 'pod' | 'volumeName'>): {readonly namespace: string} => {
-	const {namespace, uid} = pod;
+	const {name, namespace, uid} = pod;
 	if (namespace === undefined || uid === undefined || toldVolumeName === undefined) {
 		throw new CallOutError('Cannot mount: the options do not say which pod and volume it is for (kubernetes.io/pod.namespace, kubernetes.io/pod.uid, kubernetes.io/pvOrVolumeName); only a kubelet calls the driver, by hand use "pnx-volume mount"');
 	}
 
 	if (uid !== podUid || toldVolumeName !== volumeName) {
 		throw new CallOutError(`Cannot mount: the options are for volume ${JSON.stringify(toldVolumeName.slice(0, 80))} of pod ${JSON.stringify(uid.slice(0, 80))}, the directory is of volume "${volumeName}" of pod "${podUid}"`);
+	}
+
+	if (name !== undefined && !podNamePattern.test(name)) {
+		throw new CallOutError(`Cannot mount: the pod's name is none that Kubernetes gives: ${JSON.stringify(name.slice(0, 80))}`);
 	}
 
 	if (!isNamespaceName(namespace)) {

@@ -57,9 +57,9 @@ const tebibyte = 2 ** 40;
 
 export const optionTable: readonly OptionDefinition[] = [
 	{name: 'name', field: 'name', kind: 'text', default: '', unit: 'bucket', help: 'The bucket. `Name` is accepted too.'},
-	{name: 'prefix', field: 'prefix', kind: 'text', default: '', unit: 'key prefix', help: 'Mount only the keys below this prefix.'},
+	{name: 'prefix', field: 'prefix', kind: 'text', pattern: /^.{0,1024}$/s, patternHelp: 'at most 1024 characters, as S3 has it for keys', default: '', unit: 'key prefix', help: 'Mount only the keys below this prefix.'},
 	{name: 'region', field: 'region', kind: 'text', pattern: /^[a-z0-9-]{2,32}$/, patternHelp: 'a region such as eu-central-1', default: 'us-east-1', unit: 'region', help: 'Region of the bucket; a new bucket is created there.'},
-	{name: 'endpoint', field: 'endpoint', kind: 'text', pattern: /^$|^https?:\/\/[^\s/?#@]+\/?$/, patternHelp: 'http://HOST[:PORT] or https://HOST[:PORT]', default: '', unit: 'URL', help: 'S3 endpoint of another provider (MinIO, Ceph, R2); empty: AWS.'},
+	{name: 'endpoint', field: 'endpoint', kind: 'text', pattern: /^$|^https?:\/\/[^\s/?#@]{1,260}\/?$/, patternHelp: 'http://HOST[:PORT] or https://HOST[:PORT]', default: '', unit: 'URL', help: 'S3 endpoint of another provider (MinIO, Ceph, R2); empty: AWS.'},
 	{name: 'path-style', field: 'pathStyle', kind: 'boolean', default: 'false', unit: 'true, false', help: 'Address the bucket in the path instead of the host name.'},
 	{name: 'provision', field: 'provision', kind: 'boolean', default: 'true', unit: 'true, false', help: 'Create the bucket when it does not exist.'},
 	{name: 'versioning', field: 'versioning', kind: 'boolean', default: 'true', unit: 'true, false', help: 'Turn versioning on in a bucket that we create.'},

@@ -33,5 +33,6 @@ test('checkPodIdentity() refuses the options of another pod or volume, and those
 	t.throws(() => checkPodIdentity(path, {pod: {uid: 'uid-1'}, volumeName: 'v'}), {message: /do not say which pod/});
 	t.throws(() => checkPodIdentity(path, {pod: {namespace: 'web'}, volumeName: 'v'}), {message: /do not say which pod/});
 	t.throws(() => checkPodIdentity(path, {pod, volumeName: undefined}), {message: /do not say which pod/});
+	t.throws(() => checkPodIdentity(path, {pod: {...pod, name: 'Web 1'}, volumeName: 'v'}), {message: /pod's name is none that Kubernetes gives/});
 	t.throws(() => checkPodIdentity(path, {pod: {...pod, namespace: 'a/b'}, volumeName: 'v'}), {message: /no name that Kubernetes gives/});
 });
