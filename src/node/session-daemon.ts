@@ -17,7 +17,7 @@ ulimit -c 0
 (echo ${oomScoreAdjustment} >/proc/self/oom_score_adj) 2>/dev/null && echo ${oomScoreAdjustment} >/proc/self/oom_score_adj
 setpriv=$1 flags=$2
 shift 2
-if [ -n "$setpriv" ] && "$setpriv" $flags true 3<&- 4>&-; then
+if [ -n "$setpriv" ] && "$setpriv" $flags /bin/sh -c : 3<&- 4>&-; then
 	exec "$setpriv" $flags "$@"
 fi
 echo '{"level":"warn","msg":"the daemon keeps all privileges of its starter: setpriv(1) of util-linux is missing, or may not drop them"}' >&2

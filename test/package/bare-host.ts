@@ -2,8 +2,8 @@
 The archive of `npm run package` on a host that has a kernel with FUSE, busybox and nothing else: the test's own root directory, in
 which neither a C library nor Node.js nor /etc exists. The driver is called as the kubelet calls it, with an empty environment.
 */
-import {execFile} from 'node:child_process';
-import {mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync} from 'node:fs';
+import {execFile, spawnSync} from 'node:child_process';
+import {mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
@@ -65,6 +65,14 @@ const objectText = async (t: ExecutionContext, server: SpawnedDevServer, key: st
 
 const stateOf = (host: BareHost) => readAllVolumeStates(join(host.root, 'var', 'lib', 'pnx-volume'));
 
+/** Whether the file system that the host lies in knows immutable directories. */
+const canBeImmutable = (host: BareHost): boolean => {
+	const directory = join(host.root, 'mnt');
+	const isKnown = spawnSync('chattr', ['+i', directory]).status === 0;
+	spawnSync('chattr', ['-i', directory]);
+	return isKnown;
+};
+
 /** Nothing of a volume is left: no mount, no process, no state. */
 const assertNothingLeft = async (t: ExecutionContext, host: BareHost): Promise<void> => {
 	const {output} = await host.shell('cat /proc/mounts; ps');
@@ -113,6 +121,13 @@ testOnBareHost(titled('on a host with nothing but busybox, init, mount, read, wr
 	const {output} = await host.shell('cd "$1" && echo hello >greeting && mkdir dir && echo more >>greeting && mv greeting dir/ && cat "$2/dir/greeting" && ls -l dir', [first.path, second.path]);
 	t.regex(output, /^hello\nmore\ntotal 1\n-rw-\S+ +1 0 +0 +11 .* greeting\n$/);
 	t.is(await objectText(t, server, 'dir/greeting'), 'hello\nmore\n');
+
+	// setpriv and chattr came along, too: busybox has only namesakes of them. What is below the mount, only this process sees.
+	const {output: privileges} = await host.shell('grep -E "CapBnd|NoNewPrivs" "/proc/$1/status"', [String(stateOf(host)[0]!.daemon!.pid)]); // One volume is mounted.
+	t.is(privileges, 'CapBnd:\t0000000000280204\nNoNewPrivs:\t1\n');
+	if (canBeImmutable(host)) {
+		t.throws(() => writeFileSync(join(first.outerPath, 'file'), ''), {code: 'EPERM'});
+	}
 
 	t.is((await host.driver('unmount', first.path)).output, succeeded);
 	t.is((await host.shell('cat "$1/dir/greeting"', [second.path])).output, 'hello\nmore\n');

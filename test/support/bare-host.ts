@@ -74,6 +74,8 @@ exec chroot . /bin/sh -c 'cat <&3 & wait' 3<&0`;
 	const starter = spawn('unshare', ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '/bin/sh', '-c', setUp, 'sh', root], {stdio: ['pipe', 'pipe', 'inherit']});
 	const close = async (): Promise<void> => {
 		await end(starter);
+		// What was mounted when it ended has left immutable directories.
+		spawnSync('chattr', ['-R', '-f', '-i', join(root, 'var')], {stdio: 'ignore'});
 		rmSync(root, {recursive: true, force: true});
 	};
 
@@ -101,7 +103,7 @@ exec chroot . /bin/sh -c 'cat <&3 & wait' 3<&0`;
 		root,
 		shell,
 		async driver(...argv) {
-			const {output, durationMs} = await shell(`exec '${bareHostDriverPath}' "$@"`, argv);
+			const {output, durationMs} = await shell(`exec '${bareHostDriverPath}' "$@"`, argv, {PNX_VOLUME_IDLE_MS: '0'});
 			return {output, durationMs, reply: JSON.parse(output) as DriverReply};
 		},
 		close,
