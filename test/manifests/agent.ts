@@ -7,7 +7,7 @@ import type {IContainer} from 'kubernetes-models/v1/Container';
 import test from 'ava';
 import {startAgentServer} from '../../src/agent/http/agent-server.ts';
 import {daemonCapabilities} from '../../src/node/daemon-privileges.ts';
-import {findOne, kubectl, kustomizations, render, repository, type Manifest} from '../support/manifests.ts';
+import {findOne, kubectl, kustomizations, parseManifests, render, repository, type Manifest} from '../support/manifests.ts';
 import {containersOf, podTemplatesOf, type PodTemplate} from '../support/pod-templates.ts';
 
 const run = promisify(execFile);
@@ -119,6 +119,15 @@ withKubectl(titled('what is bound to a ServiceAccount is bound to the one of the
 			t.deepEqual({...labels, ...matchLabels}, labels);
 		}
 	}
+});
+
+withKubectl(titled('Prometheus is told to scrape the pods of the DaemonSet at the port where the agent serves metrics'), async t => {
+	const {template, container} = agentOf(await render('daemonset'));
+	const monitor = findOne(parseManifests(readFileSync(join(repository, 'daemonset', 'monitoring', 'pod-monitor.yaml'), 'utf8')), 'PodMonitor');
+	const {selector, podMetricsEndpoints} = monitor['spec'] as {selector: {matchLabels: Record<string, string>}; podMetricsEndpoints: Array<{port: string}>};
+	t.is(monitor.metadata.namespace, template.namespace);
+	t.deepEqual({...template.labels, ...selector.matchLabels}, template.labels);
+	t.deepEqual(podMetricsEndpoints.filter(({port}) => container.ports?.every(({name}) => name !== port)), []);
 });
 
 withKubectl(titled('the uninstaller takes the place of the agent, with the same rights, and waits as nobody'), async t => {
