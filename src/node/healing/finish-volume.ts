@@ -2,6 +2,7 @@ import {readdirSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {askToEnd} from '../control-client.ts';
 import {createDeadline, type Deadline} from '../deadline.ts';
+import {releaseDirectory} from '../immutable-directory.ts';
 import {readLaunchRecord, removeLaunchRecord, type LaunchRecord} from '../launch-record.ts';
 import {readMountTable} from '../mount-table.ts';
 import type {NodeEnvironment} from '../node-environment.ts';
@@ -87,6 +88,11 @@ const startForJournal = async (record: LaunchRecord, state: VolumeState, environ
 
 /** Also what an older boot has left in the state: its daemon and its pods are gone. Not written when nothing changes, so that the file's age counts. */
 const forgetUsers = (state: VolumeState, paths: VolumePaths): void => {
+	for (const {path} of state.pods) {
+		// The kubelet wants to remove it: after a reboot it may do that without asking the driver.
+		releaseDirectory(path);
+	}
+
 	if (state.daemon !== undefined || state.pods.length > 0) {
 		writeVolumeState(paths.stateFile, {...state, daemon: undefined, launch: undefined, pods: []});
 	}
