@@ -2,7 +2,7 @@
 What passes between the mount daemon (`bin/daemon.ts`) and whoever starts or asks it (`node/`, `cli/`).
 
 Start: `node dist/bin/daemon.js <volumeId>` in a session of its own, stdin /dev/null, stdout and stderr on the log
-file. fd 3 is a pipe from which it reads one `DaemonRequest` as JSON, to the end of the file: credentials travel there
+file or the journal. fd 3 is a pipe from which it reads one `DaemonRequest` as JSON, to the end of the file: credentials travel there
 and nowhere else. fd 4 is a pipe on which it writes one line of JSON, a `DaemonReady`, and closes it. After that it
 holds no descriptor of its starter.
 
