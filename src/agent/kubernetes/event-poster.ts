@@ -166,4 +166,4 @@ const forgetOldest = (tracked: Map<string, Tracked>, queue: Set<string>, log: Pi
 };
 
 /** As those of other components: the object's name, a dot, and something that no other Event has. */
-const toEventName = (name: string): string => `${name.slice(0, 220)}.${randomBytes(8).toString('hex')}`;
+const toEventName = (name: string): string => `${name.slice(0, 220).replace(/[^a-z\d]+$/, '')}.${randomBytes(8).toString('hex')}`;
