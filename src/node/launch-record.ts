@@ -1,8 +1,9 @@
-import {closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync} from 'node:fs';
+import {closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {DaemonRequest} from './daemon-protocol.ts';
 import {hasErrorCode} from './node-error.ts';
 import {readBootId} from './process-identity.ts';
+import {createRunDirectory} from './run-directory.ts';
 
 /** How a volume's daemon was started, for it to be started again after its death. */
 export type LaunchRecord = {
@@ -30,8 +31,8 @@ export const writeLaunchRecord = (runDirectory: string, request: DaemonRequest, 
 	const path = recordPath(runDirectory, request.volumeId);
 	const temporary = `${path}.${process.pid}.tmp`;
 	try {
-		mkdirSync(join(runDirectory, 'launch'), {recursive: true, mode: 0o700});
-		writeDurably(temporary, `${JSON.stringify(toRecord(request, variables, isInMemory(join(runDirectory, 'launch'))))}\n`);
+		const directory = createRunDirectory(runDirectory, 'launch');
+		writeDurably(temporary, `${JSON.stringify(toRecord(request, variables, isInMemory(directory)))}\n`);
 		renameSync(temporary, path);
 	} catch (error) {
 		if (!(error instanceof Error && 'code' in error)) {

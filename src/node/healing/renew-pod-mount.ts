@@ -4,6 +4,7 @@ import {bindMount, detachMounts, detachTop} from '../bind-mount.ts';
 import type {Deadline} from '../deadline.ts';
 import {mountsAt, readMountTable, type Mount} from '../mount-table.ts';
 import type {NodeEnvironment} from '../node-environment.ts';
+import {createRunDirectory} from '../run-directory.ts';
 import {readOtherNamespaces, type MountNamespace} from './mount-namespaces.ts';
 
 /**
@@ -32,7 +33,7 @@ export const renewPodMount = async ({source, target, volumeId, environment, dead
 	// Of the one at the bottom: later ones were made like it.
 	const readOnly = stack[0]?.options.includes('ro') ?? false;
 	await removeUnheld(target, readOtherNamespaces(), deadline);
-	await bindLike({source, target, readOnly, deadline, viaDirectory: join(environment.runDirectory, 'renew', volumeId)});
+	await bindLike({source, target, readOnly, deadline, environment, volumeId});
 };
 
 /** The mounts at a path from the bottom up, by what lies on what. */
@@ -85,14 +86,16 @@ const isCopy = (copy: Mount, {peerGroup}: Mount): boolean => peerGroup !== undef
 A read-only mount is made elsewhere first and bound from there, because it would reach the containers the moment it is there: writable,
 and making it read-only afterwards does not.
 */
-const bindLike = async ({source, target, readOnly, viaDirectory, deadline}: {source: string; target: string; readOnly: boolean; viaDirectory: string; deadline: Deadline}): Promise<void> => {
+const bindLike = async ({source, target, readOnly, volumeId, environment, deadline}: {source: string; target: string; readOnly: boolean; volumeId: string; environment: NodeEnvironment; deadline: Deadline}): Promise<void> => {
 	if (!readOnly) {
 		await bindMount({source, target, readOnly, deadline, keepBelow: true});
 		return;
 	}
 
-	mkdirSync(viaDirectory, {recursive: true, mode: 0o700});
+	const viaDirectory = join(createRunDirectory(environment.runDirectory, 'renew'), volumeId);
+	// Where an earlier attempt was cut off.
 	await detachMounts(viaDirectory, deadline);
+	mkdirSync(viaDirectory, {recursive: true, mode: 0o700});
 	try {
 		await bindMount({source, target: viaDirectory, readOnly, deadline});
 		await bindMount({source: viaDirectory, target, readOnly: false, deadline, keepBelow: true});
