@@ -138,6 +138,7 @@ withKubectl(titled('the uninstaller takes the place of the agent, with the same 
 	t.deepEqual(container.securityContext, before.container.securityContext);
 	t.deepEqual(template.labels, before.template.labels);
 	t.is(flagOf(container, 'host-pid'), flagOf(before.container, 'host-pid'));
+	t.deepEqual(template.annotations, {[`container.apparmor.security.beta.kubernetes.io/${container.name}`]: 'unconfined'});
 	const [done] = template.spec.containers;
 	t.like(done?.securityContext, {runAsNonRoot: true, allowPrivilegeEscalation: false});
 });
