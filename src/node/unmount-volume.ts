@@ -135,6 +135,11 @@ const detachLocked = async (volumeId: string, path: string, environment: NodeEnv
 		return {wasMounted};
 	}
 
+	for (const pod of state.pods.filter(candidate => mountsAt(table, candidate.path).length === 0)) {
+		// Of a mount that was killed on its way, or of another boot: the kubelet may remove it without asking us.
+		releaseDirectory(pod.path);
+	}
+
 	if (state.kind === 'pods') {
 		// Those with a dead mount count as well: they wait to be healed.
 		const others = podsMounted(state, table).filter(pod => pod.path !== path);

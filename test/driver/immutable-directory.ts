@@ -69,6 +69,17 @@ testImmutable(titled('after a reboot, the next mount of a volume releases the di
 	t.is((await node.unmount(next)).output, succeeded);
 });
 
+testImmutable(titled('unmount of one pod releases the directory of another whose mount has gone without a call'), async t => {
+	const node = createStandInHarness(t);
+	const [gone, last] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
+	t.is((await node.mount(gone, {name: 'bucket-1'})).output, succeeded);
+	t.is((await node.mount(last, {name: 'bucket-1'})).output, succeeded);
+	await detachMounts(gone, createDeadline(5000));
+	t.throws(() => rmdirSync(gone), {code: 'EPERM'});
+	t.is((await node.unmount(last)).output, succeeded);
+	t.notThrows(() => rmdirSync(gone));
+});
+
 testImmutable(titled('protectDirectory() leaves directories with files alone, and neither it nor releaseDirectory() touches what is mounted'), async t => {
 	const directory = mkdtempSync(join(tmpdir(), 'pnx-immutable-'));
 	const [full, mounted, missing] = [join(directory, 'full'), join(directory, 'mounted'), join(directory, 'missing')];
