@@ -99,10 +99,14 @@ test(titled('on a node with systemd, a daemon is a service with limits, which a 
 test(titled('on a node with systemd, neither a Secret nor the node\'s keys are in a property, an argument or an environment'), async t => {
 	const server = await spawnTestDevServer(t);
 	const {accessKeyId, secretAccessKey} = server.credentials;
-	const search = async (): Promise<string> => (await shell(`systemctl show "pnx-volume-*" | grep -acF -e "$1" -e "$2"
+	const search = async (prelude = ''): Promise<string> => (await shell(`${prelude}
+systemctl show "pnx-volume-*" | grep -acF -e "$1" -e "$2"
 for file in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do
 	case $file in /proc/$$/*) ;; *) ! grep -aqF -e "$1" -e "$2" "$file" 2>/dev/null || { echo "$file"; tr '\\0' ' ' <"$file"; } ;; esac
 done`, [secretAccessKey, Buffer.from(secretAccessKey).toString('base64')])).output;
+
+	// What is there is found.
+	t.regex(await search('KEY="$1" sleep 1000 >/dev/null & trap "kill $!" EXIT; until grep -q KEY /proc/$!/environ; do :; done'), /^0\n\/proc\/\d+\/environ\n/);
 
 	const directory = podDirectory('uid-2');
 	t.is(await callFromKubelet(t, 'mount', directory, optionsFor(server)), succeeded);
@@ -132,6 +136,24 @@ test(titled('on a node with systemd, mount says why its daemon failed, and works
 	t.is(await callFromKubelet(t, 'mount', directory, optionsFor(server)), succeeded);
 	t.is((await shell('echo hello >"$1/greeting"; cat "$1/greeting"', [directory])).output, 'hello\n');
 	await findService(t);
+	t.is(await callFromKubelet(t, 'unmount', directory), succeeded);
+	await assertNothingLeft(t);
+});
+
+test(titled('on a node where a service cannot be started, the daemon gets a cgroup of its own, outside of the kubelet\'s, and the log says why'), async t => {
+	const server = await spawnTestDevServer(t);
+	const directory = podDirectory('uid-4');
+	// Only of this host: its files are a layer above the machine's.
+	await shell('rm "$(command -v mkfifo)"');
+	t.is(await callFromKubelet(t, 'mount', directory, optionsFor(server)), succeeded);
+	t.is((await shell('systemctl list-units --all --plain --no-legend "pnx-volume-*"')).output, '');
+	const state = JSON.parse((await shell('cat /var/lib/pnx-volume/volumes/*/state.json')).output) as {daemon: {pid: number}; launch: {way: string; unit?: string}};
+	t.like(state.launch, {way: 'cgroup'});
+	t.regex((await shell('cat /var/log/pnx-volume.log')).output, /"message":"Cannot make pipes for the service: mkfifo could not be started[^\n]*"msg":"the daemon could not be started as a service of systemd/);
+	await shell('systemctl restart kubelet.service');
+	const {output} = await shell('echo hello >"$1/greeting"; cat "$1/greeting" "/proc/$2/cgroup"', [directory, String(state.daemon.pid)]);
+	t.regex(output, /^hello\n/);
+	t.notRegex(output, /kubelet/);
 	t.is(await callFromKubelet(t, 'unmount', directory), succeeded);
 	await assertNothingLeft(t);
 });
