@@ -129,6 +129,7 @@ test('who finds the tags of another namespace after a creation gives way, althou
 	await tag(client, {'pnx-volume:created-by': 'pnx-volume', 'pnx-volume:provisioning': 'pending', 'pnx-volume:namespace': 'shop'});
 	await throwsStoreError(t, 'accessDenied', losing);
 	t.is((await readTags(client))['pnx-volume:namespace'], 'shop');
+	t.is(server.requests.count({operation: 'PutBucketVersioning'}), 0, 'It did nothing to a bucket that is not its own');
 });
 
 test('a policy without leave to create refuses an absent bucket with what would allow it, and creates nothing', async t => {
