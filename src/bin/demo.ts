@@ -44,7 +44,7 @@ kubelet's service. The answer's message, if the driver refused.
 const askDriver = async (...argv: readonly string[]): Promise<string | undefined> => {
 	const env = {
 		PATH: '/usr/sbin:/usr/bin:/sbin:/bin', AWS_ACCESS_KEY_ID: keys.accessKeyId, AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
-		PNX_VOLUME_STATE_DIR: join(root, 'state'), PNX_VOLUME_LOG: join(root, 'pnx-volume.log'),
+		PNX_VOLUME_STATE_DIR: join(root, 'state'), PNX_VOLUME_LOG: join(root, 'pnx-volume.log'), PNX_VOLUME_IDLE_MS: '0',
 	};
 	const startedAtMs = performance.now();
 	const {stdout} = await run(driverPath, [...argv], {env});
