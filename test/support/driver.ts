@@ -82,7 +82,8 @@ export const createDriverHarness = (t: ExecutionContext, variables: Readonly<Rec
 	});
 
 	// At the end of a test, and of most tests' unmounts, daemons are to be gone; test/driver/idle.ts is about those that stay.
-	const allVariables = {PNX_VOLUME_IDLE_MS: '0', PNX_VOLUME_POLICY: policyPath, PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_RUN_DIR: join(root, 'run'), PNX_VOLUME_LOG: logPath, ...variables};
+	// The same way of launch and place of the log on every machine; test/systemd is about the other.
+	const allVariables = {PNX_VOLUME_IDLE_MS: '0', PNX_VOLUME_LAUNCH: 'cgroup', PNX_VOLUME_POLICY: policyPath, PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_RUN_DIR: join(root, 'run'), PNX_VOLUME_LOG: logPath, ...variables};
 	const callWith: DriverHarness['callWith'] = async (more, ...argv) => runDriver({...allVariables, ...more}, argv);
 	return {
 		variables: allVariables,
