@@ -1,6 +1,7 @@
 import {mkdirSync, readdirSync, rmdirSync, rmSync, type Dirent} from 'node:fs';
 import {join} from 'node:path';
 import {releaseDirectory} from './immutable-directory.ts';
+import {readMountTable} from './mount-table.ts';
 import {hasErrorCode, NodeError, toReason} from './node-error.ts';
 
 /** Where one volume keeps its things on this node. */
@@ -54,15 +55,17 @@ export const listVolumeIds = (stateDirectory: string): string[] =>
 
 /**
 Removes what a volume keeps on this node, after its mount is gone: `rmdir` on the mount point, so that even a mistake
-in the caller could not delete through a mount into the bucket. With `keepStaging` the journal stays for the next daemon. To be
+in the caller could not delete through a mount into the bucket; and nothing else is removed below which anything is mounted. With `keepStaging` the journal stays for the next daemon. To be
 called with the volume's lock held: its file goes last, for whoever finds it gone makes a new one, and a volume beside it.
 */
 export const removeVolumeDirectory = (paths: VolumePaths, {keepStaging}: {keepStaging: boolean}): void => {
 	releaseDirectory(paths.mountPoint);
 	removeEmpty(paths.mountPoint);
+	const table = readMountTable();
 	for (const entry of readEntries(paths.directory)) {
 		const path = join(paths.directory, entry.name);
-		if (path !== paths.mountPoint && path !== paths.lockFile && !(keepStaging && (path === paths.staging || path === paths.stateFile))) {
+		const isMountedBelow = table.some(mount => mount.path === path || mount.path.startsWith(`${path}/`));
+		if (!isMountedBelow && path !== paths.mountPoint && path !== paths.lockFile && !(keepStaging && (path === paths.staging || path === paths.stateFile))) {
 			rmSync(path, {recursive: true, force: true});
 		}
 	}

@@ -9,7 +9,7 @@ const dumpCountMax = 5;
 const dumpCharactersMax = 256 * 1024;
 const threadCountMax = 64;
 const descriptorCountMax = 200;
-const sampleMs = 200;
+const sampleMs = 500;
 
 /**
 Writes down what a hanging daemon is doing, before it is ended: the state and the system call of each thread, how much processor
@@ -28,7 +28,7 @@ export const dumpHang = async (state: VolumeState, volumeDirectory: string): Pro
 		`volume ${state.volumeId}, bucket ${state.bucket}, daemon pid ${pid}, ${new Date().toISOString()}`,
 		section('status', read(`/proc/${pid}/status`)),
 		...['wchan', 'stack', 'syscall', 'limits', 'io'].map(name => section(name, read(`/proc/${pid}/${name}`))),
-		section('threads (processor ticks of 10 ms within 0.2 s)', describeThreads(pid, before)),
+		section('threads (processor ticks of 10 ms within 0.5 s)', describeThreads(pid, before)),
 		section('descriptors', describeDescriptors(pid)),
 		section('mounts', [state.mountPoint, ...state.pods.map(({path}) => path)].flatMap(path => mountsAt(readMountTable(), path)).map(mount => `${mount.device} ${mount.type} ${mount.source} ${mount.path} ${mount.options.join(',')}`).join('\n')),
 	];

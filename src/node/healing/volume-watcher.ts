@@ -124,8 +124,8 @@ export class VolumeWatcher {
 	#finishWhenUnused(state: VolumeState): Promise<void> | undefined {
 		const nowMs = Date.now();
 		this.#unusedSinceMs ??= nowMs;
-		// One that starts may be about to get its first pod.
-		const isBusy = state.daemon !== undefined && isRunning(state.daemon) && nowMs - this.#unusedSinceMs < this.#settings.unusedMs;
+		// One that starts may be about to get its first pod; one that is idle ends by itself.
+		const isBusy = state.daemon !== undefined && isRunning(state.daemon) && nowMs - this.#unusedSinceMs < Math.max(this.#settings.unusedMs, this.#environment.idleMs * 2);
 		return isBusy || nextStartAtMs(this.#finishing) > nowMs ? undefined : this.#finish(state.volumeId);
 	}
 
