@@ -1,7 +1,5 @@
+import {defaultPluginDirectory} from '../node/doctor/driver-check.ts';
 import type {Logger} from '../observability/logger.ts';
-
-/** Where kubelets look unless they are told otherwise. */
-export const defaultPluginDirectory = '/usr/libexec/kubernetes/kubelet-plugins/volume/exec';
 
 export type PluginDirectory = {
 	readonly path: string;

@@ -30,6 +30,9 @@ export type AgentOptions = Omit<InstallationKeeperOptions, 'log' | 'signal'> & {
 
 const noticeCountMax = 100;
 
+/** A node on which the installation fails is not written to each minute, but up to so many minutes apart. */
+const failedIntervalsMax = 5;
+
 /**
 The agent of a node, until it is told to end: policy and installation are kept as they should be, the watch runs, and what it says goes to
 metrics, status page and Events. Its end leaves driver, runtime and daemons as they are: pods go on.
@@ -75,7 +78,7 @@ class Agent {
 
 	async keepPolicy(): Promise<void> {
 		const {policy, root, log, policyCheckMs = 10_000} = this.#options;
-		await this.#repeat(policyCheckMs, async () => {
+		await this.#repeat(() => policyCheckMs, async () => {
 			const before = this.#policyProblem;
 			try {
 				const {outcome, problem} = policy === undefined ? {outcome: 'same' as const, problem: undefined} : await copyPolicy({root, ...policy});
@@ -99,9 +102,11 @@ class Agent {
 	async keepInstallation(): Promise<void> {
 		const {installCheckMs = 60_000} = this.#options;
 		await this.#policySettled.promise;
-		await this.#repeat(installCheckMs, async () => {
+		let failureCount = 0;
+		await this.#repeat(() => installCheckMs * Math.max(1, Math.min(failureCount, failedIntervalsMax)), async () => {
 			await this.#keeper.check();
 			await this.#keepWatch();
+			failureCount = this.#keeper.problem() === undefined ? 0 : failureCount + 1;
 		});
 	}
 
@@ -151,10 +156,10 @@ class Agent {
 		};
 	}
 
-	async #repeat(intervalMs: number, work: () => Promise<void>): Promise<void> {
+	async #repeat(toIntervalMs: () => number, work: () => Promise<void>): Promise<void> {
 		while (!this.#ending.aborted) {
 			await work();
-			await delay(intervalMs, undefined, {signal: this.#ending}).catch(() => undefined); // Ends the wait, and the loop with it.
+			await delay(toIntervalMs(), undefined, {signal: this.#ending}).catch(() => undefined); // Ends the wait, and the loop with it.
 		}
 	}
 }

@@ -6,10 +6,12 @@ import {createInstallationKeeper} from '../agent/installation-keeper.ts';
 import {askPluginDirectory} from '../agent/kubernetes/ask-plugin-directory.ts';
 import {defaultServiceAccountDirectory, findClusterAccess} from '../agent/kubernetes/cluster-access.ts';
 import {createKubernetesClient, type KubernetesClient} from '../agent/kubernetes/kubernetes-client.ts';
-import {createPluginDirectoryFinder, defaultPluginDirectory} from '../agent/plugin-directory.ts';
+import {createPluginDirectoryFinder} from '../agent/plugin-directory.ts';
 import {copyPolicy} from '../agent/policy-copy.ts';
 import {runAgent, type AgentOptions} from '../agent/run-agent.ts';
-import {createNodeRoot} from '../node/install/node-root.ts';
+import {defaultPluginDirectory} from '../node/doctor/driver-check.ts';
+import {assertNodeReachable} from '../node/install/assert-node-reachable.ts';
+import {createNodeRoot, type NodeRoot} from '../node/install/node-root.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';
 import {createLogger, type Logger} from '../observability/logger.ts';
@@ -51,8 +53,9 @@ export const agentCommand = (environment: NodeEnvironment): CommandModule<object
 			process.once(signal, () => ending.abort());
 		}
 
+		const root = openNode(flags, {isInPod: client !== undefined});
 		if (flags.uninstall) {
-			await uninstallAgent({root: createNodeRoot(parseHostPid(flags)), environment, flags, client, nodeName, signal: ending.signal});
+			await uninstallAgent({root, environment, flags, client, nodeName, signal: ending.signal});
 			return;
 		}
 
@@ -60,7 +63,7 @@ export const agentCommand = (environment: NodeEnvironment): CommandModule<object
 			throw new UsageError('--discard-journals goes with --uninstall only');
 		}
 
-		const options = toAgentOptions({flags, environment, version, variables, client, nodeName, log});
+		const options = toAgentOptions({flags, root, environment, version, variables, client, nodeName, log});
 		await (flags.once ? installOnce(options, ending.signal) : runAgent(options, ending.signal));
 	},
 });
@@ -88,6 +91,7 @@ const addAgentFlags = (yargs: Argv): Argv<AgentFlags> => yargs
 
 type OptionsContext = {
 	readonly flags: AgentFlags;
+	readonly root: NodeRoot;
 	readonly environment: NodeEnvironment;
 	readonly version: string;
 	readonly variables: Readonly<Record<string, string>>;
@@ -96,7 +100,7 @@ type OptionsContext = {
 	readonly log: Logger;
 };
 
-const toAgentOptions = ({flags, environment, version, variables, client, nodeName, log}: OptionsContext): AgentOptions => {
+const toAgentOptions = ({flags, root, environment, version, variables, client, nodeName, log}: OptionsContext): AgentOptions => {
 	for (const address of [flags['metrics-listen'], flags['status-listen']]) {
 		if (address !== undefined) {
 			parseListenAddress(address);
@@ -111,7 +115,7 @@ const toAgentOptions = ({flags, environment, version, variables, client, nodeNam
 		variables,
 		client,
 		log,
-		root: createNodeRoot(parseHostPid(flags)),
+		root,
 		// Two levels up in `src` and `dist`, and in the bundles of `npm run package`.
 		sourceDirectory: resolve(flags.source ?? fileURLToPath(new URL('../..', import.meta.url))),
 		runtimeDirectory: resolve(flags['runtime-directory'] ?? defaultRuntimeDirectory),
@@ -140,6 +144,17 @@ const installOnce = async (options: AgentOptions, signal: AbortSignal): Promise<
 
 	await keeper.close();
 	log.info(keeper.installation(), 'installation checked');
+};
+
+const openNode = (flags: AgentFlags, {isInPod}: {isInPod: boolean}): NodeRoot => {
+	const hostPid = parseHostPid(flags);
+	if (hostPid === undefined && isInPod) {
+		throw new UsageError('In a pod the agent needs --host-pid 1 (and hostPID: true), or it would install into its own container');
+	}
+
+	const root = createNodeRoot(hostPid);
+	assertNodeReachable(root);
+	return root;
 };
 
 const createClient = (flags: AgentFlags): KubernetesClient | undefined => {

@@ -32,7 +32,7 @@ test('a token that was replaced is used at the next call, and one that is not go
 	writeFileSync(join(api.access.serviceAccountDirectory, 'token'), 'stolen');
 	const error = await t.throwsAsync(client.call({method: 'GET', path, signal: never}), {instanceOf: KubernetesError});
 	t.is(error.message, `GET ${path} was answered with 401: Unauthorized`);
-	t.true(error.isFinal);
+	t.false(error.isFinal);
 	rmSync(join(api.access.serviceAccountDirectory, 'token'));
 	await t.throwsAsync(client.call({method: 'GET', path, signal: never}), {message: /failed: ENOENT/});
 });

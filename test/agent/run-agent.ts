@@ -162,3 +162,24 @@ test('the agent puts back what goes wrong on the node, takes a changed policy, a
 	await running;
 	t.deepEqual(readdirSync(join(directory, 'plugins/pnx~volume')), ['volume']);
 });
+
+test('an agent that cannot reach its node says what its pod lacks, instead of installing into its container', async t => {
+	const api = await startApiServer(t);
+	const run = async (...args: readonly string[]): Promise<{exitCode: number | null; output: string}> => {
+		const agent = spawn(process.execPath, [join(import.meta.dirname, '../../dist/bin/pnx-volume.js'), 'agent', '--once', '--service-account-directory', api.access.serviceAccountDirectory, ...args], {
+			env: {...api.variables, PATH: process.env['PATH']}, stdio: ['ignore', 'ignore', 'pipe'],
+		});
+		let output = '';
+		agent.stderr.setEncoding('utf8').on('data', (text: string) => {
+			output += text;
+		});
+		const [exitCode] = await once(agent, 'close') as [number | null];
+		return {exitCode, output};
+	};
+	t.like(await run(), {exitCode: 2, output: 'pnx-volume: In a pod the agent needs --host-pid 1 (and hostPID: true), or it would install into its own container (pnx-volume --help shows how)\n'});
+	const own = await run('--host-pid', String(process.pid));
+	t.is(own.exitCode, 1);
+	t.regex(own.output, /has the same files as this one.*hostPID: true/);
+	t.regex((await run('--host-pid', '999999999')).output, /there is no such process: the pod needs hostPID: true/);
+	t.like(await run('--host-pid', 'one'), {exitCode: 2});
+});

@@ -28,9 +28,9 @@ export class KubernetesError extends Error {
 		this.status = status;
 	}
 
-	/** Nothing that we do will change it before somebody changes something in the cluster. */
+	/** Nothing that we do will change it before somebody changes something in the cluster. A token that has just run out (401) is soon another one. */
 	get isFinal(): boolean {
-		return this.status >= 400 && this.status < 500 && this.status !== 408 && this.status !== 429;
+		return this.status >= 400 && this.status < 500 && ![401, 408, 429].includes(this.status);
 	}
 }
 

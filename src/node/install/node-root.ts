@@ -1,4 +1,4 @@
-import {lstatSync, mkdirSync, readlinkSync} from 'node:fs';
+import {lstatSync, mkdirSync, readlinkSync, type Stats} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
 import type {Deadline} from '../deadline.ts';
 import {mountOf, readMountTable, type Mount} from '../mount-table.ts';
@@ -17,8 +17,9 @@ export type NodeRoot = {
 
 const linkCountMax = 40;
 
-/** The modes that let somebody else than the owner put another file in a directory's place; the sticky bit (/tmp) forbids it again. */
-const writableByOthers = 0o022;
+/** The modes that let somebody else than root put another file in a directory's place; the sticky bit (/tmp) forbids it again. */
+const writableByGroup = 0o020;
+const writableByOthers = 0o002;
 const sticky = 0o1000;
 
 export const createNodeRoot = (hostPid: number | undefined): NodeRoot => ({hostPid, prefix: hostPid === undefined ? '' : `/proc/${hostPid}/root`});
@@ -71,7 +72,7 @@ export const resolveOnNode = (root: NodeRoot, path: string): string => {
 			continue;
 		}
 
-		if (status.isDirectory() && (status.uid !== 0 || ((status.mode & writableByOthers) !== 0 && (status.mode & sticky) === 0))) {
+		if (status.isDirectory() && isOpenToOthers(status)) {
 			throw new NodeError(`Cannot use ${path}: others than root may change ${next}; make it root's (chown root ${next}; chmod go-w ${next}) or choose another directory`);
 		}
 
@@ -98,6 +99,11 @@ export const ensureDirectory = (root: NodeRoot, path: string, {mode}: {mode: num
 	}
 
 	return resolveOnNode(root, directory);
+};
+
+const isOpenToOthers = ({uid, gid, mode}: Stats): boolean => {
+	const isWritable = (mode & writableByOthers) !== 0 || ((mode & writableByGroup) !== 0 && gid !== 0);
+	return uid !== 0 || (isWritable && (mode & sticky) === 0);
 };
 
 const assertNoLink = (root: NodeRoot, directory: string): void => {
