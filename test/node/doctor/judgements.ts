@@ -39,7 +39,7 @@ test('toCheck() is as bad as the worst finding, names the worst first, each reme
 	t.deepEqual(toCheck('x', [], 'good'), {name: 'x', status: 'ok', found: 'good'});
 });
 
-const podMount = (path: string, device: string): Mount => ({path, device, options: [], type: 'fuse.pnx', source: 'pnx-volume:files', superOptions: []});
+const podMount = (path: string, device: string): Mount => ({id: '2', parentId: '1', root: '/', path, device, options: [], type: 'fuse.pnx', source: 'pnx-volume:files', superOptions: []});
 const podState: VolumeState = {formatVersion: 1, volumeId: '00000000000000aa', bucket: 'files', prefix: '', kind: 'pods', mountPoint: '/state/mount', pods: [{path: '/pods/a/volumes/pnx~volume/v'}, {path: '/pods/b/volumes/pnx~volume/v'}]};
 const podReport: VolumeReport = {volumeId: podState.volumeId, bucket: 'files', prefix: '', directories: [], health: 'healthy', journalBytes: 0};
 
