@@ -35,9 +35,9 @@ const createInstalledNode = async (t: ExecutionContext): Promise<Installed> => {
 	return {directory, driver, variables, podPath};
 };
 
+/** The variables count where no driver says otherwise, so that no test ever means this machine's own directories. */
 const uninstall = async (directory: string, ...more: readonly string[]): Promise<{exitCode: number | null; output: string}> => {
-	// Nothing but the plugin directory: the rest is read from the driver that is there.
-	const child = spawn(process.execPath, [commandPath, 'agent', '--uninstall', '--plugin-directory', join(directory, 'plugins'), ...more], {env: {PATH: '/usr/bin:/bin'}, stdio: ['ignore', 'pipe', 'pipe']});
+	const child = spawn(process.execPath, [commandPath, 'agent', '--uninstall', '--plugin-directory', join(directory, 'plugins'), ...more], {env: {PATH: '/usr/bin:/bin', PNX_VOLUME_LOG: join(directory, 'no', 'log'), PNX_VOLUME_RUN_DIR: join(directory, 'no', 'run'), PNX_VOLUME_STATE_DIR: join(directory, 'no', 'state')}, stdio: ['ignore', 'pipe', 'pipe']});
 	let output = '';
 	for (const stream of [child.stdout, child.stderr]) {
 		stream.setEncoding('utf8').on('data', (text: string) => {
@@ -88,7 +88,7 @@ test('while a pod has a volume it names the pod and changes nothing; afterwards 
 	t.regex(done.output, /^Removed from this node: \S+plugins\/pnx~volume\/volume, \S+opt\/pnx-volume, \S+state, \S+run, \S+log\n$/);
 	t.deepEqual(readdirSync(directory).sort(), ['kubelet', 'opt', 'plugins']);
 	t.deepEqual([...readdirSync(join(directory, 'opt')), ...readdirSync(join(directory, 'plugins'))], []);
-	t.is((await uninstall(directory)).exitCode, 0, 'Once more is no mistake');
+	t.like(await uninstall(directory, '--runtime-directory', join(directory, 'opt/pnx-volume')), {exitCode: 0}, 'Once more is no mistake');
 });
 
 test('bytes that S3 does not have keep it from removing anything, unless they are given up', async t => {
