@@ -44,7 +44,7 @@ export const startDaemon = async (
 	const previous = state.daemon;
 	if (previous !== undefined && isRunning(previous)) {
 		if (inUse && mountsAt(readMountTable(), request.mountPoint).length > 0) {
-			throw new NodeError(`The daemon of bucket ${state.bucket} (pid ${previous.pid}) does not answer while other pods use it; see ${environment.logPath}, and kill -9 ${previous.pid} to start over`);
+			throw new NodeError(`The daemon of bucket ${state.bucket} (pid ${previous.pid}) does not answer while other pods use it; see ${environment.logPath}, and "pnx-volume heal" or kill -9 ${previous.pid} to start over`);
 		}
 
 		await endDaemon(previous);
