@@ -80,6 +80,20 @@ test.serial('a container that mounts read-only what its pod may write gets no wr
 	t.deepEqual(await keysOf(t, server), ['file']);
 });
 
+test.serial('a dead sub-path that the kubelet has bound for a container is taken off, so that the container can be started again', async t => {
+	const server = await spawnTestDevServer(t);
+	const node = await createHealingNode(t);
+	const directory = node.podDirectory('uid-1');
+	const subPath = join(directory, '../../../volume-subpaths/v/main/0');
+	await node.mount(directory, secretOptions(server));
+	t.is(await inDirectory(directory, `mkdir "$1/sub"; mkdir -p "${subPath}"; mount --bind "$1/sub" "${subPath}"`), '');
+	t.is(mountsAt(readMountTable(), subPath).length, 1);
+	await killDaemons(node);
+	t.is((await heal(node)).exitCode, 0);
+	t.is(mountsAt(readMountTable(), subPath).length, 0);
+	t.is(await inDirectory(directory, 'ls "$1"'), 'sub');
+});
+
 test.serial('a new pod brings the dead mounts of the others to life, as heal does', async t => {
 	const server = await spawnTestDevServer(t);
 	const node = await createHealingNode(t);
