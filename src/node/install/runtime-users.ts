@@ -35,7 +35,7 @@ export const findRuntimeUsers = (query: RuntimeUsersQuery): RuntimeUsers => {
 		doubt ??= seen.doubt === undefined ? undefined : `process ${pid} cannot be looked at: ${seen.doubt}`;
 		for (const name of names) {
 			const isUsed = programs.get(name)?.has(seen.program ?? '') === true
-				|| directories.some(directory => seen.texts.some(text => text.includes(`${directory}/${name}/`) || text.endsWith(`${directory}/${name}`)));
+				|| directories.some(directory => seen.texts.some(text => [`${directory}/${name}/`, `${directory}/${name}\0`].some(path => text.includes(path)) || text.endsWith(`${directory}/${name}`)));
 			if (isUsed) {
 				processes.set(name, [...processes.get(name) ?? [], pid]);
 			}

@@ -4,6 +4,7 @@ import {createDeadline, waitUntil} from '../deadline.ts';
 import {hasErrorCode, NodeError} from '../node-error.ts';
 import {replaceFile, syncDirectory} from './durable-file.ts';
 import type {InstalledLauncher} from './find-launchers.ts';
+import {driverName} from './install-launcher.ts';
 import {lockName, withInstallLock} from './install-lock.ts';
 import {reach, readNodeMounts, resolveOnNode, type NodeRoot} from './node-root.ts';
 import {listVersions, removeVersion} from './prune-runtimes.ts';
@@ -91,12 +92,18 @@ const assertUnused = async (options: UninstallOptions): Promise<void> => {
 };
 
 /** Daemons whose last pod has just gone, and calls of the kubelet, get time to end; who does not is named. */
-const assertNobodyRuns = async ({root, runtimeDirectory, stateDirectory, endMs = 60_000}: UninstallOptions): Promise<void> => {
+const assertNobodyRuns = async ({root, launchers, runtimeDirectory, stateDirectory, endMs = 60_000}: UninstallOptions): Promise<void> => {
 	const names = listVersions(root, runtimeDirectory).map(({name}) => name);
 	let doubt: string | undefined;
 	let pids: number[] = [];
 	await waitUntil(() => {
-		const users = findRuntimeUsers({root, directories: [runtimeDirectory], names: [...names, 'current'], stateDirectory});
+		const users = findRuntimeUsers({
+			root,
+			// A call of the kubelet begins as a shell that runs the driver.
+			directories: [runtimeDirectory, ...launchers.map(({path}) => dirname(path))],
+			names: [...names, 'current', driverName],
+			stateDirectory,
+		});
 		doubt = users.doubt;
 		// This very process may run from there, when it is called by hand.
 		pids = [...new Set([...users.processes.values()].flat())].filter(pid => pid !== process.pid);
