@@ -8,6 +8,7 @@ import {detachMounts} from '../../src/node/bind-mount.ts';
 import {endDaemon} from '../../src/node/daemon-launcher.ts';
 import {createDeadline} from '../../src/node/deadline.ts';
 import {readMountTable} from '../../src/node/mount-table.ts';
+import {removeOwnCgroup} from '../../src/node/own-cgroup.ts';
 import {readAllVolumeStates} from '../../src/node/volume-state.ts';
 
 export const driverPath = fileURLToPath(new URL('../../driver/volume', import.meta.url));
@@ -111,9 +112,10 @@ export const createDriverHarness = (t: ExecutionContext, variables: Readonly<Rec
 
 /** Ends the daemons of a state directory and takes away every mount below a directory. */
 export const cleanUpNode = async (stateDirectory: string, root: string): Promise<void> => {
-	for (const {daemon} of readAllVolumeStates(stateDirectory)) {
+	for (const {daemon, volumeId} of readAllVolumeStates(stateDirectory)) {
 		if (daemon !== undefined) {
 			await endDaemon(daemon);
+			await removeOwnCgroup(volumeId);
 		}
 	}
 
