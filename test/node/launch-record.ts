@@ -27,8 +27,8 @@ test('in memory a record keeps all that a daemon was given, for root alone', t =
 
 	const directory = runDirectory(t, '/dev/shm');
 	writeLaunchRecord(directory, request, variables);
-	const record = readLaunchRecord(directory, request.volumeId);
-	t.is(record?.credentials, 'kept');
+	const record = readLaunchRecord(directory, request.volumeId)!;
+	t.is(record.credentials, 'kept');
 	t.deepEqual(record.request, request);
 	t.deepEqual(record.variables, variables);
 	t.is(statSync(recordIn(directory)).mode & 0o777, 0o600);
@@ -41,8 +41,8 @@ test('on a disk no secret is written, and the record says that it lacks them', t
 	// The working directory is on a disk wherever these tests run.
 	const directory = runDirectory(t, import.meta.dirname);
 	writeLaunchRecord(directory, request, variables);
-	const record = readLaunchRecord(directory, request.volumeId);
-	t.is(record?.credentials, 'missing');
+	const record = readLaunchRecord(directory, request.volumeId)!;
+	t.is(record.credentials, 'missing');
 	t.deepEqual(record.variables, {AWS_REGION: 'eu-west-1'});
 	t.is(record.request.fsGroup, 1234);
 	t.notRegex(readFileSync(recordIn(directory), 'utf8'), /secret"|very-secret|other-secret|proxy-secret/);
