@@ -3,7 +3,7 @@ import {S3Health} from '../../src/cli/s3-health.ts';
 
 test('S3 counts as failing from a request without an answer, or with a 5xx, until one succeeds', t => {
 	const health = new S3Health();
-	const event = {operation: 'HeadObject', durationMs: 1, attempt: 1, bytes: 0};
+	const event = {operation: 'HeadObject', durationMs: 1, attempt: 1, sentBytes: 0, receivedBytes: 0};
 	t.is(health.failure, undefined);
 	health.note({...event, status: 0});
 	t.regex(health.failure?.message ?? '', /^S3 did not answer HeadObject/);
