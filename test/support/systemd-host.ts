@@ -15,11 +15,12 @@ export type SystemdHost = {
 
 const systemdPath = '/lib/systemd/systemd';
 const bootMs = 20_000;
+const checkout = join(import.meta.dirname, '..', '..');
 
 /**
 Becomes the first process of a host in namespaces of its own. $1 is a directory for its root: this machine's files below a layer in memory, so
-that nothing that it does to files reaches this machine, whose kernel settings it sees but cannot write. Of systemd's own services only
-the journal runs. The network is this machine's.
+that nothing that it does to files reaches this machine, whose kernel settings it sees but cannot write. $3 is this checkout, which may lie in a file system of its own or below /tmp. Of systemd's own
+services only the journal runs. The network is this machine's.
 */
 const bootScript = `set -e
 mount -t tmpfs -o mode=755 tmpfs "$1"
@@ -36,6 +37,9 @@ ln -s /proc/self/fd dev/fd
 mkdir dev/shm
 mount -t tmpfs -o mode=755 tmpfs run
 mount -t tmpfs -o mode=1777 tmpfs tmp
+mkdir -p ".$3"
+mount --bind "$3" ".$3"
+mount -o remount,bind,ro ".$3"
 mount -t proc proc proc
 mount --bind proc/sys proc/sys
 mount -o remount,bind,ro proc/sys
@@ -73,9 +77,9 @@ export const startSystemdHost = async (): Promise<SystemdHost | string> => {
 		return `this machine lets nobody make cgroups: ${String(error)}`;
 	}
 
-	const enter = 'directory=$1 kind=$2 script=$3; shift 3; for cgroup; do echo $$ >"$cgroup/cgroup.procs"; done; exec unshare --mount --propagation private --pid --fork --kill-child --cgroup --uts --ipc /bin/sh -c "$script" sh "$directory" "$kind"';
+	const enter = 'directory=$1 kind=$2 checkout=$3 script=$4; shift 4; for cgroup; do echo $$ >"$cgroup/cgroup.procs"; done; exec unshare --mount --propagation private --pid --fork --kill-child --cgroup --uts --ipc /bin/sh -c "$script" sh "$directory" "$kind" "$checkout"';
 	const kind = hierarchies.length === 1 ? 'unified' : 'hybrid';
-	const starter = spawn('/bin/sh', ['-c', enter, 'sh', directory, kind, bootScript, ...cgroups], {stdio: ['ignore', 'pipe', 'pipe']});
+	const starter = spawn('/bin/sh', ['-c', enter, 'sh', directory, kind, checkout, bootScript, ...cgroups], {stdio: ['ignore', 'pipe', 'pipe']});
 	let said = '';
 	for (const stream of [starter.stdout, starter.stderr]) {
 		stream.setEncoding('utf8').on('data', (text: string) => {
