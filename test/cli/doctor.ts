@@ -101,11 +101,12 @@ test.serial('doctor says that a volume is dead whose daemon was killed, and exit
 	t.is(exitCode, 1);
 	t.is(check('daemons').status, 'failed');
 	t.regex(check('daemons').found, /the daemon is gone, and every use of .*uid-1.* fails/);
-	t.regex(check('daemons').remedy!, /^restart the pods that use it/);
+	t.regex(check('daemons').remedy!, /^pnx-volume heal/);
 	t.is(check('fuse-mounts').status, 'failed');
 	t.regex(check('fuse-mounts').found, /is a dead mount \(ENOTCONN\): its daemon is gone/);
+	t.is(check('fuse-mounts').remedy, 'pnx-volume heal', 'Not an unmount of what pods\' mounts are made of, which is refused');
 	const {stdout} = await runDoctor(node.variables, directory, '--plugin-dir', createPluginDirectory(t).directory);
-	t.regex(stdout, /\n {29}-> restart the pods/);
+	t.regex(stdout, /\n {29}-> pnx-volume heal, as the agent/);
 	t.regex(stdout, /: 2 failed \(daemons, fuse-mounts\)/);
 
 	t.is((await node.unmount(directory)).reply.status, 'Success');

@@ -11,18 +11,23 @@ export const checkDaemons = (reports: readonly VolumeReport[]): Check => {
 
 const judgeDaemon = (report: VolumeReport): Finding | undefined => {
 	const path = report.directories[0]?.path ?? '<directory>';
+	const isOfPods = report.kind !== 'directory';
 	switch (report.health) {
 		case 'dead': {
 			return {
 				status: 'failed', found: `${labelOf(report)}: the daemon is gone, and every use of ${path} fails`,
-				remedy: `restart the pods that use it, or where it was mounted by hand: pnx-volume unmount ${path}, and mount it again; what was not uploaded is in its journal`,
+				remedy: isOfPods
+					? 'pnx-volume heal, as the agent of the node does by itself, and restart pods that still see nothing; what was not uploaded is in its journal'
+					: `pnx-volume unmount ${path}, and mount it again; what was not uploaded is in its journal`,
 			};
 		}
 
 		case 'hanging': {
 			return {
 				status: 'failed', found: `${labelOf(report)}: the daemon (pid ${report.daemonPid}) lives and does not answer, or has no mount`,
-				remedy: `look into the log; then kill -9 ${report.daemonPid}, unmount, and mount again; what was not uploaded is in its journal`,
+				remedy: isOfPods
+					? 'pnx-volume heal, as the agent of the node does by itself after half a minute: that ends it and starts it again; what was not uploaded is in its journal'
+					: `look into the log; then kill -9 ${report.daemonPid}, unmount, and mount again; what was not uploaded is in its journal`,
 			};
 		}
 

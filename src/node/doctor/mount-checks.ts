@@ -35,10 +35,12 @@ export const checkFuseMounts = async (facts: MountFacts, deadline: Deadline): Pr
 		answers.push(...await Promise.all(unserved.slice(index, index + probeCountMax).map(async mount => [mount, await probe(mount.path, deadline)] as const)));
 	}
 
-	return judgeFuseMounts(answers, mounts.length);
+	const healed = new Set(facts.states.filter(({kind}) => kind === 'pods').flatMap(({mountPoint, pods}) => [mountPoint, ...pods.map(({path}) => path)]));
+	return judgeFuseMounts(answers, mounts.length, healed);
 };
 
-export const judgeFuseMounts = (answers: ReadonlyArray<readonly [Pick<Mount, 'path' | 'source'>, MountAnswer]>, mountCount: number): Check => {
+/** `healed`: paths of volumes that `heal` makes work again; of any other mount somebody else knows what it is for. */
+export const judgeFuseMounts = (answers: ReadonlyArray<readonly [Pick<Mount, 'path' | 'source'>, MountAnswer]>, mountCount: number, healed: ReadonlySet<string> = new Set()): Check => {
 	const findings: Finding[] = [];
 	for (const [{path, source}, answer] of answers) {
 		// Another state directory's, or one that this user may not enter: somebody answers.
@@ -46,7 +48,7 @@ export const judgeFuseMounts = (answers: ReadonlyArray<readonly [Pick<Mount, 'pa
 			findings.push({
 				status: 'failed',
 				found: `${path} (${source}) ${answer === 'hanging' ? 'hangs: nobody answers the kernel' : `is a dead mount (${answer}): its daemon is gone`}`,
-				remedy: `pnx-volume unmount ${path}, or where that knows no volume: umount -l ${path}`,
+				remedy: healed.has(path) ? 'pnx-volume heal' : `pnx-volume unmount ${path}, or where that knows no volume: umount -l ${path}`,
 			});
 		}
 	}
@@ -74,7 +76,7 @@ export const checkPodMounts = ({table, states, reports}: MountFacts, {isEveryVol
 			if (mount === undefined) {
 				findings.push({status: 'warning', found: `${pod.path} shows nothing, and bucket ${state.bucket} believes that the pod uses it`, remedy: `pnx-volume unmount ${pod.path}`});
 			} else if (mount.device !== device) {
-				findings.push({status: 'failed', found: `${pod.path} shows the dead mount of an earlier daemon of bucket ${state.bucket}`, remedy: 'restart the pod: it gets the new mount'});
+				findings.push({status: 'failed', found: `${pod.path} shows the dead mount of an earlier daemon of bucket ${state.bucket}`, remedy: 'pnx-volume heal, as the agent of the node does by itself; or restart the pod: it gets the new mount'});
 			}
 		}
 	}
