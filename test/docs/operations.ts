@@ -3,6 +3,11 @@ import {existsSync, readFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import test from 'ava';
 import {parse} from 'yaml';
+import {decideMount} from '../../src/flexvolume/decide-mount.ts';
+import {parseNodePolicy} from '../../src/flexvolume/node-policy.ts';
+import {parseVolumeOptions} from '../../src/model/volume-options.ts';
+import {planMemoryLimits} from '../../src/node/daemon-limits.ts';
+import {readNodeEnvironment} from '../../src/node/node-environment.ts';
 import {collectChecks, collectCodes, collectMessages, collectReasons} from '../support/collect-messages.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -58,6 +63,27 @@ test('every alert has its line, with a chapter to go on with', t => {
 	const {spec} = parse(readFileSync(join(root, 'daemonset/monitoring/prometheus-rule.yaml'), 'utf8')) as {spec: {groups: Array<{rules: Array<{alert: string}>}>}};
 	const alerts = spec.groups.flatMap(({rules}) => rules.map(({alert}) => alert));
 	t.deepEqual(firstCells('Alerts').filter(cell => cell !== 'alert'), alerts);
+});
+
+test('defaults of the node and limits of memory are those of the code', t => {
+	const {stateDirectory, runDirectory, logPath, mountTimeoutMs, drainTimeoutMs, idleMs, launchWay} = readNodeEnvironment({}, '');
+	const rows = [...page.matchAll(/^\| `(PNX_VOLUME_\w+)` \| `?([^`|]+?)`? \|/gm)].map(([, name, value]) => [name, value]);
+	t.deepEqual(Object.fromEntries(rows), {
+		PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_RUN_DIR: runDirectory, PNX_VOLUME_LOG: logPath, PNX_VOLUME_LAUNCH: launchWay,
+		PNX_VOLUME_MOUNT_TIMEOUT_MS: String(mountTimeoutMs), PNX_VOLUME_DRAIN_TIMEOUT_MS: String(drainTimeoutMs), PNX_VOLUME_IDLE_MS: String(idleMs),
+	});
+	const {highBytes, maxBytes} = planMemoryLimits({});
+	const words = page.replaceAll(/\s+/g, ' ');
+	t.true(words.includes(`\`MemoryHigh\` is \`memory\` + 512 MiB (${highBytes / 2 ** 20} MiB by default)`));
+	t.true(words.includes(`\`MemoryMax\` is twice that (${(maxBytes / 2 ** 20).toLocaleString('en')} MiB)`));
+});
+
+test('the policy for emergencies allows nothing', t => {
+	const [, text = ''] = /```json\n([^]*?)```/.exec(page) ?? [];
+	const policy = parseNodePolicy(text);
+	for (const hasSecret of [false, true]) {
+		t.is(decideMount(policy, {namespace: 'web', options: parseVolumeOptions({name: 'web-files'}), hasSecret}).decision, 'refused');
+	}
 });
 
 test('links of the page lead to chapters that there are', t => {
