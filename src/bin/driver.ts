@@ -116,7 +116,12 @@ const finish = (outcome: CallOutcome): never => {
 	const status = {initialised: 'Success', success: 'Success', unsupported: 'Not supported', failure: 'Failure'}[outcome.outcome];
 	const message = outcome.outcome === 'failure' ? toOneLine(outcome.message) : remark;
 	logCall(logPath, {call, path, durationMs: performance.now() - startedAtMs, status, message, subject});
-	writeSync(1, formatReply(outcome));
+	try {
+		writeSync(1, formatReply(outcome));
+	} catch {
+		// The caller has ended, and with it everybody who would read the answer; the log has it.
+	}
+
 	process.exit(0);
 };
 

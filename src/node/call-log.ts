@@ -35,15 +35,21 @@ export const logCall = (logPath: string, {call, path, durationMs, status, messag
 	});
 };
 
+type Level = 'info' | 'warn' | 'error' | 'fatal';
+type LineFields = Readonly<Record<string, unknown>> & {readonly msg: string};
+
 /** Adds any other line; whether it could. For a process that starts too often to load a logger. */
-export const logLine = (logPath: string, level: 'info' | 'warn' | 'error' | 'fatal', fields: Readonly<Record<string, unknown>> & {readonly msg: string}): boolean => {
+export const logLine = (logPath: string, level: Level, fields: LineFields): boolean => {
 	try {
-		appendFileSync(logPath, `${JSON.stringify({level, time: new Date().toISOString(), pid: process.pid, ...fields})}\n`, {mode: 0o600});
+		appendFileSync(logPath, formatLogLine(level, fields), {mode: 0o600});
 		return true;
 	} catch {
 		return false;
 	}
 };
+
+/** A line of the log, with its line feed. */
+export const formatLogLine = (level: Level, fields: LineFields): string => `${JSON.stringify({level, time: new Date().toISOString(), pid: process.pid, ...fields})}\n`;
 
 /** `namespace/name` of a pod, for the log and for people; `undefined` where the kubelet did not say. */
 export const toPodName = ({namespace, name}: {namespace?: string | undefined; name?: string | undefined}): string | undefined =>

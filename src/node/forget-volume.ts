@@ -1,4 +1,6 @@
+import {existsSync} from 'node:fs';
 import {removeLaunchRecord} from './launch-record.ts';
+import {readMountTable} from './mount-table.ts';
 import {NodeError} from './node-error.ts';
 import {removeVolumeDirectory, stagingFileCount, type VolumePaths} from './volume-directory.ts';
 import {writeVolumeState, type VolumeState} from './volume-state.ts';
@@ -18,6 +20,17 @@ export const forgetVolume = (state: VolumeState, paths: VolumePaths, {runDirecto
 
 	removeVolumeDirectory(paths, {keepStaging: isJournalLeft});
 	return {isJournalLeft};
+};
+
+/**
+Removes the directory of a volume of which nothing is known: what a killed call has left, or what taking the lock has made after somebody else had removed the volume.
+To be called with the lock held.
+*/
+export const removeUnknownVolume = (paths: VolumePaths): void => {
+	// A state that we cannot read may be that of a newer version.
+	if (!existsSync(paths.stateFile) && !readMountTable().some(({path}) => path.startsWith(`${paths.directory}/`))) {
+		removeVolumeDirectory(paths, {keepStaging: stagingFileCount(paths) > 0});
+	}
 };
 
 /** The mount table has the last word on which pods use a volume, so a full disk must not make the end of one fail. */

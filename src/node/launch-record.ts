@@ -1,4 +1,4 @@
-import {closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync} from 'node:fs';
+import {closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {DaemonRequest} from './daemon-protocol.ts';
 import {hasErrorCode} from './node-error.ts';
@@ -61,6 +61,19 @@ export const readLaunchRecord = (runDirectory: string, volumeId: string): Launch
 };
 
 export const removeLaunchRecord = (runDirectory: string, volumeId: string): void => rmSync(recordPath(runDirectory, volumeId), {force: true});
+
+/** The volumes that have a record, whether or not there is anything else of them. */
+export const listLaunchRecords = (runDirectory: string): string[] => {
+	try {
+		return readdirSync(join(runDirectory, 'launch')).flatMap(name => /^([0-9a-f]{16})\.json$/.exec(name)?.[1] ?? []);
+	} catch (error) {
+		if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) {
+			return [];
+		}
+
+		throw error;
+	}
+};
 
 const recordPath = (runDirectory: string, volumeId: string): string => join(runDirectory, 'launch', `${volumeId}.json`);
 

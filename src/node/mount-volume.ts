@@ -138,8 +138,9 @@ const lookAtPath = async ({path, paths, environment, deadline}: MountJob, state:
 const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadStaging}: {isServed: boolean; hadStaging: boolean}): Promise<void> => {
 	const {path, paths, request, environment, deadline} = job;
 	const others = state.pods.filter(pod => pod.path !== path);
-	// The pod is written down before it has its mount: whatever ends us on the way, `unmount` finds the volume of this path.
+	// The pod is written down before anything is done to its directory: whatever ends us on the way, `unmount` or the watch finds the volume of this path.
 	let current: VolumeState = {...state, pods: [...others, toPodMount(path, request)]};
+	writeVolumeState(paths.stateFile, current);
 	const isProtected = protectDirectory(path, deadline);
 	try {
 		if (!isServed) {
@@ -151,7 +152,6 @@ const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadSta
 			await startDaemon(toDaemonRequest(job), {state, environment, deadline, inUse: podsInUse(state, readMountTable()).some(pod => pod.path !== path), onStarted});
 		}
 
-		writeVolumeState(paths.stateFile, current);
 		await isProtected;
 		await renewOthers(job, others);
 		await showToPod(job);

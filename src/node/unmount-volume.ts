@@ -3,7 +3,7 @@ import {formatBytes} from '../model/volume-options.ts';
 import {detachMounts} from './bind-mount.ts';
 import {askStatus, askToEnd, askToLinger, type ControlOutcome, type Progress} from './control-client.ts';
 import {createDeadline, type Deadline} from './deadline.ts';
-import {forgetVolume, tryToWriteState} from './forget-volume.ts';
+import {forgetVolume, removeUnknownVolume, tryToWriteState} from './forget-volume.ts';
 import {releaseDirectory} from './immutable-directory.ts';
 import {mountsAt, readMountTable, type Mount} from './mount-table.ts';
 import type {NodeEnvironment} from './node-environment.ts';
@@ -132,6 +132,7 @@ const detachLocked = async (volumeId: string, path: string, environment: NodeEnv
 	const wasMounted = mountsAt(table, path).length > 0;
 	if (state === undefined) {
 		await detachMounts(path, createDeadline(detachMs));
+		removeUnknownVolume(paths);
 		return {wasMounted};
 	}
 

@@ -26,6 +26,21 @@ export const withLock = async <Result>(
 	work: () => Promise<Result>,
 ): Promise<Result> => {
 	const database = await acquire(path, what, deadline);
+	return useLock(database, {path, removeAfterwards}, work);
+};
+
+/** The same for work that is not worth a wait: `false` if somebody else holds the lock, or if it is just being removed. */
+export const tryWithLock = async ({path, removeAfterwards}: {path: string; removeAfterwards?: () => boolean}, work: () => Promise<void>): Promise<boolean> => {
+	const database = tryAcquire(path, {isLast: false});
+	if (database === undefined) {
+		return false;
+	}
+
+	await useLock(database, {path, removeAfterwards}, work);
+	return true;
+};
+
+const useLock = async <Result>(database: DatabaseSync, {path, removeAfterwards}: {path: string; removeAfterwards: (() => boolean) | undefined}, work: () => Promise<Result>): Promise<Result> => {
 	try {
 		return await work();
 	} finally {

@@ -81,7 +81,7 @@ export type RunningWatch = {
 };
 
 /** `pnx-volume watch` with short rounds; ends with the test. */
-export const startWatch = (t: ExecutionContext, node: DriverHarness, ...args: readonly string[]): RunningWatch => {
+export const startWatch = (t: ExecutionContext, node: Pick<DriverHarness, 'variables'>, ...args: readonly string[]): RunningWatch => {
 	const child = spawn(process.execPath, [commandPath, 'watch', '--interval', '100ms', '--answer-within', '1s', ...args], {env: {PATH: process.env['PATH'], ...node.variables}, stdio: ['pipe', 'pipe', 'inherit']});
 	const notices: Notice[] = [];
 	const reports: WatchReport[] = [];

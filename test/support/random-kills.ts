@@ -3,7 +3,7 @@ import {signalProcess} from '../../src/node/process-identity.ts';
 import type {RandomSource} from './random-source.ts';
 import type {StormNode} from './storm-node.ts';
 
-export type Kill = 'daemon' | 'driver' | 'kubelet';
+export type Kill = 'daemon' | 'driver' | 'kubelet' | 'watch' | 'agent';
 
 export type RandomKills = {
 	/** No more kills; how many of each there were. */
@@ -14,9 +14,12 @@ const callsBetweenMax = 8;
 const delayMsMax = 250;
 const pollMs = 10;
 
+/** What is not the node's own: whether there was something to kill. */
+export type Killers = Readonly<Partial<Record<Kill, () => boolean>>>;
+
 /** Kills something each few calls of the kubelet, at a random moment of a call. */
-export const startRandomKills = (node: StormNode, random: RandomSource, kills: readonly Kill[]): RandomKills => {
-	const counts: Record<Kill, number> = {daemon: 0, driver: 0, kubelet: 0};
+export const startRandomKills = (node: StormNode, random: RandomSource, kills: readonly Kill[], killers: Killers = {}): RandomKills => {
+	const counts: Record<Kill, number> = {daemon: 0, driver: 0, kubelet: 0, watch: 0, agent: 0};
 	let isStopped = false;
 	const callCount = (): number => node.kubelet.callCounts.mount + node.kubelet.callCounts.unmount;
 	const run = async (): Promise<void> => {
@@ -30,7 +33,7 @@ export const startRandomKills = (node: StormNode, random: RandomSource, kills: r
 			next = callCount() + 1 + random.below(callsBetweenMax);
 			await delay(random.below(delayMsMax));
 			const kill = random.pick(kills);
-			counts[kill] += killOne(node, random, kill) ? 1 : 0;
+			counts[kill] += (killers[kill] ?? (() => killOne(node, random, kill)))() ? 1 : 0;
 		}
 	};
 
@@ -64,6 +67,11 @@ const killOne = (node: StormNode, random: RandomSource, kill: Kill): boolean => 
 		case 'kubelet': {
 			node.kubelet.restart({endsCalls: random.chance(0.5)});
 			return true;
+		}
+
+		case 'watch':
+		case 'agent': {
+			throw new Error(`Nobody has said how to kill the ${kill}`);
 		}
 	}
 };

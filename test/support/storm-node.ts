@@ -15,6 +15,7 @@ import {startPodPrograms, type PodPrograms} from './pod-programs.ts';
 export type StormNode = {
 	readonly root: string;
 	readonly stateDirectory: string;
+	readonly runDirectory: string;
 	readonly variables: Readonly<Record<string, string>>;
 	readonly kubelet: KubeletStandIn;
 	/** The launcher, where the kubelet finds it. */
@@ -32,6 +33,8 @@ export type StormNodeSettings = {
 	readonly backOffFactor?: number;
 	/** The launcher and its runtime are put there by the test, not taken from this checkout. */
 	readonly isInstalledLater?: boolean;
+	/** As on a real node, where dead daemons are started again with the credentials that are kept there. */
+	readonly isRunDirectoryInMemory?: boolean;
 	/** Makes what has to be there before the kubelet starts. */
 	readonly prepare?: (root: string) => void;
 };
@@ -39,17 +42,18 @@ export type StormNodeSettings = {
 /** The runtime that is tested, unless PNX_VOLUME_HOME names another one. */
 const checkoutPath = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What may stay in the state directory of a node without volumes: empty directories (in the run directory `launch`), and the code that daemons keep compiled. */
+/** What may stay in the state directory of a node without volumes: empty directories (in the run directory `launch` and `renew`), and the code that daemons keep compiled. */
 const keptEntries = new Set(['volumes', 'locks', 'compile-cache']);
 
 /**
 A node of its own below a temporary directory: kubelet, driver, daemons, and a cgroup for the kubelet where this machine allows it. After
 the test every process of it has ended, and every mount and file is gone.
 */
-export const createStormNode = (t: ExecutionContext, {variables: more = {}, backOffFactor = 0.1, isInstalledLater = false, prepare}: StormNodeSettings = {}): StormNode => {
+export const createStormNode = (t: ExecutionContext, {variables: more = {}, backOffFactor = 0.1, isInstalledLater = false, isRunDirectoryInMemory = false, prepare}: StormNodeSettings = {}): StormNode => {
 	const root = mkdtempSync(join(tmpdir(), 'pnx-storm-'));
 	const stateDirectory = join(root, 'state');
 	const kubeletDirectory = join(root, 'kubelet');
+	const runDirectory = isRunDirectoryInMemory ? mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : '/run', 'pnx-run-')) : join(root, 'run');
 	const logPath = join(root, 'driver.log');
 	const driverPath = join(root, 'exec', 'pnx~volume', 'volume');
 	const policyPath = join(root, 'policy.json');
@@ -60,11 +64,12 @@ export const createStormNode = (t: ExecutionContext, {variables: more = {}, back
 		copyFileSync(launcherPath, driverPath);
 	}
 
-	const variables = {PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_LOG: logPath, PNX_VOLUME_RUN_DIR: join(root, 'run'), PNX_VOLUME_IDLE_MS: '0', PNX_VOLUME_POLICY: policyPath, ...(isInstalledLater ? {} : {PNX_VOLUME_HOME: process.env['PNX_VOLUME_HOME'] ?? checkoutPath}), ...more};
+	const variables = {PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_LOG: logPath, PNX_VOLUME_RUN_DIR: runDirectory, PNX_VOLUME_IDLE_MS: '0', PNX_VOLUME_POLICY: policyPath, ...(isInstalledLater ? {} : {PNX_VOLUME_HOME: process.env['PNX_VOLUME_HOME'] ?? checkoutPath}), ...more};
 	const seenVolumeIds = new Set<string>();
 	const cgroup = makeCgroup();
 	t.teardown(() => {
 		rmSync(root, {recursive: true, force: true});
+		rmSync(runDirectory, {recursive: true, force: true});
 		if (cgroup !== undefined) {
 			rmdirSync(cgroup);
 		}
@@ -90,7 +95,7 @@ export const createStormNode = (t: ExecutionContext, {variables: more = {}, back
 			...readMountTable().filter(({path, type}) => path.startsWith(`${root}/`) && path !== stateDirectory && type !== 'cgroup2').map(({path}) => `mount ${path}`),
 			...processesOf(root).map(pid => `process ${pid} ${commandOf(pid)}`),
 			...filesOf(stateDirectory).filter(path => !keptEntries.has(path.split('/')[0] ?? '') || (path.includes('/') && !path.startsWith('compile-cache/'))).map(path => `state directory: ${path}`),
-			...filesOf(join(root, 'run')).filter(path => path !== 'launch').map(path => `run directory: ${path}`),
+			...filesOf(runDirectory).filter(path => path !== 'launch' && path !== 'renew').map(path => `run directory: ${path}`),
 			...filesOf(join(kubeletDirectory, 'pods')).map(path => `kubelet: ${path}`),
 			...readFileSync('/proc/net/unix', 'utf8').split('\n').filter(line => line.includes(root)).map(line => `socket ${line}`),
 			...cgroupsOf(seenVolumeIds).map(path => `cgroup ${path}`),
@@ -98,7 +103,7 @@ export const createStormNode = (t: ExecutionContext, {variables: more = {}, back
 	};
 
 	return {
-		root, stateDirectory, variables, kubelet, driverPath, programs, leftOvers,
+		root, stateDirectory, runDirectory, variables, kubelet, driverPath, programs, leftOvers,
 		daemons() {
 			look();
 			return readAllVolumeStates(stateDirectory).map(({daemon}) => daemon).filter(daemon => daemon !== undefined && isRunning(daemon)).map(daemon => daemon!); // Just filtered.

@@ -2,6 +2,7 @@ import {readdirSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import {askToEnd} from '../control-client.ts';
 import {createDeadline, type Deadline} from '../deadline.ts';
+import {removeUnknownVolume} from '../forget-volume.ts';
 import {releaseDirectory} from '../immutable-directory.ts';
 import {readLaunchRecord, removeLaunchRecord, type LaunchRecord} from '../launch-record.ts';
 import {readMountTable} from '../mount-table.ts';
@@ -47,7 +48,12 @@ export const finishVolume = async (volumeId: string, environment: NodeEnvironmen
 const finishLocked = async (volumeId: string, environment: NodeEnvironment, deadline: Deadline, {keepMs}: FinishSettings): Promise<FinishOutcome> => {
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const state = readVolumeState(paths.stateFile);
-	if (state === undefined || podsMounted(state, readMountTable()).length > 0) {
+	if (state === undefined) {
+		removeUnknownVolume(paths);
+		return 'finished';
+	}
+
+	if (podsMounted(state, readMountTable()).length > 0) {
 		return 'in use';
 	}
 

@@ -2,6 +2,7 @@ import {detachTop} from '../bind-mount.ts';
 import {askStatus} from '../control-client.ts';
 import {endDaemon} from '../daemon-launcher.ts';
 import {createDeadline, waitUntil, type Deadline} from '../deadline.ts';
+import {removeUnknownVolume} from '../forget-volume.ts';
 import {readLaunchRecord, type LaunchRecord} from '../launch-record.ts';
 import {mountsAt, readMountTable, type Mount} from '../mount-table.ts';
 import type {NodeEnvironment} from '../node-environment.ts';
@@ -65,9 +66,14 @@ export const healVolume = async (volumeId: string, environment: NodeEnvironment,
 const healLocked = async (volumeId: string, environment: NodeEnvironment, deadline: Deadline, settings: HealSettings): Promise<HealOutcome> => {
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const state = readVolumeState(paths.stateFile);
+	if (state === undefined) {
+		removeUnknownVolume(paths);
+		return {outcome: 'well'};
+	}
+
 	const table = readMountTable();
-	const pods = state === undefined ? [] : podsMounted(state, table);
-	if (state === undefined || pods.length === 0) {
+	const pods = podsMounted(state, table);
+	if (pods.length === 0) {
 		return {outcome: 'well'};
 	}
 

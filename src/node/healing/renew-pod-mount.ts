@@ -7,13 +7,17 @@ import type {NodeEnvironment} from '../node-environment.ts';
 import {createRunDirectory} from '../run-directory.ts';
 import {readOtherNamespaces, type MountNamespace} from './mount-namespaces.ts';
 
+/** One layer for each death of a daemon since the pod has come. */
+const stackedCountMax = 16;
+
 /**
 Shows the volume's new file system at a pod's directory where the dead mount of an earlier daemon is.
 
 A container that mounts with `HostToContainer` has a copy of that dead mount, not of the directory below it. So the dead mount must stay:
 what is mounted on top of it comes to lie on the container's copy as well, and the container's paths work again. That goes for each mount of the
-stack that some container was started on. Those that no container holds are taken away first, so that a stack grows only with containers
-that were started between two deaths.
+stack that some container was started on. The new one comes to lie on top of all of them, so that there is no moment at which the empty directory below
+shows: a container that starts then would take it for the volume. Only a stack that has become high, or that would bring a container more rights than it has, is
+taken apart first, as far as no container holds it.
 */
 export const renewPodMount = async ({source, target, volumeId, environment, deadline}: {
 	/** Where the new file system is mounted, as a mount without peers. */
@@ -32,7 +36,11 @@ export const renewPodMount = async ({source, target, volumeId, environment, dead
 
 	// Of the one at the bottom: later ones were made like it.
 	const readOnly = stack[0]?.options.includes('ro') ?? false;
-	await removeUnheld(target, readOtherNamespaces(), deadline);
+	const namespaces = readOtherNamespaces();
+	if (stack.length >= stackedCountMax || (top !== undefined && hasReadOnlyCopy(top, namespaces))) {
+		await removeUnheld(target, namespaces, deadline);
+	}
+
 	await bindLike({source, target, readOnly, deadline, environment, volumeId});
 };
 
@@ -66,19 +74,17 @@ const removeUnheld = async (path: string, namespaces: readonly MountNamespace[],
 Whether another namespace has a copy of the mount that gets what is mounted on it, but is no mere echo of it: an echo came through the mount
 that this one lies on, goes when this one goes, and gets the next one in its place.
 
-A copy that is read-only where ours is writable (a container's `readOnly: true`) does not count: what is mounted on ours would come to
-it writable. Such a container needs a restart.
+Not one with a copy that is read-only.
 */
-const isHeld = (mount: Mount, parent: Mount | undefined, namespaces: readonly MountNamespace[]): boolean => {
-	if (mount.peerGroup === undefined) {
-		return false;
-	}
+const isHeld = (mount: Mount, parent: Mount | undefined, namespaces: readonly MountNamespace[]): boolean => !hasReadOnlyCopy(mount, namespaces)
+	&& namespaces.some(({mounts}) => mounts.some(copy => isCopy(copy, mount) && !mounts.some(other => other.id === copy.parentId && parent !== undefined && isCopy(other, parent))));
 
-	const copies = namespaces.flatMap(({mounts}) => mounts
-		.filter(copy => isCopy(copy, mount))
-		.filter(copy => !mounts.some(other => other.id === copy.parentId && parent !== undefined && isCopy(other, parent))));
-	return copies.length > 0 && !copies.some(copy => copy.options.includes('ro') && !mount.options.includes('ro'));
-};
+/**
+Whether another namespace has a copy that is read-only where ours is writable (a container's `readOnly: true`): what is mounted on ours would come to it writable. Such a
+container needs a restart.
+*/
+const hasReadOnlyCopy = (mount: Mount, namespaces: readonly MountNamespace[]): boolean => !mount.options.includes('ro')
+	&& namespaces.some(({mounts}) => mounts.some(copy => isCopy(copy, mount) && copy.options.includes('ro')));
 
 const isCopy = (copy: Mount, {peerGroup}: Mount): boolean => peerGroup !== undefined && (copy.masterGroup === peerGroup || copy.peerGroup === peerGroup);
 

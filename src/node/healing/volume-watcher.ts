@@ -1,12 +1,14 @@
+import {formatLogLine} from '../call-log.ts';
 import {isRunning} from '../process-identity.ts';
 import {mountsAt, type Mount} from '../mount-table.ts';
 import type {NodeEnvironment} from '../node-environment.ts';
 import {NodeError} from '../node-error.ts';
 import type {VolumeReport} from '../list-volumes.ts';
-import {podsInUse, podsMounted, type VolumeState} from '../volume-state.ts';
+import {podsInUse, podsMounted, type PodMount, type VolumeState} from '../volume-state.ts';
 import {whereLogIs} from '../daemon-launcher.ts';
 import {isCrashLoop, nextStartAtMs, noBackOff, noteStart, type BackOff} from './back-off.ts';
 import {finishVolume} from './finish-volume.ts';
+import {forgetPods, podsUnmounted} from './forget-pods.ts';
 import {healVolume} from './heal-volume.ts';
 import {MountProbe} from './mount-probe.ts';
 import {describeCrashLoop, describeFailedHealing, describeFailing, describeHealing, describeMissingCredentials, describeRecovered, describeStuckBacklog} from './notices.ts';
@@ -34,6 +36,7 @@ export class VolumeWatcher {
 	readonly #emit: (notice: Notice) => void;
 	#silentRounds = 0;
 	#failingRounds = 0;
+	#unmountedRounds = 0;
 	#restartCount = 0;
 	#backOff: BackOff = noBackOff;
 	#finishing: BackOff = noBackOff;
@@ -79,8 +82,17 @@ export class VolumeWatcher {
 
 	#decide(state: VolumeState, report: VolumeReport, table: readonly Mount[]): Promise<void> | undefined {
 		const pods = podsMounted(state, table);
+		const unmounted = podsUnmounted(state, table);
+		this.#unmountedRounds = unmounted.length === 0 ? 0 : this.#unmountedRounds + 1;
+		return this.#healWhenNeeded(state, report, table, pods)
+			// One round may be a mount that goes on.
+			?? (this.#unmountedRounds >= 2 ? this.#forget(state, unmounted) : undefined)
+			?? (pods.length === 0 ? this.#finishWhenUnused(state) : undefined);
+	}
+
+	#healWhenNeeded(state: VolumeState, report: VolumeReport, table: readonly Mount[], pods: readonly PodMount[]): Promise<void> | undefined {
 		if (pods.length === 0) {
-			return this.#finishWhenUnused(state);
+			return undefined;
 		}
 
 		this.#unusedSinceMs = undefined;
@@ -113,11 +125,20 @@ export class VolumeWatcher {
 			}
 		} catch (error) {
 			this.#backOff = noteStart(this.#backOff, Date.now());
-			this.#tellOnce('failed', describeFailedHealing(subject, toMessage(error)));
+			this.#tellOnce('failed', describeFailedHealing(subject, toMessage(error, state.volumeId)));
 		}
 
 		if (isCrashLoop(this.#backOff) && !this.#told.startsWith('missing')) {
 			this.#tellOnce('crash loop', describeCrashLoop(subject, {startCount: this.#backOff.startCount, nextStartAtMs: nextStartAtMs(this.#backOff), logPath: whereLogIs(state.launch, this.#environment)}));
+		}
+	}
+
+	async #forget({volumeId}: VolumeState, pods: readonly PodMount[]): Promise<void> {
+		try {
+			await forgetPods(volumeId, pods, this.#environment);
+			this.#unmountedRounds = 0;
+		} catch (error) {
+			toMessage(error, volumeId); // A call that goes on for long, or a full disk: the next round tries again.
 		}
 	}
 
@@ -135,7 +156,7 @@ export class VolumeWatcher {
 			this.#finishing = outcome === 'uploading' ? noBackOff : noteStart(this.#finishing, Date.now());
 		} catch (error) {
 			// S3 or the network, mostly; nobody uses the volume, so nobody waits.
-			toMessage(error);
+			toMessage(error, volumeId);
 			this.#finishing = noteStart(this.#finishing, Date.now());
 		}
 	}
@@ -181,11 +202,13 @@ export class VolumeWatcher {
 	}
 }
 
-/** A mistake of ours must not end the watch of all the other volumes: it goes to stderr, whole. */
-const toMessage = (error: unknown): string => {
+/** A mistake of ours must not end the watch of all the other volumes: it goes to stderr, whole, in the format of all logs. */
+const toMessage = (error: unknown, volumeId: string): string => {
 	if (!(error instanceof NodeError)) {
-		process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+		process.stderr.write(formatLogLine('error', {volume: volumeId, err: toPlainError(error), msg: 'a bug in the watch of this volume'}));
 	}
 
 	return error instanceof Error ? error.message : String(error);
 };
+
+const toPlainError = (error: unknown): object => (error instanceof Error ? {type: error.name, message: error.message, stack: error.stack} : {message: String(error)});

@@ -1,8 +1,11 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {listVolumes} from '../list-volumes.ts';
+import {formatLogLine} from '../call-log.ts';
 import {readMountTable} from '../mount-table.ts';
 import type {NodeEnvironment} from '../node-environment.ts';
+import {toReason} from '../node-error.ts';
 import {readAllVolumeStates} from '../volume-state.ts';
+import {sweepNode} from './sweep-node.ts';
 import {VolumeWatcher, type WatchSettings} from './volume-watcher.ts';
 import type {WatchedVolume, WatchMessage} from './watch-message.ts';
 
@@ -18,10 +21,20 @@ export const watchVolumes = async (
 	while (!signal.aborted) {
 		const volumes = await lookAtAll(watchers, environment, settings, emit);
 		emit({type: 'report', report: {atMs: Date.now(), version, volumes}});
+		await sweep(environment);
 		await delay(settings.intervalMs, undefined, {signal}).catch(() => undefined); // The signal ends the wait.
 	}
 
 	await Promise.all([...watchers.values()].map(async ({work}) => work));
+};
+
+/** What cannot be taken away is no reason to stop watching; the next round tries again. */
+const sweep = async (environment: NodeEnvironment): Promise<void> => {
+	try {
+		await sweepNode(environment);
+	} catch (error) {
+		process.stderr.write(formatLogLine('warn', {err: {message: toReason(error)}, msg: 'what killed calls have left on this node could not be taken away'}));
+	}
 };
 
 const lookAtAll = async (watchers: Map<string, VolumeWatcher>, environment: NodeEnvironment, settings: WatchSettings, emit: (message: WatchMessage) => void): Promise<WatchedVolume[]> => {
