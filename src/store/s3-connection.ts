@@ -30,7 +30,7 @@ export type S3ConnectionOptions = S3Place & {
 	readonly bucket: string;
 	/** How long one call keeps trying. Default: 30 s. */
 	readonly timeoutMs?: number | undefined;
-	/** Default: 5. */
+	/** Default: 20, which is more than the time allows, as pauses grow to 5 s. */
 	readonly attemptCountMax?: number | undefined;
 	/** How many connections at once; further requests wait. Default: 64. */
 	readonly connectionCountMax?: number | undefined;
@@ -69,6 +69,7 @@ export type S3Answer = {
 	readonly stream?: IncomingMessage;
 };
 
+const attemptCountMaxDefault = 20;
 const connectMsMax = 5000;
 const silenceMsMax = 20_000;
 
@@ -130,7 +131,7 @@ export class S3Connection {
 
 		return withRetries(({attemptCount, leftMs}) => this.#attempt(request, {path, query, headers, bodyBytes, attemptCount, leftMs}), {
 			action: request.action, deadlineMs, signal: request.signal, confirm: request.confirm,
-			attemptCountMax: this.#options.attemptCountMax ?? 5,
+			attemptCountMax: this.#options.attemptCountMax ?? attemptCountMaxDefault, patienceMs: this.#timeoutMs,
 		});
 	}
 

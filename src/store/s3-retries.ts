@@ -20,6 +20,8 @@ export type RetryLimits<Result> = {
 	/** From the first attempt to the last answer. */
 	readonly deadlineMs: number;
 	readonly attemptCountMax: number;
+	/** After this time no attempt begins any more, but for the first five: a large body may take longer on its way than a server may be away. Default: `deadlineMs`. */
+	readonly patienceMs?: number | undefined;
 	readonly signal?: AbortSignal | undefined;
 	/**
 	Asked when the server refuses an attempt after one that may have been carried out: the result when our own earlier
@@ -28,16 +30,20 @@ export type RetryLimits<Result> = {
 	readonly confirm?: (() => Promise<Result | undefined>) | undefined;
 };
 
+/** Attempts that the deadline alone limits. */
+const impatientAttemptCount = 5;
+
 const pauseBaseMs = 50;
 const pauseMaxMs = 5000;
 
 /** Tries until it is done, refused, aborted, out of attempts or out of time; pauses grow and are random over their whole length ("full jitter"). */
 export const withRetries = async <Result>(
 	attempt: (context: {readonly attemptCount: number; readonly leftMs: number}) => Promise<AttemptOutcome<Result>>,
-	{action, deadlineMs, attemptCountMax, signal, confirm}: RetryLimits<Result>,
+	{action, deadlineMs, attemptCountMax, patienceMs = deadlineMs, signal, confirm}: RetryLimits<Result>,
 ): Promise<Result> => {
 	const startMs = performance.now();
 	const toLeftMs = () => deadlineMs - (performance.now() - startMs);
+	const isPatient = (attemptCount: number, pauseMs: number) => attemptCount < impatientAttemptCount || performance.now() - startMs + pauseMs < patienceMs;
 	let wasAmbiguous = false;
 	for (let attemptCount = 1; ; attemptCount++) {
 		const outcome = await attempt({attemptCount, leftMs: Math.max(1, toLeftMs())});
@@ -56,7 +62,7 @@ export const withRetries = async <Result>(
 
 		wasAmbiguous ||= outcome.isAmbiguous;
 		const pauseMs = outcome.isPauseNeeded ? Math.random() * Math.min(pauseMaxMs, pauseBaseMs * (2 ** attemptCount)) : 0;
-		if (attemptCount >= attemptCountMax || pauseMs >= toLeftMs()) {
+		if (attemptCount >= attemptCountMax || pauseMs >= toLeftMs() || !isPatient(attemptCount, pauseMs)) {
 			throw withCount(outcome.error, attemptCount, performance.now() - startMs);
 		}
 

@@ -42,7 +42,7 @@ test('put() without a lost answer asks nothing after a refusal', async t => {
 });
 
 test('put() is tried again after 409 ConditionalRequestConflict, which says nothing about who won', async t => {
-	const {store, server} = await startTestS3Store(t);
+	const {store, server} = await startTestS3Store(t, {attemptCountMax: 5});
 	server.faults.errors = [{operation: 'PutObject', status: 409, code: 'ConditionalRequestConflict', count: 1}];
 	await store.put('lock', bytes('mine'), {ifNoneMatch: '*'});
 	t.is(server.requests.count({operation: 'PutObject'}), 2);

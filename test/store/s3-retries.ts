@@ -30,14 +30,32 @@ for (const [status, code] of [[503, 'SlowDown'], [503, 'ServiceUnavailable'], [5
 	});
 }
 
-test('a call that keeps being throttled gives up after five attempts and says so', async t => {
-	const {store, server, events} = await startTestS3Store(t);
+test('a call that keeps being throttled gives up when its attempts are used up, and says so', async t => {
+	const {store, server, events} = await startTestS3Store(t, {attemptCountMax: 5});
 	server.faults.errors = [{status: 503, code: 'SlowDown'}];
 	const error = await throwsStoreError(t, 'throttled', store.put('a/b', bytes('x')));
 	t.is(server.requests.count({operation: 'PutObject'}), 5);
 	t.is(error.message.replace(/in [\d.]+ s$/, 'in N s'), 'Cannot write "a/b" in bucket "test": the server is busy or broken for now (HTTP 503) (SlowDown); gave up after 5 attempts in N s');
 	t.true(error.isTransient);
 	t.deepEqual(events.map(({operation, status, attempt}) => ({operation, status, attempt})), [1, 2, 3, 4, 5].map(attempt => ({operation: 'PutObject', status: 503, attempt})));
+});
+
+test('a server that is away for a while is waited for, as long as one call may take, and not much longer', async t => {
+	const {store, server} = await startTestS3Store(t, {timeoutMs: 8000});
+	await store.put('file', bytes('content'));
+	server.faults.errors = [{status: 503, code: 'ServiceUnavailable'}];
+	const startMs = performance.now();
+	const cure = setTimeout(() => {
+		server.faults.errors = [];
+	}, 2000);
+	t.teardown(() => clearTimeout(cure));
+	t.truthy(await store.head('file'), 'More than five attempts fit into two seconds');
+	t.true(performance.now() - startMs >= 1900);
+
+	const impatient = createTestStore(t, 'http://127.0.0.1:9', 1000);
+	const error = await throwsStoreError(t, 'unavailable', impatient.head('file'));
+	t.regex(error.message, /ECONNREFUSED/);
+	t.true(Number(/gave up after (\d+) attempts/.exec(error.message)?.[1]) >= 5);
 });
 
 test('a refusal is not tried again', async t => {
