@@ -20,4 +20,4 @@ export const redactSecrets = (text: string, credentials: SecretCredentials | und
 
 const blotOut = (text: string, secret: string): string => (secret.length >= unmistakableLengthMin
 	? text.replaceAll(secret, '[secret]')
-	: text.replaceAll(new RegExp(`(?<![\\p{L}\\p{N}])${RegExp.escape(secret)}(?![\\p{L}\\p{N}])`, 'gu'), '[secret]'));
+	: text.replaceAll(new RegExp(`(?<![\\p{L}\\p{N}])${secret.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`)}(?![\\p{L}\\p{N}])`, 'gu'), '[secret]'));
