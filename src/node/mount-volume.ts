@@ -1,6 +1,7 @@
 import {formatVolumeOptions} from '../model/volume-options.ts';
 import type {MountOptions} from '../flexvolume/parse-mount-options.ts';
 import {answers, bindMount, detachMounts} from './bind-mount.ts';
+import {whereLogIs} from './daemon-launcher.ts';
 import type {DaemonRequest} from './daemon-protocol.ts';
 import {createDeadline, type Deadline} from './deadline.ts';
 import {protectDirectory, releaseDirectory} from './immutable-directory.ts';
@@ -11,7 +12,7 @@ import {NodeError, toReason} from './node-error.ts';
 import {withPathLock} from './path-lock.ts';
 import {preparePodDirectory, removePodDirectory, resolveMountPath} from './pod-directory.ts';
 import {renewPodMount} from './healing/renew-pod-mount.ts';
-import {findDaemon, startDaemon, stopDaemon} from './volume-daemon.ts';
+import {completeStart, findDaemon, startDaemon, stopDaemon} from './volume-daemon.ts';
 import {removeVolumeDirectory, stagingFileCount, volumePaths, type VolumePaths} from './volume-directory.ts';
 import {toVolumeId} from './volume-id.ts';
 import {withLock} from './volume-lock.ts';
@@ -143,7 +144,9 @@ const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadSta
 	writeVolumeState(paths.stateFile, current);
 	const isProtected = protectDirectory(path, deadline);
 	try {
-		if (!isServed) {
+		if (isServed) {
+			await completeStart(toDaemonRequest(job), environment, deadline);
+		} else {
 			const onStarted = (daemon: VolumeState['daemon'], launch: VolumeState['launch']) => {
 				current = {...current, daemon, launch};
 				writeVolumeState(paths.stateFile, current);
@@ -156,7 +159,7 @@ const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadSta
 		await renewOthers(job, others);
 		await showToPod(job);
 		if (!await answers(path, deadline)) {
-			throw new NodeError(`The file system of bucket ${request.options.name} is mounted at ${path} but does not answer; see ${environment.logPath}`);
+			throw new NodeError(`The file system of bucket ${request.options.name} is mounted at ${path} but does not answer; see ${whereLogIs(current.launch, environment)}`);
 		}
 	} catch (error) {
 		try {

@@ -1,19 +1,19 @@
 import {rmSync} from 'node:fs';
 import {detachMounts, isolateMount} from './bind-mount.ts';
 import {askStatus, askToEnd} from './control-client.ts';
-import {endDaemon, launchDaemon, type LaunchSettings} from './daemon-launcher.ts';
+import {endDaemon, launchDaemon, whereLogIs, type LaunchSettings} from './daemon-launcher.ts';
 import type {DaemonRequest} from './daemon-protocol.ts';
 import {toDaemonVariables} from './daemon-variables.ts';
 import {createDeadline, waitUntil, type Deadline} from './deadline.ts';
 import {protectDirectory} from './immutable-directory.ts';
-import {writeLaunchRecord} from './launch-record.ts';
+import {readLaunchRecord, writeLaunchRecord} from './launch-record.ts';
 import {mountsAt, readMountTable} from './mount-table.ts';
 import type {NodeEnvironment} from './node-environment.ts';
 import {NodeError} from './node-error.ts';
 import {removeOwnCgroup} from './own-cgroup.ts';
 import {isRunning, readProcessIdentity, type ProcessIdentity} from './process-identity.ts';
 import {createVolumeDirectory, volumePaths} from './volume-directory.ts';
-import type {VolumeState} from './volume-state.ts';
+import type {DaemonLaunch, VolumeState} from './volume-state.ts';
 
 /** A healthy daemon answers at once; one that is busy for longer than this counts as hanging. */
 const statusMs = 10_000;
@@ -44,7 +44,7 @@ export const startDaemon = async (
 	const previous = state.daemon;
 	if (previous !== undefined && isRunning(previous)) {
 		if (inUse && mountsAt(readMountTable(), request.mountPoint).length > 0) {
-			throw new NodeError(`The daemon of bucket ${state.bucket} (pid ${previous.pid}) does not answer while other pods use it; see ${environment.logPath}, and "pnx-volume heal" or kill -9 ${previous.pid} to start over`);
+			throw new NodeError(`The daemon of bucket ${state.bucket} (pid ${previous.pid}) does not answer while other pods use it; see ${whereLogIs(state.launch, environment)}, and "pnx-volume heal" or kill -9 ${previous.pid} to start over`);
 		}
 
 		await endDaemon(previous);
@@ -58,16 +58,18 @@ export const startDaemon = async (
 	}
 
 	try {
-		const identity = await launchDaemon(request, environment, launch);
+		let launched: DaemonLaunch | undefined;
+		const identity = await launchDaemon(request, environment, {...launch, onStarted(daemon, how) {
+			launched = how;
+			launch.onStarted(daemon, how);
+		}});
 		if (mountsAt(readMountTable(), request.mountPoint).length === 0) {
 			await endDaemon(identity);
-			throw new NodeError(`The daemon of bucket ${state.bucket} said that it is ready, but nothing is mounted; see ${environment.logPath}`);
+			throw new NodeError(`The daemon of bucket ${state.bucket} said that it is ready, but nothing is mounted; see ${whereLogIs(launched, environment)}`);
 		}
 
 		if (state.kind === 'pods') {
-			await isolateMount(request.mountPoint, launch.deadline);
-			const {start, piped} = toDaemonVariables(launch.starterVariables ?? process.env, {hasCredentials: request.credentials !== undefined, stateDirectory: environment.stateDirectory});
-			writeLaunchRecord(environment.runDirectory, request, {...start, ...piped});
+			await prepareForPods(request, environment, launch);
 		}
 
 		return identity;
@@ -76,6 +78,21 @@ export const startDaemon = async (
 		await detachMounts(request.mountPoint, createDeadline(cleanUpMs));
 		throw error;
 	}
+};
+
+/** Does for a daemon that serves already what its starter had still to do if it was killed on its way. */
+export const completeStart = async (request: DaemonRequest, environment: NodeEnvironment, deadline: Deadline): Promise<void> => {
+	const mount = mountsAt(readMountTable(), request.mountPoint).at(-1);
+	if (mount?.peerGroup !== undefined || mount?.masterGroup !== undefined || readLaunchRecord(environment.runDirectory, request.volumeId) === undefined) {
+		await prepareForPods(request, environment, {deadline});
+	}
+};
+
+/** What makes bind mounts for pods, and a new daemon after this one's death, possible. */
+const prepareForPods = async (request: DaemonRequest, environment: NodeEnvironment, {deadline, starterVariables}: Pick<LaunchSettings, 'deadline' | 'starterVariables'>): Promise<void> => {
+	await isolateMount(request.mountPoint, deadline);
+	const {start, piped} = toDaemonVariables(starterVariables ?? process.env, {hasCredentials: request.credentials !== undefined, stateDirectory: environment.stateDirectory});
+	writeLaunchRecord(environment.runDirectory, request, {...start, ...piped});
 };
 
 /**
