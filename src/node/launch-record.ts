@@ -85,8 +85,8 @@ const toRecord = (request: DaemonRequest, variables: Readonly<Record<string, str
 	return isSecretSafe ? {...common, request, variables} : {...common, request: plainRequest, variables: plainVariables};
 };
 
-/** On tmpfs or ramfs. (tmpfs may be swapped out, as the memory of every process may.) */
-const isInMemory = (directory: string): boolean => memoryFileSystems.has(statfsSync(directory).type);
+/** Whether a directory is on tmpfs or ramfs: what is written there never reaches a disk. (tmpfs may be swapped out, as the memory of every process may.) */
+export const isInMemory = (directory: string): boolean => memoryFileSystems.has(statfsSync(directory).type);
 
 const writeDurably = (path: string, text: string): void => {
 	const fd = openSync(path, 'w', 0o600);

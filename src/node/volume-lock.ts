@@ -5,7 +5,10 @@ import {setTimeout as delay} from 'node:timers/promises';
 import type {Deadline} from './deadline.ts';
 import {hasErrorCode, NodeError, toReason} from './node-error.ts';
 
-const pollMs = 15;
+/** Who has waited for long asks less often: hundreds of pods that come at once would leave no processor time to the one that holds the lock. */
+const pollMsMin = 15;
+const pollMsMax = 250;
+const pollShare = 0.1;
 
 /** Result code SQLITE_BUSY: another process holds the lock. */
 const sqliteBusy = 5;
@@ -53,6 +56,7 @@ const useLock = async <Result>(database: DatabaseSync, {path, removeAfterwards}:
 };
 
 const acquire = async (path: string, what: string, deadline: Deadline): Promise<DatabaseSync> => {
+	const startedAtMs = performance.now();
 	for (;;) {
 		const isLast = deadline.remainingMs() === 0;
 		const database = tryAcquire(path, {isLast});
@@ -64,7 +68,9 @@ const acquire = async (path: string, what: string, deadline: Deadline): Promise<
 			throw new NodeError(`Another call is still busy with ${what}; try again later`);
 		}
 
-		await delay(pollMs);
+		const pollMs = Math.min(pollMsMax, Math.max(pollMsMin, (performance.now() - startedAtMs) * pollShare));
+		// At random, so that those who came together do not ask together.
+		await delay(Math.min(deadline.remainingMs(), pollMs * (0.5 + Math.random())));
 	}
 };
 

@@ -1,5 +1,5 @@
 import {execFile} from 'node:child_process';
-import {chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
@@ -46,6 +46,13 @@ const createPluginDirectory = (t: ExecutionContext): {directory: string; driver:
 	return {directory, driver};
 };
 
+/** A directory on tmpfs, where this machine has one. */
+const createMemoryDirectory = (t: ExecutionContext): string => {
+	const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : '/run', 'pnx-run-'));
+	t.teardown(() => rmSync(directory, {recursive: true, force: true}));
+	return directory;
+};
+
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 const mountPod = async (t: ExecutionContext, node: DriverHarness, {endpoint, bucket, credentials}: SpawnedDevServer): Promise<string> => {
@@ -67,7 +74,7 @@ const checkOwnFuseMounts = async ({stateDirectory}: DriverHarness, knownIn = sta
 
 test.serial('doctor finds nothing wrong with a node whose pod has a volume, and exits with 0', async t => {
 	const server = await spawnTestDevServer(t);
-	const node = createDriverHarness(t);
+	const node = createDriverHarness(t, {PNX_VOLUME_RUN_DIR: createMemoryDirectory(t)});
 	const plugins = createPluginDirectory(t);
 	const directory = await mountPod(t, node, server);
 	const flags = [directory, '--plugin-dir', plugins.directory, '--bucket', server.bucket, '--endpoint', server.endpoint, '--path-style', '--write'];
@@ -76,7 +83,7 @@ test.serial('doctor finds nothing wrong with a node whose pod has a volume, and 
 	const {checks, ok} = JSON.parse(stdout) as {checks: Check[]; ok: boolean};
 	t.deepEqual(checks.filter(({status, name}) => status !== 'ok' && name !== 'disk'), []);
 	t.deepEqual(checks.map(({name}) => name), [
-		'fuse-device', 'fuse-libraries', 'driver', 'runtime', 'state-directory', 'disk', 'left-overs', 'staging', 'half-written-files', 'daemons', 'fuse-mounts', 'pod-mounts', 'log',
+		'fuse-device', 'fuse-libraries', 'driver', 'runtime', 'state-directory', 'run-directory', 'disk', 'left-overs', 'staging', 'half-written-files', 'daemons', 'fuse-mounts', 'pod-mounts', 'log',
 		'credentials', 'endpoint', 'bucket', 'bucket-list', 'bucket-write', 'clock', 'conditional-writes',
 	]);
 	t.true(ok);
@@ -88,7 +95,7 @@ test.serial('doctor finds nothing wrong with a node whose pod has a volume, and 
 	const forPeople = await runDoctor(node.variables, directory, '--plugin-dir', plugins.directory);
 	t.is(forPeople.exitCode, 0);
 	t.regex(forPeople.stdout, /^ok {7}fuse-device {9}\/dev\/fuse opens\n/);
-	t.regex(forPeople.stdout, /\n\n13 checks: (?:nothing to do|1 warning \(disk\))\n$/);
+	t.regex(forPeople.stdout, /\n\n14 checks: (?:nothing to do|1 warning \(disk\))\n$/);
 	t.is((await checkOwnFuseMounts(node, '/nonexistent')).status, 'ok', 'A daemon of another state directory answers, too');
 });
 
@@ -200,7 +207,9 @@ test.serial('doctor says what is wrong with the state directory and the log', as
 	const node = createDriverHarness(t);
 	mkdirSync(node.stateDirectory, {mode: 0o755});
 	chmodSync(node.stateDirectory, 0o755);
-	const {check} = await runDoctor({...node.variables, PNX_VOLUME_LOG: '/nonexistent/log'}, '--json');
+	const {check} = await runDoctor({...node.variables, PNX_VOLUME_LOG: '/nonexistent/log', PNX_VOLUME_RUN_DIR: '/proc/pnx-run'}, '--json');
+	t.is(check('run-directory').status, 'warning');
+	t.regex(check('run-directory').found, /cannot be started again for pods with a Secret/);
 	t.like(check('state-directory'), {status: 'warning', remedy: `chmod 0700 ${node.stateDirectory}`});
 	t.regex(check('log').found, /\/nonexistent\/log cannot be written to: ENOENT/);
 	const inProc = await runDoctor({...node.variables, PNX_VOLUME_STATE_DIR: '/proc/pnx-volume'}, '--json');

@@ -13,7 +13,7 @@ import {checkHalfWrittenFiles, checkLeftOvers, checkStaging, findVolumeIds} from
 import {checkLog} from './log-check.ts';
 import {checkFuseMounts, checkPodMounts} from './mount-checks.ts';
 import {checkRuntime, findRuntime} from './runtime.ts';
-import {checkDisk, checkStateDirectory} from './state-directory-checks.ts';
+import {checkDisk, checkRunDirectory, checkStateDirectory} from './state-directory-checks.ts';
 
 export type NodeCheckSettings = {
 	readonly environment: NodeEnvironment;
@@ -32,7 +32,7 @@ const nodeMs = 60_000;
 /** Looks at everything on this node that a volume needs, in the order in which it is needed. Changes nothing. */
 export const checkNode = async (settings: NodeCheckSettings): Promise<Check[]> => {
 	const deadline = createDeadline(nodeMs);
-	const {environment: {logPath, stateDirectory}, ownHome, variables, pluginDirectory} = settings;
+	const {environment: {logPath, runDirectory, stateDirectory}, ownHome, variables, pluginDirectory} = settings;
 	const home = await attemptValue(() => findRuntime({driverPath: findInstalledDriver(pluginDirectory), ownHome, variables}));
 	return [
 		await attempt('fuse-device', () => checkFuseDevice()),
@@ -40,6 +40,7 @@ export const checkNode = async (settings: NodeCheckSettings): Promise<Check[]> =
 		await attempt('driver', () => checkDriver({pluginDirectory, ownHome, logPath}, deadline)),
 		await attempt('runtime', () => checkRuntime(home, deadline)),
 		await attempt('state-directory', () => checkStateDirectory(stateDirectory)),
+		await attempt('run-directory', () => checkRunDirectory(runDirectory)),
 		await attempt('disk', () => checkDisk(stateDirectory)),
 		...await checkVolumes(settings, deadline),
 		await attempt('log', () => checkLog(logPath)),

@@ -1,5 +1,6 @@
 import {accessSync, constants, existsSync, statfsSync, statSync} from 'node:fs';
 import {dirname} from 'node:path';
+import {isInMemory} from '../launch-record.ts';
 import {toReason} from '../node-error.ts';
 import {toCheck, type Check, type Finding} from './check.ts';
 
@@ -30,6 +31,15 @@ export const checkStateDirectory = (path: string): Check => {
 	}
 
 	return toCheck(name, findings, `${path} is writable, mode 0700`);
+};
+
+/** Whether a dead daemon's credentials may be kept where the next one finds them: without that, pods with a Secret have to be restarted. */
+export const checkRunDirectory = (path: string): Check => {
+	const existing = findExisting(path);
+	return toCheck('run-directory', isInMemory(existing) ? [] : [{
+		status: 'warning', found: `${existing} is not in memory (tmpfs), so credentials of volumes are not kept there: daemons that die cannot be started again for pods with a Secret`,
+		remedy: 'mount a tmpfs at /run, as most systems do, or set PNX_VOLUME_RUN_DIR to a directory on one; it counts from the next mount of each volume',
+	}], `${existing} is in memory`);
 };
 
 /** Whether the disk has room for bytes on their way to S3. */
