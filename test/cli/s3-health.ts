@@ -12,3 +12,17 @@ test('S3 counts as failing from a request without an answer, or with a 5xx, unti
 	health.note({...event, status: 404});
 	t.is(health.failure, undefined);
 });
+
+test('a failure of S3 is forgotten after five minutes without a request, as nobody who uses the volume meets it', t => {
+	let nowMs = 1_000_000;
+	const health = new S3Health(() => nowMs);
+	const event = {operation: 'HeadObject', status: 0, durationMs: 1, attempt: 1, sentBytes: 0, receivedBytes: 0};
+	health.note(event);
+	nowMs += 4 * 60_000;
+	t.not(health.failure, undefined);
+	health.note(event);
+	nowMs += 4 * 60_000;
+	t.not(health.failure, undefined);
+	nowMs += 60_000;
+	t.is(health.failure, undefined);
+});
