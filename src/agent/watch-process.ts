@@ -46,7 +46,10 @@ export const startWatchProcess = (options: WatchProcessOptions): WatchProcess =>
 		let lastError = '';
 		// It may end while we write or close.
 		started.stdin.on('error', error => log.warn({err: error}, 'the watch does not read'));
-		const silence = setTimeout(() => started.kill('SIGKILL'), silenceMsMax);
+		const silence = setTimeout(() => {
+			lastError = `killed by the agent, because it had said nothing for ${Math.ceil(silenceMsMax / 1000)} s`;
+			started.kill('SIGKILL');
+		}, silenceMsMax);
 		createInterface({input: started.stderr}).on('line', line => {
 			lastError = line.slice(0, 500);
 			log.info({watch: line.slice(0, 2000)}, 'the watch says');

@@ -67,9 +67,10 @@ test('a program that is not there is a problem that says so', async t => {
 });
 
 test('a watch that says nothing for too long is killed and started again', async t => {
-	const {messages, directory} = start(t, `trap "" TERM; if [ -e "$1/silent" ]; then ${report}; cat; else >"$1/silent"; exec sleep 600; fi`, {silenceMsMax: 300});
+	const {messages, lines, directory} = start(t, `trap "" TERM; if [ -e "$1/silent" ]; then ${report}; cat; else >"$1/silent"; exec sleep 600; fi`, {silenceMsMax: 300});
 	await until(t, () => messages.length === 1);
 	t.true(existsSync(join(directory, 'silent')));
+	t.deepEqual(lines.flatMap(({reason}) => reason ?? []), ['it ended with SIGKILL: killed by the agent, because it had said nothing for 1 s']);
 });
 
 test('closing ends the watch by the end of its input', async t => {
