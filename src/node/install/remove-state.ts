@@ -2,10 +2,11 @@ import {existsSync, readdirSync, rmdirSync, rmSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {createDeadline} from '../deadline.ts';
 import {findHostTool} from '../host-tool.ts';
+import {mountsAt} from '../mount-table.ts';
 import {hasErrorCode, NodeError} from '../node-error.ts';
 import {runCommand} from '../run-command.ts';
 import {listVolumeIds, volumePaths} from '../volume-directory.ts';
-import {reach, type NodeRoot} from './node-root.ts';
+import {reach, readNodeMounts, type NodeRoot} from './node-root.ts';
 
 type StatePlaces = {readonly stateDirectory: string; readonly runDirectory: string};
 
@@ -43,6 +44,11 @@ const removeEntries = (root: NodeRoot, directory: string, ours: RegExp): string[
 
 	for (const name of readdirSync(reached).filter(entry => ours.test(entry))) {
 		rmSync(join(reached, name), {recursive: true, force: true});
+	}
+
+	// From another mount namespace the kernel would not refuse: it would remove the directory below, and the mount with it.
+	if (mountsAt(readNodeMounts(root), directory).length > 0) {
+		return [`${directory}, which is a mount point`];
 	}
 
 	try {
