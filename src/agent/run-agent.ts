@@ -1,5 +1,6 @@
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
+import {findCurrentRuntime} from '../node/install/current-runtime.ts';
 import {toNodeCommandLine, type NodeRoot} from '../node/install/node-root.ts';
 import type {Notice, WatchMessage, WatchReport} from '../node/healing/watch-message.ts';
 import {toReason} from '../node/node-error.ts';
@@ -32,6 +33,9 @@ const noticeCountMax = 100;
 
 /** A node on which the installation fails is not written to each minute, but up to so many minutes apart. */
 const failedIntervalsMax = 5;
+
+/** A first failure may be of a moment, as when the agent before this one was killed at its work. */
+const firstRetryShare = 0.1;
 
 /**
 The agent of a node, until it is told to end: policy and installation are kept as they should be, the watch runs, and what it says goes to
@@ -102,8 +106,11 @@ class Agent {
 	async keepInstallation(): Promise<void> {
 		const {installCheckMs = 60_000} = this.#options;
 		await this.#policySettled.promise;
+		// With what an agent before us has installed: healing does not wait for an installation, which may take long, or fail.
+		await this.#keepWatch();
 		let failureCount = 0;
-		await this.#repeat(() => installCheckMs * Math.max(1, Math.min(failureCount, failedIntervalsMax)), async () => {
+		const toIntervalMs = (): number => installCheckMs * (failureCount === 1 ? firstRetryShare : Math.max(1, Math.min(failureCount - 1, failedIntervalsMax)));
+		await this.#repeat(toIntervalMs, async () => {
 			await this.#keeper.check();
 			await this.#keepWatch();
 			failureCount = this.#keeper.problem() === undefined ? 0 : failureCount + 1;
@@ -116,8 +123,8 @@ class Agent {
 
 	/** The watch runs from the version that is installed. */
 	async #keepWatch(): Promise<void> {
-		const {root, variables, log} = this.#options;
-		const home = this.#keeper.installation()?.runtimeDirectory;
+		const {root, runtimeDirectory, variables, log} = this.#options;
+		const home = this.#keeper.installation()?.runtimeDirectory ?? findCurrentRuntime(root, runtimeDirectory);
 		if (home === undefined || home === this.#watch?.home || this.#ending.aborted) {
 			return;
 		}

@@ -1,7 +1,7 @@
 /** The agent as its container runs it: against a node with a mount namespace of its own, and an API server. */
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync} from 'node:fs';
+import {chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
@@ -161,6 +161,37 @@ test('the agent puts back what goes wrong on the node, takes a changed policy, a
 	ending.abort();
 	await running;
 	t.deepEqual(readdirSync(join(directory, 'plugins/pnx~volume')), ['volume']);
+});
+
+test('an agent whose installation fails watches with the version that is on the node', async t => {
+	const {root, directory} = createLocalNode(t);
+	const tree = copyRuntimeTree(source, join(trees, 'installed-before'), {});
+	writeWatch(tree);
+	cpSync(tree, join(directory, 'opt/1.0.0'), {recursive: true});
+	symlinkSync('1.0.0', join(directory, 'opt/current'));
+	const lines: string[] = [];
+	const ending = new AbortController();
+	const running = runAgent({
+		version: '1.0.0',
+		nodeName: 'node-1',
+		root,
+		sourceDirectory: join(directory, 'none'),
+		runtimeDirectory: join(directory, 'opt'),
+		stateDirectory: join(directory, 'state'),
+		variables: {},
+		findPluginDirectory: async () => ({path: join(directory, 'plugins'), source: 'option'}),
+		policy: undefined,
+		client: undefined,
+		metricsListen: undefined,
+		statusListen: undefined,
+		log: createLogger({level: 'info', destination: {write: line => lines.push(line)}, isSynchronous: true}),
+	}, ending.signal);
+	t.teardown(async () => {
+		ending.abort();
+		await running;
+	});
+	await until(t, () => lines.some(line => line.includes('VolumeDaemonDied')), 'a notice of the watch');
+	await until(t, () => lines.some(line => line.includes('installation failed')), 'what is wrong');
 });
 
 test('an agent that cannot reach its node says what its pod lacks, instead of installing into its container', async t => {

@@ -7,7 +7,7 @@ export type Kill = 'daemon' | 'driver' | 'kubelet' | 'watch' | 'agent';
 
 export type RandomKills = {
 	/** No more kills; how many of each there were. */
-	readonly stop: () => Promise<Readonly<Record<Kill, number>>>;
+	readonly stop: () => Promise<Record<Kill, number>>;
 };
 
 const callsBetweenMax = 8;
