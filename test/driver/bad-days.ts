@@ -5,6 +5,7 @@ import {setTimeout as delay} from 'node:timers/promises';
 import test from 'ava';
 import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
 import {readProcessIdentity} from '../../src/node/process-identity.ts';
+import {readAllVolumeStates} from '../../src/node/volume-state.ts';
 import {createStandInHarness, driverPath, toKubeletJson, type DriverHarness} from '../support/driver.ts';
 
 const isAlive = (pid: number) => readProcessIdentity(pid) !== undefined;
@@ -61,7 +62,8 @@ test.serial('a daemon that was killed: mount on the dead directory makes it live
 	process.kill(node.starts()[0]!.pid, 'SIGKILL');
 	t.is((await node.mount(directory, {name: 'bucket-1'})).output, '{"status":"Success"}\n');
 	t.is(node.starts().length, 2);
-	t.is(mountsAt(readMountTable(), directory).length, 1);
+	const [state] = readAllVolumeStates(node.stateDirectory);
+	t.is(mountsAt(readMountTable(), directory).at(-1)?.device, mountsAt(readMountTable(), state!.mountPoint)[0]?.device); // It is mounted, so there is one.
 	t.is((await node.unmount(directory)).reply.status, 'Success');
 	t.deepEqual(volumes(node), []);
 });
@@ -192,7 +194,7 @@ test.serial('a driver that is killed while it waits for its daemon: unmount ends
 	const startAndKillDriver = async () => {
 		const known = node.starts().length;
 		const child = spawn(driverPath, ['mount', directory, toKubeletJson(directory, {name: 'hangs-1'})], {env: {PATH: '/usr/bin:/bin', ...node.variables}, stdio: 'ignore', detached: true});
-		while (node.starts().length === known || !existsSync(stateFileOf(node, node.starts().at(-1)!.request.volumeId))) {
+		while (node.starts().length === known || readAllVolumeStates(node.stateDirectory)[0]?.daemon?.pid !== node.starts().at(-1)!.pid) {
 			await delay(20);
 		}
 

@@ -168,6 +168,6 @@ export const createStandInHarness = (t: ExecutionContext, variables: Readonly<Re
 	const harness = createDriverHarness(t, {PNX_VOLUME_DAEMON: standInDaemonPath, PNX_VOLUME_STAND_IN_LOG: starts, ...variables});
 	return {
 		...harness,
-		starts: () => (readdirSync(directory).length === 0 ? [] : readFileSync(starts, 'utf8').trim().split('\n').map(line => JSON.parse(line) as StandInStart)),
+		starts: () => (readdirSync(directory).length === 0 ? [] : readFileSync(starts, 'utf8').split('\n').slice(0, -1).map(line => JSON.parse(line) as StandInStart)),
 	};
 };
