@@ -9,20 +9,28 @@ export type PluginDirectory = {
 export type PluginDirectoryQuestion = {
 	/** What the operator has said. */
 	readonly option: string | undefined;
-	/** Asks the kubelet; absent outside a cluster. */
+	/** Looks at the kubelet's own settings on the node; `undefined` where they do not tell. */
+	readonly look?: () => string | undefined;
+	/** Asks the kubelet through the API server; absent outside a cluster. */
 	readonly ask: ((signal: AbortSignal) => Promise<string | undefined>) | undefined;
 	readonly log: Pick<Logger, 'warn'>;
 };
 
 /**
-Where this node's kubelet looks for drivers: as the operator says, else as the kubelet says, else the default. An answer of the kubelet is kept;
-without one it is asked at each call, and why there was none is logged once.
+Where this node's kubelet looks for drivers: as the operator says, else as the kubelet's settings on the node say, else as the kubelet answers, else the
+default. An answer is kept; without one it is asked at each call, and why there was none is logged once.
 */
-export const createPluginDirectoryFinder = ({option, ask, log}: PluginDirectoryQuestion): ((signal: AbortSignal) => Promise<PluginDirectory>) => {
+export const createPluginDirectoryFinder = ({option, look = () => undefined, ask, log}: PluginDirectoryQuestion): ((signal: AbortSignal) => Promise<PluginDirectory>) => {
 	let answered: PluginDirectory | undefined = option === undefined ? undefined : {path: option, source: 'option'};
 	let lastReason: string | undefined;
 	return async signal => {
 		if (answered !== undefined) {
+			return answered;
+		}
+
+		const seen = look();
+		if (seen !== undefined) {
+			answered = {path: seen, source: 'kubelet'};
 			return answered;
 		}
 

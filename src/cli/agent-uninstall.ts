@@ -2,6 +2,7 @@ import {resolve} from 'node:path';
 import {askPluginDirectory} from '../agent/kubernetes/ask-plugin-directory.ts';
 import type {KubernetesClient} from '../agent/kubernetes/kubernetes-client.ts';
 import {findLaunchers, knownPluginDirectories, type InstalledLauncher} from '../node/install/find-launchers.ts';
+import {readKubeletPluginDirectory} from '../node/install/kubelet-settings.ts';
 import type {NodeRoot} from '../node/install/node-root.ts';
 import {uninstallFromNode} from '../node/install/uninstall-from-node.ts';
 import {readNodeEnvironment, type NodeEnvironment} from '../node/node-environment.ts';
@@ -20,7 +21,7 @@ type UninstallContext = {
 
 /** `agent --uninstall`. Where things are is read from the driver that is installed, so that it needs no options of the agent that has put it there. */
 export const uninstallAgent = async ({root, environment, flags, client, nodeName, signal}: UninstallContext): Promise<void> => {
-	const launchers = findLaunchers(root, await findPluginDirectories({flags, client, nodeName, signal}));
+	const launchers = findLaunchers(root, await findPluginDirectories({root, flags, client, nodeName, signal}));
 	const [launcher] = launchers;
 	const places = findPlaces(environment, launcher);
 	const runtimeDirectory = resolve(flags['runtime-directory'] ?? launcher?.runtimeDirectory ?? defaultRuntimeDirectory);
@@ -30,10 +31,15 @@ export const uninstallAgent = async ({root, environment, flags, client, nodeName
 };
 
 /** The one that is said; else the kubelet's, and those of all known platforms. */
-const findPluginDirectories = async ({flags, client, nodeName, signal}: Omit<UninstallContext, 'root' | 'environment'>): Promise<readonly string[]> => {
+const findPluginDirectories = async ({root, flags, client, nodeName, signal}: Omit<UninstallContext, 'environment'>): Promise<readonly string[]> => {
 	const said = flags['plugin-directory'];
 	if (said !== undefined) {
 		return [resolve(said)];
+	}
+
+	const seen = readKubeletPluginDirectory(root);
+	if (seen !== undefined) {
+		return [seen, ...knownPluginDirectories];
 	}
 
 	if (client === undefined || nodeName === '') {

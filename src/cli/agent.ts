@@ -11,6 +11,7 @@ import {copyPolicy} from '../agent/policy-copy.ts';
 import {runAgent, type AgentOptions} from '../agent/run-agent.ts';
 import {defaultPluginDirectory} from '../node/doctor/driver-check.ts';
 import {assertNodeReachable} from '../node/install/assert-node-reachable.ts';
+import {readKubeletPluginDirectory} from '../node/install/kubelet-settings.ts';
 import {createNodeRoot, type NodeRoot} from '../node/install/node-root.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';
@@ -73,7 +74,7 @@ const addAgentFlags = (yargs: Argv): Argv<AgentFlags> => yargs
 	.option('node-name', {type: 'string', requiresArg: true, describe: 'The name of this node in Kubernetes', defaultDescription: 'the variable NODE_NAME'})
 	.option('source', {type: 'string', requiresArg: true, describe: 'The packaged runtime to install', defaultDescription: 'the one that this command belongs to'})
 	.option('runtime-directory', {type: 'string', requiresArg: true, describe: 'Where versions of the runtime are kept on the node: persistent, and not mounted noexec', defaultDescription: defaultRuntimeDirectory})
-	.option('plugin-directory', {type: 'string', requiresArg: true, describe: 'Where the kubelet looks for drivers (its --volume-plugin-dir)', defaultDescription: `as the kubelet says, else ${defaultPluginDirectory}`})
+	.option('plugin-directory', {type: 'string', requiresArg: true, describe: 'Where the kubelet looks for drivers (its --volume-plugin-dir)', defaultDescription: `as the kubelet has it, else ${defaultPluginDirectory}`})
 	.option('policy', {type: 'string', requiresArg: true, describe: 'The node policy, as the ConfigMap is mounted; it is copied to the node when it changes', defaultDescription: 'the policy that the node has'})
 	.option('metrics-listen', {type: 'string', requiresArg: true, describe: 'Serve /metrics, /healthz and /readyz here, as :9809', defaultDescription: 'not at all'})
 	.option('status-listen', {type: 'string', requiresArg: true, describe: 'Serve the status page here, as 127.0.0.1:9810', defaultDescription: 'not at all'})
@@ -120,7 +121,7 @@ const toAgentOptions = ({flags, root, environment, version, variables, client, n
 		sourceDirectory: resolve(flags.source ?? fileURLToPath(new URL('../..', import.meta.url))),
 		runtimeDirectory: resolve(flags['runtime-directory'] ?? defaultRuntimeDirectory),
 		stateDirectory: environment.stateDirectory,
-		findPluginDirectory: createPluginDirectoryFinder({option, ask, log}),
+		findPluginDirectory: createPluginDirectoryFinder({option, look: () => readKubeletPluginDirectory(root), ask, log}),
 		policy: flags.policy === undefined ? undefined : {source: resolve(flags.policy), target: environment.policyPath},
 		metricsListen: flags['metrics-listen'],
 		statusListen: flags['status-listen'],

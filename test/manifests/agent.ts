@@ -97,9 +97,8 @@ withKubectl(titled('the agent has no path of the node, no network of the node, a
 
 		const rules = manifests.filter(({kind}) => kind === 'ClusterRole' || kind === 'Role').flatMap(role => role['rules'] as unknown[]);
 		const events = {apiGroups: [''], resources: ['events'], verbs: ['create', 'patch']};
-		const configz = {apiGroups: [''], resources: ['nodes/proxy'], verbs: ['get']};
-		// Who says where the plugin directory is takes the right to ask for it away.
-		t.deepEqual(rules, flagOf(agentOf(manifests).container, 'plugin-directory') !== undefined || directory === 'daemonset/base' ? [events] : [configz, events], directory);
+		// Only who asks for it gets the right to ask kubelets: it opens much more.
+		t.deepEqual(rules, directory === 'daemonset/overlays/ask-kubelet' ? [{apiGroups: [''], resources: ['nodes/proxy'], verbs: ['get']}, events] : [events], directory);
 	}
 });
 
