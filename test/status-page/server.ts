@@ -75,7 +75,7 @@ test('the agent is ready when the driver is installed and the watch has reported
 
 	t.is(await ask('/readyz'), '200 ok\n');
 	snapshot = agentSnapshot([], {installation: undefined, report: undefined, problems: ['The plugin directory cannot be written to; mount it.']});
-	t.is(await ask('/readyz'), '503 The plugin directory cannot be written to; mount it.\nThe driver is not installed on this node yet.\nThe watch on the node has not reported yet.\n');
+	t.is(await ask('/readyz'), '503 The plugin directory cannot be written to; mount it.\nVersion 0.2.0 is not installed on this node yet; a version that was before goes on.\nThe watch on the node has not reported yet.\n');
 	snapshot = agentSnapshot([], {report: {atMs: Date.now() - 100_000, version: '1', volumes: []}});
 	t.regex(await ask('/readyz'), /^503 The newest report of the watch on the node is 10\d s old\.\n$/);
 	t.is(await ask('/healthz'), '200 ok\n');

@@ -4,10 +4,10 @@ import type {AgentSnapshot} from '../agent-snapshot.ts';
 export const reportAgeMsMax = 60_000;
 
 /** What keeps the agent from being ready, one sentence each; empty when volumes can be mounted here and are watched. */
-export const findReadinessProblems = ({installation, report, problems}: AgentSnapshot, nowMs: number): string[] => {
+export const findReadinessProblems = ({version, installation, report, problems}: AgentSnapshot, nowMs: number): string[] => {
 	const found = [...problems];
 	if (installation === undefined) {
-		found.push('The driver is not installed on this node yet.');
+		found.push(`Version ${version} is not installed on this node yet; a version that was before goes on.`);
 	}
 
 	if (report === undefined) {

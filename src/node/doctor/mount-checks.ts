@@ -56,6 +56,9 @@ export const judgeFuseMounts = (answers: ReadonlyArray<readonly [Pick<Mount, 'pa
 	return toCheck('fuse-mounts', findings, mountCount === 0 ? 'none' : `${mountCount} ${mountCount === 1 ? 'file system answers' : 'file systems answer'}`);
 };
 
+/** From the directory of all pods on. */
+const tailOf = (path: string): string => path.slice(path.lastIndexOf('/pods/'));
+
 const probe = async (path: string, deadline: Deadline): Promise<MountAnswer> => {
 	const script = 'try { require("node:fs").statfsSync(process.argv[1]); } catch (error) { console.log(error.code); process.exitCode = 1; }';
 	const {exitCode, message} = await runCommand(toNodeCommand(process.execPath), ['-e', script, path], deadline.within(probeMs));
@@ -83,7 +86,9 @@ export const checkPodMounts = ({table, states, reports}: MountFacts, {isEveryVol
 
 	if (isEveryVolume) {
 		const known = new Set(states.flatMap(({mountPoint, pods}) => [mountPoint, ...pods.map(({path}) => path)]));
-		for (const {path} of table.filter(mount => isOurs(mount) && mount.path.includes('/volumes/pnx~volume/') && !known.has(mount.path))) {
+		// The same mount by another path, where the kubelet's directory is shown at two places: to unmount it there would take it from the pod.
+		const views = new Set(states.flatMap(({mountPoint, pods}) => pods.map(({path}) => `${mountsAt(table, mountPoint).at(-1)?.device} ${tailOf(path)}`)));
+		for (const {path} of table.filter(mount => isOurs(mount) && mount.path.includes('/volumes/pnx~volume/') && !known.has(mount.path) && !views.has(`${mount.device} ${tailOf(mount.path)}`))) {
 			findings.push({status: 'warning', found: `${path} is a mount in a pod's directory that no volume of this node knows`, remedy: `umount ${path}, if no pod uses it any more`});
 		}
 	}

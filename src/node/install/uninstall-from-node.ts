@@ -1,6 +1,7 @@
 import {existsSync, lstatSync, rmdirSync, rmSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {createDeadline, waitUntil} from '../deadline.ts';
+import {mountsAt} from '../mount-table.ts';
 import {hasErrorCode, NodeError} from '../node-error.ts';
 import {replaceFile, syncDirectory} from './durable-file.ts';
 import type {InstalledLauncher} from './find-launchers.ts';
@@ -135,8 +136,13 @@ const removeRuntimes = (root: NodeRoot, directory: string, left: string[]): void
 	removeIfEmpty(root, directory, left);
 };
 
-/** What somebody else has put there stays, and is said. */
+/** What somebody else has put there stays, and is said; so does a mount point, which from another mount namespace would go with its mount. */
 const removeIfEmpty = (root: NodeRoot, directory: string, left: string[]): void => {
+	if (mountsAt(readNodeMounts(root), directory).length > 0) {
+		left.push(`${directory}, which is a mount point`);
+		return;
+	}
+
 	try {
 		rmdirSync(reach(root, directory));
 		syncDirectory(reach(root, dirname(directory)));

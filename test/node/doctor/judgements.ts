@@ -52,6 +52,8 @@ test('checkPodMounts() tells pods that see nothing or a dead mount, and mounts o
 	t.like(check(a, {...b, device: '0:49'}), {status: 'failed', found: `${b.path} shows the dead mount of an earlier daemon of bucket files`});
 	const stray = podMount('/pods/c/volumes/pnx~volume/v', '0:50');
 	t.like(check(a, b, stray), {status: 'warning', found: `${stray.path} is a mount in a pod's directory that no volume of this node knows`});
+	t.is(check(a, b, podMount('/data/kubelet/pods/a/volumes/pnx~volume/v', '0:50')).status, 'ok', 'The kubelet\'s directory may be shown at two places');
+	t.is(check(a, b, podMount('/data/kubelet/pods/a/volumes/pnx~volume/v', '0:40')).status, 'warning');
 	t.is(check(a, b, podMount('/pods/a/volume-subpaths/v/web/0', '0:50')).status, 'ok', 'Subpaths are the kubelet\'s own');
 });
 
