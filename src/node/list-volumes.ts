@@ -12,12 +12,13 @@ import {readAllVolumeStates, type DaemonLaunch, type PodMount, type VolumeState}
 /**
 - `healthy`: mounted, and the daemon answers.
 - `failing`: it answers, but the newest upload or request failed.
+- `changing`: its daemon is being started, or uploads what is left before it ends; nothing is mounted.
 - `hanging`: the daemon lives and does not answer.
 - `dead`: the daemon is gone and its mounts are still there: every use of them fails with ENOTCONN.
 - `unmounted`: nothing is mounted; a journal waits for the volume's next mount.
 - `gone`: nothing is mounted and nothing waits, as after a reboot.
 */
-export type VolumeHealth = 'healthy' | 'failing' | 'hanging' | 'dead' | 'unmounted' | 'gone';
+export type VolumeHealth = 'healthy' | 'failing' | 'changing' | 'hanging' | 'dead' | 'unmounted' | 'gone';
 
 /** Everything that is known of one volume of this node; no secret. */
 export type VolumeReport = {
@@ -85,7 +86,7 @@ const toHealth = ({daemon, isDaemonAlive, isMounted, isJournalLeft}: {daemon: Da
 	}
 
 	if (isDaemonAlive) {
-		return 'hanging';
+		return isMounted ? 'hanging' : 'changing';
 	}
 
 	if (isMounted) {

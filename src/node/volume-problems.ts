@@ -18,6 +18,10 @@ const problemOf = (volume: VolumeReport): string | undefined => {
 			return lastError === undefined ? undefined : `${new Date(lastError.atMs).toISOString()} ${lastError.message}`;
 		}
 
+		case 'changing': {
+			return 'its daemon is being started, or uploads what is left before it ends; look again in a moment.';
+		}
+
 		case 'hanging': {
 			return volume.kind === 'directory'
 				? `the daemon (pid ${volume.daemonPid}) does not answer; kill -9 it, unmount and mount again. What it had not uploaded is in its journal.`

@@ -40,6 +40,7 @@ test('formatStatus() fits usual names into 120 columns, cuts longer ones to a te
 });
 
 for (const [health, message] of [
+	['changing', /^media\/2024: its daemon is being started/m],
 	['hanging', /^media\/2024: the daemon \(pid 7\) does not answer/m],
 	['dead', /^media\/2024: the daemon is gone, so every use of the directory fails/m],
 	['unmounted', /^media\/2024: a journal of 5 bytes waits for the next mount/m],

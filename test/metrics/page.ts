@@ -89,7 +89,7 @@ test('a volume shows its health, its pods, its daemon, and what was left on the 
 		directories: [pod, {...pod, path: '/p2', isMounted: false}, {path: '/by-hand', isMounted: true}],
 	})]));
 	const valuesOf = (name: string, label: string): Record<string, number> => Object.fromEntries(samplesOf(metrics, name).map(({labels, value}): [string, number] => [labels[label] ?? '', value]));
-	t.deepEqual(valuesOf('health', 'state'), {healthy: 0, failing: 0, hanging: 0, dead: 1, unmounted: 0, gone: 0});
+	t.deepEqual(valuesOf('health', 'state'), {healthy: 0, failing: 0, changing: 0, hanging: 0, dead: 1, unmounted: 0, gone: 0});
 	t.deepEqual(valuesOf('directories', 'mounted'), {true: 2, false: 1});
 	t.is(samplesOf(metrics, 'pod_info').length, 1);
 	t.is(samplesOf(metrics, 'daemon_restarts_total')[0]?.value, 3);

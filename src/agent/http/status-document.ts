@@ -30,7 +30,7 @@ export type StatusVolume = Omit<WatchedVolume, 'metrics'> & {
 };
 
 /** From the worst to the best. */
-const healthOrder: readonly VolumeHealth[] = ['dead', 'hanging', 'failing', 'unmounted', 'gone', 'healthy'];
+const healthOrder: readonly VolumeHealth[] = ['dead', 'hanging', 'failing', 'changing', 'unmounted', 'gone', 'healthy'];
 
 /** What a snapshot says to people at a moment. */
 export const toStatusDocument = (snapshot: AgentSnapshot, earlierOf: (volumeId: string) => SampledMetrics | undefined, nowMs: number): StatusDocument => {

@@ -7,7 +7,7 @@ import {html, type Html, type HtmlValue} from './html.ts';
 import type {StatusDocument, StatusVolume} from './status-document.ts';
 
 /** A word, a colour and a symbol: for those who do not see the colour, and for paper. */
-export const healthSymbols: Readonly<Record<VolumeHealth, string>> = {healthy: '✓', failing: '!', hanging: '…', dead: '✗', unmounted: '○', gone: '–'};
+export const healthSymbols: Readonly<Record<VolumeHealth, string>> = {healthy: '✓', failing: '!', changing: '↻', hanging: '…', dead: '✗', unmounted: '○', gone: '–'};
 
 export const renderHealth = (health: VolumeHealth): Html => html`<span class="health ${health}"><span aria-hidden="true">${healthSymbols[health]}</span> ${health}</span>`;
 

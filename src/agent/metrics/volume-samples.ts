@@ -4,7 +4,7 @@ import type {VolumeHealth} from '../../node/list-volumes.ts';
 import type {AgentMetricName} from '../../observability/metric-table.ts';
 
 const healthStates = Object.keys({
-	healthy: 0, failing: 0, hanging: 0, dead: 0, unmounted: 0, gone: 0,
+	healthy: 0, failing: 0, changing: 0, hanging: 0, dead: 0, unmounted: 0, gone: 0,
 } satisfies Record<VolumeHealth, number>);
 
 /** What the daemon of a volume counted, and what is seen of the volume from outside; everything with the labels of the volume. */

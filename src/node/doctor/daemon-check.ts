@@ -39,6 +39,7 @@ const judgeDaemon = (report: VolumeReport): Finding | undefined => {
 		}
 
 		case 'healthy':
+		case 'changing':
 		case 'unmounted':
 		case 'gone': {
 			return undefined;
