@@ -54,8 +54,7 @@ test('a server that is away for a while is waited for, as long as one call may t
 
 	const impatient = createTestStore(t, 'http://127.0.0.1:9', 1000);
 	const error = await throwsStoreError(t, 'unavailable', impatient.head('file'));
-	t.regex(error.message, /ECONNREFUSED/);
-	t.true(Number(/gave up after (\d+) attempts/.exec(error.message)?.[1]) >= 5);
+	t.regex(error.message, /ECONNREFUSED.*; gave up after \d+ attempts in [\d.]+ s$/);
 });
 
 test('a refusal is not tried again', async t => {

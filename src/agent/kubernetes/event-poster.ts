@@ -78,7 +78,9 @@ export const createEventPoster = ({client, nodeName, log, sameEventMs = 600_000,
 			try {
 				await send(record);
 				queue.delete(key);
-				if (record.sentCount !== record.count) {
+				// Not of `record`: another one may have taken its place while it was sent.
+				const current = tracked.get(key);
+				if (current !== undefined && current.sentCount !== current.count) {
 					queue.add(key);
 				}
 			} catch (error) {
