@@ -1,3 +1,4 @@
+import {existsSync} from 'node:fs';
 import {formatVolumeOptions} from '../model/volume-options.ts';
 import type {MountOptions} from '../flexvolume/parse-mount-options.ts';
 import {answers, bindMount, detachMounts} from './bind-mount.ts';
@@ -16,7 +17,7 @@ import {completeStart, findDaemon, startDaemon, stopDaemon} from './volume-daemo
 import {removeVolumeDirectory, stagingFileCount, volumePaths, type VolumePaths} from './volume-directory.ts';
 import {toVolumeId} from './volume-id.ts';
 import {withLock} from './volume-lock.ts';
-import {podsInUse, podsMounted, readAllVolumeStates, readVolumeState, writeVolumeState, type PodMount, type VolumeState} from './volume-state.ts';
+import {isNewerState, podsInUse, podsMounted, podsSeen, readAllVolumeStates, readVolumeState, writeVolumeState, type PodMount, type VolumeState} from './volume-state.ts';
 
 /** The part of the time-out that is kept for cleaning up after a failure. */
 const cleanUpShare = 0.1;
@@ -72,7 +73,8 @@ const mountLocked = async (job: MountJob): Promise<void> => {
 			removePodDirectory(path);
 		}
 
-		if (readVolumeState(paths.stateFile) === undefined) {
+		// One that is damaged, or newer than we are, may be that of a volume that others use.
+		if (!existsSync(paths.stateFile)) {
 			removeVolumeDirectory(paths, {keepStaging: hadStaging});
 		}
 
@@ -83,6 +85,11 @@ const mountLocked = async (job: MountJob): Promise<void> => {
 /** The state of the volume as it holds now: pods whose mounts are gone (a reboot) no longer count. */
 const readState = ({volumeId, paths, request}: MountJob): VolumeState => {
 	const known = readVolumeState(paths.stateFile);
+	if (known === undefined && isNewerState(paths.stateFile)) {
+		throw new NodeError(`Cannot mount bucket ${request.options.name}: ${paths.stateFile} was written by a newer version of pnx-volume; install that one again, or unmount the volume with it first`);
+	}
+
+	const table = readMountTable();
 	return {
 		formatVersion: 1,
 		volumeId,
@@ -92,7 +99,7 @@ const readState = ({volumeId, paths, request}: MountJob): VolumeState => {
 		mountPoint: paths.mountPoint,
 		daemon: known?.daemon,
 		launch: known?.launch,
-		pods: known === undefined ? [] : podsMounted(known, readMountTable()),
+		pods: known === undefined ? podsSeen(paths.mountPoint, table) : podsMounted(known, table),
 	};
 };
 

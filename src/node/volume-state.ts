@@ -54,6 +54,25 @@ export const readVolumeState = (stateFile: string): VolumeState | undefined => {
 	}
 };
 
+/** Whether a state file is of a later version of this program, which alone knows what it says. */
+export const isNewerState = (stateFile: string): boolean => {
+	try {
+		const parsed: unknown = JSON.parse(readFileSync(stateFile, 'utf8'));
+		return typeof parsed === 'object' && parsed !== null && 'formatVersion' in parsed && typeof parsed.formatVersion === 'number' && parsed.formatVersion > 1;
+	} catch {
+		return false; // There is none, or it is damaged: `readVolumeState` tells what cannot be read at all.
+	}
+};
+
+/** The pods that the mount table shows with the volume's present mount: what is left to know when the state file is damaged. */
+export const podsSeen = (mountPoint: string, table: readonly Mount[]): PodMount[] => {
+	const device = mountsAt(table, mountPoint).at(-1)?.device;
+	return device === undefined ? [] : table.filter(mount => mount.device === device).flatMap(({path}) => {
+		const [, uid, volumeName] = /\/pods\/([^/]+)\/volumes\/pnx~volume\/([^/]+)$/.exec(path) ?? [];
+		return uid === undefined ? [] : [{path, uid, volumeName}];
+	});
+};
+
 /** Durable before visible: a crash leaves the old state or the new one. */
 export const writeVolumeState = (stateFile: string, state: VolumeState): void => {
 	const temporary = `${stateFile}.${process.pid}.tmp`;

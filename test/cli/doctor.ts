@@ -160,8 +160,15 @@ test.serial('doctor lists what waits on the node: journals, refused bytes, half-
 	t.is(check('staging').status, 'warning');
 	t.regex(check('staging').found, /\(refused\): 5 bytes that S3 refused for good are in .*failed; .*\(waiting\): 1 file waits in the journal .*staging \(4 bytes\)$/);
 	t.regex(check('staging').remedy!, /mount the volume again on this node/);
-	t.regex(check('left-overs').found, /\(empty\) has no daemon and no mount.*; .*dd has no state\.json that can be read$/);
+	t.regex(check('left-overs').found, /\(empty\) has no daemon and no mount.*; .*dd has no state\.json, and nothing of it is mounted$/);
 	t.regex(check('half-written-files').found, /state\.json\.4194304\.tmp was never finished; .*0000000001\.json\.tmp was never finished$/);
+
+	writeFileSync(volumePaths(node.stateDirectory, '00000000000000dd').stateFile, '{"formatVersion":1,');
+	const damaged = (await runDoctor(node.variables, '--json')).check('left-overs');
+	t.is(damaged.status, 'failed');
+	t.regex(damaged.found, /dd\/state\.json is damaged/);
+	t.regex(damaged.remedy ?? '', /delete nothing below .*dd:/);
+	rmSync(volumePaths(node.stateDirectory, '00000000000000dd').directory, {recursive: true});
 
 	const one = await runDoctor(node.variables, '00000000000000bb', '--plugin-dir', createPluginDirectory(t).directory, '--json');
 	t.is(one.check('staging').status, 'warning');

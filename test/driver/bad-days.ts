@@ -1,5 +1,5 @@
 import {execFileSync, spawn} from 'node:child_process';
-import {existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import test from 'ava';
@@ -148,6 +148,47 @@ test.serial('a state file that is damaged does not stop mount or unmount', async
 	t.is((await node.unmount(second)).reply.status, 'Success');
 	t.false(isMounted(directory) || isMounted(second));
 	t.deepEqual(volumes(node), []);
+});
+
+test.serial('a state file that is damaged: the pods that the mount table shows keep their daemon when another one fails, comes or goes', async t => {
+	const node = createStandInHarness(t);
+	const [a, b, c] = [node.podDirectory('uid-1'), node.podDirectory('uid-2'), node.podDirectory('uid-3')];
+	await node.mount(a, {name: 'bucket-1'});
+	await node.mount(b, {name: 'bucket-1'});
+	const {pid, request: {volumeId, volumeDirectory}} = node.starts()[0]!;
+	t.teardown(() => isAlive(pid) && process.kill(pid, 'SIGKILL')); // The harness finds daemons through the state.
+	writeFileSync(stateFileOf(node, volumeId), '');
+
+	writeFileSync(join(c, 'stray'), 'x');
+	t.is((await node.mount(c, {name: 'bucket-1'})).reply.status, 'Failure');
+	t.true(isAlive(pid) && existsSync(join(volumeDirectory, 'control.sock')));
+	rmSync(join(c, 'stray'));
+	t.is((await node.mount(c, {name: 'bucket-1'})).reply.status, 'Success');
+	t.is((await node.unmount(c)).reply.status, 'Success');
+	t.true(isAlive(pid) && isMounted(a) && isMounted(b));
+	t.is(node.starts().length, 1);
+
+	t.is((await node.unmount(a)).reply.status, 'Success');
+	t.true(isAlive(pid) && isMounted(b));
+	t.is((await node.unmount(b)).reply.status, 'Success');
+	t.false(isAlive(pid));
+	t.deepEqual(volumes(node), []);
+});
+
+test.serial('a state file of a newer version is left as it is, and its volume is not mounted', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'bucket-1'});
+	const {volumeId} = node.starts()[0]!.request;
+	await node.unmount(directory);
+	const newer = '{"formatVersion":2,"volumeId":"x"}';
+	mkdirSync(dirname(stateFileOf(node, volumeId)), {recursive: true});
+	writeFileSync(stateFileOf(node, volumeId), newer);
+	const {reply} = await node.mount(node.podDirectory('uid-2'), {name: 'bucket-1'});
+	t.is(reply.status, 'Failure');
+	t.regex(reply.message ?? '', /^Cannot mount bucket bucket-1: .*state\.json was written by a newer version/);
+	t.is(readFileSync(stateFileOf(node, volumeId), 'utf8'), newer);
+	t.is(node.starts().length, 1);
 });
 
 test.serial('a daemon that no longer answers: other pods are told, unmount of the last one kills it', async t => {

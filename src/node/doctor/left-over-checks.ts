@@ -1,10 +1,12 @@
-import {readdirSync} from 'node:fs';
+import {existsSync, readdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {formatBytes} from '../../model/volume-options.ts';
 import type {VolumeReport} from '../list-volumes.ts';
+import {mountsAt, readMountTable} from '../mount-table.ts';
 import {hasErrorCode} from '../node-error.ts';
 import {readProcessIdentity} from '../process-identity.ts';
 import {listVolumeIds, volumePaths} from '../volume-directory.ts';
+import {isNewerState} from '../volume-state.ts';
 import {toCheck, type Check, type Finding} from './check.ts';
 import {labelOf} from './volume-label.ts';
 
@@ -23,8 +25,16 @@ export const checkLeftOvers = (reports: readonly VolumeReport[], {stateDirectory
 	}
 
 	for (const volumeId of volumeIds.filter(id => !reports.some(report => report.volumeId === id))) {
-		const {directory} = volumePaths(stateDirectory, volumeId);
-		findings.push({status: 'warning', found: `${directory} has no state.json that can be read`, remedy: 'save what is in its staging/ if anything is, and delete it'});
+		const {directory, stateFile, mountPoint} = volumePaths(stateDirectory, volumeId);
+		// Below a mount lies the bucket.
+		if (existsSync(stateFile) || mountsAt(readMountTable(), mountPoint).length > 0) {
+			findings.push({
+				status: 'failed', found: `${stateFile} ${isNewerState(stateFile) ? 'was written by a newer version of pnx-volume' : 'is damaged'}`,
+				remedy: `delete nothing below ${directory}: while the volume is mounted, its files are the bucket's; the next mount of the volume by the version that knows it puts this right`,
+			});
+		} else {
+			findings.push({status: 'warning', found: `${directory} has no state.json, and nothing of it is mounted`, remedy: 'save what is in its staging/ if anything is, and delete it'});
+		}
 	}
 
 	return toCheck('left-overs', findings, 'no volume is left without a daemon or bytes that wait');
