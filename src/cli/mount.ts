@@ -40,6 +40,8 @@ const mountUntilInterrupted = async (volume: {options: VolumeOptions; directory:
 	const [{createForegroundLog}, {runMount}] = await Promise.all([import('./foreground-log.ts'), import('./run-mount.ts')]);
 	const log = createForegroundLog(level);
 	let running: RunningMount | undefined;
+	// From the start: the default would leave a mount behind that was just being made.
+	const stopWhenTold = listenForSignals(() => running, environment.drainTimeoutMs);
 	const mounted = await mountInForeground(volume, environment, async request => {
 		running = await runMount(request, {log, isEachOperationLogged});
 	});
@@ -48,7 +50,7 @@ const mountUntilInterrupted = async (volume: {options: VolumeOptions; directory:
 	}
 
 	process.stdout.write(`Mounted ${volume.options.name} at ${mounted.path}; Ctrl-C unmounts it\n`);
-	stopOnSignals(running, environment.drainTimeoutMs);
+	stopWhenTold();
 	await running.stopped;
 	const {journal} = await forgetForegroundMount(mounted, environment);
 	process.stdout.write(`Unmounted ${mounted.path}\n`);
@@ -57,16 +59,24 @@ const mountUntilInterrupted = async (volume: {options: VolumeOptions; directory:
 	}
 };
 
-/** The first signal uploads and unmounts, the second gives up on uploads. */
-const stopOnSignals = (running: RunningMount, timeoutMs: number): void => {
+/** The first signal uploads and unmounts, the second gives up on uploads. To be called again once the mount is there, for a signal that came before. */
+const listenForSignals = (findRunning: () => RunningMount | undefined, timeoutMs: number): (() => void) => {
 	let signalCount = 0;
 	const onProgress = showProgress();
+	const stopWhenTold = (): void => {
+		if (signalCount > 0) {
+			// Its failure is that of `stopped`, which is waited for.
+			findRunning()?.stop({timeoutMs: signalCount === 1 ? timeoutMs : 1, onProgress}).catch(() => undefined);
+		}
+	};
+
 	for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 		process.on(signal, () => {
 			signalCount++;
 			process.stderr.write(signalCount === 1 ? 'Uploading what is left, then unmounting (Ctrl-C again: leave it in the journal) ...\n' : 'Leaving the rest in the journal ...\n');
-			// Its failure is that of `stopped`, which is waited for.
-			running.stop({timeoutMs: signalCount === 1 ? timeoutMs : 1, onProgress}).catch(() => undefined);
+			stopWhenTold();
 		});
 	}
+
+	return stopWhenTold;
 };
