@@ -159,10 +159,11 @@ export class Uploader {
 
 	async #hasSameBytes(current: ObjectHead, layer: StagedLayer): Promise<boolean> {
 		const movedBytes = current.sizeBytes - layer.sizeBytes;
-		for (const {start, end, source} of layer.slice(layer.appendedFrom ?? 0, layer.sizeBytes)) {
+		// Positions before anything is waited for: the layer may be displaced meanwhile, which its bytes on the disk are not.
+		for (const {start, end, source, position} of layer.slice(layer.appendedFrom ?? 0, layer.sizeBytes).map(piece => ({...piece, position: layer.positionOf(piece.start)}))) {
 			for (let offset = start; source?.kind === 'local' && offset < end; offset += memoryUnitBytes) {
 				const [local, stored] = [Buffer.alloc(Math.min(memoryUnitBytes, end - offset)), Buffer.alloc(Math.min(memoryUnitBytes, end - offset))];
-				await layer.read(layer.positionOf(offset), local);
+				await layer.read(position + offset - start, local);
 				await this.#readObject(current, offset + movedBytes, stored);
 				if (!local.equals(stored)) {
 					return false;
