@@ -38,7 +38,7 @@ const sizeExceptions: Readonly<Record<string, string>> = {
 	'src/filesystem/open-file.ts': 'the layers of a file that is being written are one state with many transitions',
 };
 
-const lineCountMax = {src: 300, test: 500};
+const lineCountMax = {src: 490, test: 650};
 const bannedNames = /^(?:utils?|helpers?|common|types|misc|index|.*-?managers?)$/;
 
 type SourceFile = {readonly path: string; readonly folder: string; readonly text: string};

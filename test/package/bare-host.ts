@@ -1,6 +1,7 @@
 /**
-The archive of `npm run package` on a host that has a kernel with FUSE, busybox and nothing else: the test's own root directory, in
-which neither a C library nor Node.js nor /etc exists. The driver is called as the kubelet calls it, with an empty environment.
+The archive of `npm run package` on a host that has a kernel with FUSE, busybox and nothing else: the test's own
+root directory, in which neither a C library nor Node.js nor /etc exists. The driver is called as the kubelet calls
+it, with an empty environment.
 */
 import {execFile, spawnSync} from 'node:child_process';
 import {mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statSync, writeFileSync} from 'node:fs';
@@ -31,13 +32,15 @@ const buildMs = 110_000;
 
 /** What `npm run package` has made, in a directory of ours. */
 const findPackage = (): {name: string; treePath: string; archivePath: string} => {
-	const archive = readdirSync(join(temporary, 'build')).find(entry => entry.endsWith('.tar.gz'))!; // The hook before all tests has made it.
+	// The hook before all tests has made it.
+	const archive = readdirSync(join(temporary, 'build')).find(entry => entry.endsWith('.tar.gz'))!;
 	const name = archive.replace(/\.tar\.gz$/, '');
 	return {name, treePath: join(temporary, 'build', name), archivePath: join(temporary, 'build', archive)};
 };
 
 const startHost = async (t: ExecutionContext): Promise<BareHost> => {
-	const host = await startBareHost({...findPackage(), busyboxPath: (busybox as {path: string}).path}); // Without one, the test is skipped.
+	// Without one, the test is skipped.
+	const host = await startBareHost({...findPackage(), busyboxPath: (busybox as {path: string}).path});
 	t.teardown(host.close);
 	return host;
 };
@@ -49,14 +52,19 @@ const podDirectory = (host: BareHost, podUid: string): {path: string; outerPath:
 	return {path, outerPath: join(host.root, path)};
 };
 
-const optionsFor = (path: string, {endpoint, bucket, credentials}: SpawnedDevServer, more: Readonly<Record<string, string>> = {}): string => toKubeletJson(path, {
-	'kubernetes.io/secret/access-key-id': Buffer.from(credentials.accessKeyId).toString('base64'),
-	'kubernetes.io/secret/secret-access-key': Buffer.from(credentials.secretAccessKey).toString('base64'),
-	name: bucket,
-	endpoint,
-	'path-style': 'true',
-	...more,
-});
+const optionsFor = (
+	path: string,
+	{endpoint, bucket, credentials}: SpawnedDevServer,
+	more: Readonly<Record<string, string>> = {},
+): string =>
+	toKubeletJson(path, {
+		'kubernetes.io/secret/access-key-id': Buffer.from(credentials.accessKeyId).toString('base64'),
+		'kubernetes.io/secret/secret-access-key': Buffer.from(credentials.secretAccessKey).toString('base64'),
+		name: bucket,
+		endpoint,
+		'path-style': 'true',
+		...more,
+	});
 
 const objectText = async (t: ExecutionContext, server: SpawnedDevServer, key: string): Promise<string> => {
 	const {Body} = await createTestClient(t, server).send(new GetObjectCommand({Bucket: server.bucket, Key: key}));
@@ -94,7 +102,10 @@ test('the archive has at most 60 MiB and unpacks into one directory, named after
 	t.regex(name, /^pnx-volume-\d+\.\d+\.\d+\S*-linux-(?:x64|arm64)$/);
 	t.true(statSync(archivePath).size <= 60 * mebibyte, `${statSync(archivePath).size} bytes`);
 	const {stdout} = await run('tar', ['-tzf', archivePath]);
-	t.deepEqual(stdout.split('\n').filter(path => path !== '' && !path.startsWith(`${name}/`)), []);
+	t.deepEqual(
+		stdout.split('\n').filter(path => path !== '' && !path.startsWith(`${name}/`)),
+		[],
+	);
 });
 
 test('on a host with a C library of its own, the runtime loads its own libraries only, and leaves no trace in the environment', async t => {
@@ -102,97 +113,152 @@ test('on a host with a C library of its own, the runtime loads its own libraries
 	const script = `require(process.argv[1]);
 		const maps = fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').map(line => line.slice(line.indexOf('/'))).filter(path => /^\\/.*(\\.so|\\.node)/.test(path));
 		console.log(JSON.stringify({libraries: [...new Set(maps)], variables: Object.keys(process.env), executable: process.execPath}))`;
-	const {stdout} = await run(join(treePath, 'bin', 'node'), ['-e', script, join(treePath, 'dist', 'bin', 'fuse.node')], {env: {}});
-	const {libraries, variables, executable} = JSON.parse(stdout) as {libraries: string[]; variables: string[]; executable: string};
-	t.true(libraries.some(path => path.endsWith('/libfuse3.so.3')) && libraries.some(path => path.endsWith('/libc.so.6')), stdout);
-	t.deepEqual([...libraries, executable].filter(path => !path.startsWith(`${treePath}/`)), []);
-	t.deepEqual(variables.filter(variable => variable !== 'PWD'), ['PATH']);
+	const {stdout} = await run(
+		join(treePath, 'bin', 'node'),
+		['-e', script, join(treePath, 'dist', 'bin', 'fuse.node')],
+		{env: {}},
+	);
+	const {libraries, variables, executable} = JSON.parse(stdout) as {
+		libraries: string[];
+		variables: string[];
+		executable: string;
+	};
+	t.true(
+		libraries.some(path => path.endsWith('/libfuse3.so.3')) && libraries.some(path => path.endsWith('/libc.so.6')),
+		stdout,
+	);
+	t.deepEqual(
+		[...libraries, executable].filter(path => !path.startsWith(`${treePath}/`)),
+		[],
+	);
+	t.deepEqual(
+		variables.filter(variable => variable !== 'PWD'),
+		['PATH'],
+	);
 });
 
-testOnBareHost(titled('on a host with nothing but busybox, init, mount, read, write and unmount work as the kubelet calls them'), async t => {
-	const host = await startHost(t);
-	const server = await spawnTestDevServer(t);
-	t.regex((await host.shell('ls /etc /lib /lib64 /usr')).output, /^(?:ls: \/\w+: No such file or directory\n){4}$/);
-	t.is((await host.driver('init')).output, formatReply({outcome: 'initialised'}));
+testOnBareHost(
+	titled('on a host with nothing but busybox, init, mount, read, write and unmount work as the kubelet calls them'),
+	async t => {
+		const host = await startHost(t);
+		const server = await spawnTestDevServer(t);
+		t.regex((await host.shell('ls /etc /lib /lib64 /usr')).output, /^(?:ls: \/\w+: No such file or directory\n){4}$/);
+		t.is((await host.driver('init')).output, formatReply({outcome: 'initialised'}));
 
-	const [first, second] = [podDirectory(host, 'uid-1'), podDirectory(host, 'uid-2')];
-	t.is((await host.driver('mount', first.path, optionsFor(first.path, server))).output, succeeded);
-	t.is((await host.driver('mount', second.path, optionsFor(second.path, server))).output, succeeded);
-	const {output} = await host.shell('cd "$1" && echo hello >greeting && mkdir dir && echo more >>greeting && mv greeting dir/ && cat "$2/dir/greeting" && ls -l dir', [first.path, second.path]);
-	t.regex(output, /^hello\nmore\ntotal 1\n-rw-\S+ +1 0 +0 +11 .* greeting\n$/);
-	t.is(await objectText(t, server, 'dir/greeting'), 'hello\nmore\n');
+		const [first, second] = [podDirectory(host, 'uid-1'), podDirectory(host, 'uid-2')];
+		t.is((await host.driver('mount', first.path, optionsFor(first.path, server))).output, succeeded);
+		t.is((await host.driver('mount', second.path, optionsFor(second.path, server))).output, succeeded);
+		const {output} = await host.shell(
+			'cd "$1" && echo hello >greeting && mkdir dir && echo more >>greeting && mv greeting dir/ && cat "$2/dir/greeting" && ls -l dir',
+			[first.path, second.path],
+		);
+		t.regex(output, /^hello\nmore\ntotal 1\n-rw-\S+ +1 0 +0 +11 .* greeting\n$/);
+		t.is(await objectText(t, server, 'dir/greeting'), 'hello\nmore\n');
 
-	// setpriv and chattr came along, too: busybox has only namesakes of them. What is below the mount, only this process sees.
-	const {output: privileges} = await host.shell('grep -E "CapBnd|NoNewPrivs" "/proc/$1/status"', [String(stateOf(host)[0]!.daemon!.pid)]); // One volume is mounted.
-	t.is(privileges, 'CapBnd:\t0000000000280204\nNoNewPrivs:\t1\n');
-	if (canBeImmutable(host)) {
-		t.throws(() => writeFileSync(join(first.outerPath, 'file'), ''), {code: 'EPERM'});
-	}
-
-	t.is((await host.driver('unmount', first.path)).output, succeeded);
-	t.is((await host.shell('cat "$1/dir/greeting"', [second.path])).output, 'hello\nmore\n');
-	t.is((await host.driver('unmount', second.path)).output, succeeded);
-	await assertNothingLeft(t, host);
-	t.notThrows(() => rmdirSync(first.outerPath));
-	t.notThrows(() => rmdirSync(second.outerPath));
-});
-
-testOnBareHost(titled('on a host with nothing but busybox, init takes less than 20 ms, and mount of a bucket that is there less than 1 s'), async t => {
-	const host = await startHost(t);
-	const server = await spawnTestDevServer(t);
-	const {path} = podDirectory(host, 'uid-1');
-	const measure = async (countMax: number, limitMs: number, call: () => Promise<number>): Promise<number[]> => {
-		// The best of several: other tests share the processor.
-		const durationsMs: number[] = [];
-		while (durationsMs.length < countMax && !durationsMs.some(durationMs => durationMs < limitMs)) {
-			durationsMs.push(await call());
+		// setpriv and chattr came along, too: busybox has only namesakes of them. What is below the mount, only this
+		// process sees.
+		const {output: privileges} = await host.shell('grep -E "CapBnd|NoNewPrivs" "/proc/$1/status"', [
+			String(stateOf(host)[0]!.daemon!.pid),
+		]); // One volume is mounted.
+		t.is(privileges, 'CapBnd:\t0000000000280204\nNoNewPrivs:\t1\n');
+		if (canBeImmutable(host)) {
+			t.throws(() => writeFileSync(join(first.outerPath, 'file'), ''), {code: 'EPERM'});
 		}
 
-		return durationsMs;
-	};
+		t.is((await host.driver('unmount', first.path)).output, succeeded);
+		t.is((await host.shell('cat "$1/dir/greeting"', [second.path])).output, 'hello\nmore\n');
+		t.is((await host.driver('unmount', second.path)).output, succeeded);
+		await assertNothingLeft(t, host);
+		t.notThrows(() => rmdirSync(first.outerPath));
+		t.notThrows(() => rmdirSync(second.outerPath));
+	},
+);
 
-	const inits = await measure(20, 20, async () => (await host.driver('init')).durationMs);
-	t.true(Math.min(...inits) < 20, `${inits.join(', ')} ms`);
-	const mounts = await measure(5, 1000, async () => {
-		const {output, durationMs} = await host.driver('mount', path, optionsFor(path, server));
-		t.is(output, succeeded);
+testOnBareHost(
+	titled(
+		'on a host with nothing but busybox, init takes less than 20 ms, and mount of a bucket that is there less than 1 s',
+	),
+	async t => {
+		const host = await startHost(t);
+		const server = await spawnTestDevServer(t);
+		const {path} = podDirectory(host, 'uid-1');
+		const measure = async (countMax: number, limitMs: number, call: () => Promise<number>): Promise<number[]> => {
+			// The best of several: other tests share the processor.
+			const durationsMs: number[] = [];
+			while (durationsMs.length < countMax && !durationsMs.some(durationMs => durationMs < limitMs)) {
+				durationsMs.push(await call());
+			}
+
+			return durationsMs;
+		};
+
+		const inits = await measure(20, 20, async () => (await host.driver('init')).durationMs);
+		t.true(Math.min(...inits) < 20, `${inits.join(', ')} ms`);
+		const mounts = await measure(5, 1000, async () => {
+			const {output, durationMs} = await host.driver('mount', path, optionsFor(path, server));
+			t.is(output, succeeded);
+			t.is((await host.driver('unmount', path)).output, succeeded);
+			return durationMs;
+		});
+		t.true(Math.min(...mounts) < 1000, `${mounts.join(', ')} ms`);
+	},
+);
+
+testOnBareHost(
+	titled(
+		'on a host with nothing but busybox, the mount of a daemon that was killed with -9 is taken away, and one that is read-only refuses writes',
+	),
+	async t => {
+		const host = await startHost(t);
+		const server = await spawnTestDevServer(t);
+		const {path} = podDirectory(host, 'uid-1');
+		t.is((await host.driver('mount', path, optionsFor(path, server))).output, succeeded);
+		// One volume is mounted, and its daemon was alive.
+		await host.shell('kill -9 "$1"', [String(stateOf(host)[0]!.daemon!.pid)]);
+		// ENOTCONN; ECONNABORTED for a request that was under way.
+		t.regex((await host.shell('ls "$1"', [path])).output, /not connected|connection abort/);
 		t.is((await host.driver('unmount', path)).output, succeeded);
-		return durationMs;
-	});
-	t.true(Math.min(...mounts) < 1000, `${mounts.join(', ')} ms`);
-});
+		await assertNothingLeft(t, host);
 
-testOnBareHost(titled('on a host with nothing but busybox, the mount of a daemon that was killed with -9 is taken away, and one that is read-only refuses writes'), async t => {
-	const host = await startHost(t);
-	const server = await spawnTestDevServer(t);
-	const {path} = podDirectory(host, 'uid-1');
-	t.is((await host.driver('mount', path, optionsFor(path, server))).output, succeeded);
-	await host.shell('kill -9 "$1"', [String(stateOf(host)[0]!.daemon!.pid)]); // One volume is mounted, and its daemon was alive.
-	t.regex((await host.shell('ls "$1"', [path])).output, /not connected|connection abort/); // ENOTCONN; ECONNABORTED for a request that was under way.
-	t.is((await host.driver('unmount', path)).output, succeeded);
-	await assertNothingLeft(t, host);
+		t.is(
+			(await host.driver('mount', path, optionsFor(path, server, {'kubernetes.io/readwrite': 'ro'}))).output,
+			succeeded,
+		);
+		t.regex((await host.shell('echo x >"$1/file"', [path])).output, /Read-only file system/);
+		t.is((await host.driver('unmount', path)).output, succeeded);
+		await assertNothingLeft(t, host);
+	},
+);
 
-	t.is((await host.driver('mount', path, optionsFor(path, server, {'kubernetes.io/readwrite': 'ro'}))).output, succeeded);
-	t.regex((await host.shell('echo x >"$1/file"', [path])).output, /Read-only file system/);
-	t.is((await host.driver('unmount', path)).output, succeeded);
-	await assertNothingLeft(t, host);
-});
+testOnBareHost(
+	titled('on a host with nothing but busybox, the command line mounts, shows and unmounts a volume'),
+	async t => {
+		const host = await startHost(t);
+		const {endpoint, bucket, credentials} = await spawnTestDevServer(t);
+		const variables = {AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey};
+		const command = async (...argv: readonly string[]) =>
+			host.shell('exec /opt/pnx-volume/current/bin/pnx-volume "$@"', argv, variables);
+		// The first test has looked at the name.
+		t.is((await command('--version')).output, `${/-(\d.*)-linux-/.exec(findPackage().name)![1]}\n`);
+		mkdirSync(join(host.root, 'mnt', 'files'));
+		t.like(await command('mount', bucket, '/mnt/files', '--background', '--endpoint', endpoint, '--path-style'), {
+			exitCode: 0,
+		});
+		t.is((await host.shell('echo hello >/mnt/files/greeting && cat /mnt/files/greeting')).output, 'hello\n');
+		t.regex((await command('status')).output, /\/mnt\/files/);
+		t.deepEqual((({output, exitCode}) => ({output, exitCode}))(await command('unmount', '/mnt/files')), {
+			output: 'Unmounted /mnt/files\n',
+			exitCode: 0,
+		});
 
-testOnBareHost(titled('on a host with nothing but busybox, the command line mounts, shows and unmounts a volume'), async t => {
-	const host = await startHost(t);
-	const {endpoint, bucket, credentials} = await spawnTestDevServer(t);
-	const variables = {AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey};
-	const command = async (...argv: readonly string[]) => host.shell('exec /opt/pnx-volume/current/bin/pnx-volume "$@"', argv, variables);
-	t.is((await command('--version')).output, `${/-(\d.*)-linux-/.exec(findPackage().name)![1]}\n`); // The first test has looked at the name.
-	mkdirSync(join(host.root, 'mnt', 'files'));
-	t.like(await command('mount', bucket, '/mnt/files', '--background', '--endpoint', endpoint, '--path-style'), {exitCode: 0});
-	t.is((await host.shell('echo hello >/mnt/files/greeting && cat /mnt/files/greeting')).output, 'hello\n');
-	t.regex((await command('status')).output, /\/mnt\/files/);
-	t.deepEqual((({output, exitCode}) => ({output, exitCode}))(await command('unmount', '/mnt/files')), {output: 'Unmounted /mnt/files\n', exitCode: 0});
-
-	// In the foreground it is this process that mounts, and unmounts when it is told to end.
-	const foreground = await host.shell('/opt/pnx-volume/current/bin/pnx-volume mount "$@" & until cat /mnt/files/greeting 2>/dev/null; do sleep 0.1; done; kill -TERM $!; wait $!', [bucket, '/mnt/files', '--endpoint', endpoint, '--path-style'], variables);
-	t.is(foreground.exitCode, 0, foreground.output);
-	t.regex(foreground.output, /hello\n[^]*Unmounted \/mnt\/files\n$/);
-	await assertNothingLeft(t, host);
-});
+		// In the foreground it is this process that mounts, and unmounts when it is told to end.
+		const foreground = await host.shell(
+			'/opt/pnx-volume/current/bin/pnx-volume mount "$@" & until cat /mnt/files/greeting 2>/dev/null; do sleep 0.1; done; kill -TERM $!; wait $!',
+			[bucket, '/mnt/files', '--endpoint', endpoint, '--path-style'],
+			variables,
+		);
+		t.is(foreground.exitCode, 0, foreground.output);
+		t.regex(foreground.output, /hello\n[^]*Unmounted \/mnt\/files\n$/);
+		await assertNothingLeft(t, host);
+	},
+);
