@@ -14,8 +14,8 @@ const root = resolve(import.meta.dirname, '..');
 const target = resolve(process.argv[2]);
 
 /**
-The addon's own loader tries prebuilds in turn, and asks whether the host is an Alpine. Ours is always the same one: for the
-C library and the libfuse3.so.3 that are packed with it.
+The addon's own loader tries prebuilds in turn, and asks whether the host is an Alpine. Ours is always the same one:
+for the C library and the libfuse3.so.3 that are packed with it.
 */
 const fuseAddon = {
 	name: 'fuse-addon',
@@ -47,13 +47,18 @@ const {metafile} = await build({
 	metafile: true,
 	logLevel: 'warning',
 	// What CommonJS modules among them expect to find.
-	banner: {js: 'import {createRequire as createRequireOfBundle} from \'node:module\'; const require = createRequireOfBundle(import.meta.url);'},
+	banner: {
+		js: "import {createRequire as createRequireOfBundle} from 'node:module'; const require = createRequireOfBundle(import.meta.url);",
+	},
 	define: {__dirname: 'import.meta.dirname', __filename: 'import.meta.filename'},
 });
 
 const requireFromRoot = createRequire(join(root, 'package.json'));
 const addon = `fuse-napi.abi${process.versions.modules}.node`;
-copyFileSync(join(dirname(requireFromRoot.resolve('fuse-native')), 'prebuilds', `linux-${process.arch}`, addon), join(outdir, 'fuse.node'));
+copyFileSync(
+	join(dirname(requireFromRoot.resolve('fuse-native')), 'prebuilds', `linux-${process.arch}`, addon),
+	join(outdir, 'fuse.node'),
+);
 
 const {name, version, license, type} = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 writeFileSync(join(target, 'package.json'), `${JSON.stringify({name, version, license, type}, undefined, '\t')}\n`);
@@ -61,15 +66,27 @@ writeFileSync(join(target, 'package.json'), `${JSON.stringify({name, version, li
 /** The directory of the package that a bundled file belongs to: the innermost below a `node_modules`. */
 const packageDirectoryOf = path => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0];
 
-const directories = [...new Set(Object.values(metafile.outputs).flatMap(({inputs}) => Object.keys(inputs)).map(path => packageDirectoryOf(path)))]
+const directories = [
+	...new Set(
+		Object.values(metafile.outputs)
+			.flatMap(({inputs}) => Object.keys(inputs))
+			.map(path => packageDirectoryOf(path)),
+	),
+]
 	.filter(directory => directory !== undefined)
 	.sort();
 const describe = directory => {
 	const about = JSON.parse(readFileSync(join(root, directory, 'package.json'), 'utf8'));
 	const file = readdirSync(join(root, directory)).find(entry => /^licen[cs]e/i.test(entry));
-	const text = file === undefined ? 'The package has no file with the text of its licence.' : readFileSync(join(root, directory, file), 'utf8').trim();
+	const text =
+		file === undefined
+			? 'The package has no file with the text of its licence.'
+			: readFileSync(join(root, directory, file), 'utf8').trim();
 	return `${about.name} ${about.version} (${about.license})\n\n${text}\n`;
 };
 
 mkdirSync(join(target, 'LICENSES'), {recursive: true});
-writeFileSync(join(target, 'LICENSES', 'npm-packages.txt'), directories.map(directory => describe(directory)).join(`\n${'-'.repeat(80)}\n\n`));
+writeFileSync(
+	join(target, 'LICENSES', 'npm-packages.txt'),
+	directories.map(directory => describe(directory)).join(`\n${'-'.repeat(80)}\n\n`),
+);

@@ -6,14 +6,38 @@ import type {Measurement} from './workloads.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 
-/** How long the kubelet waits for `mount` of a bucket that exists, by the driver of this checkout and by that of the archive that was packaged from it. */
+/**
+How long the kubelet waits for `mount` of a bucket that exists, by the driver of this checkout and by that of the
+archive that was packaged from it.
+*/
 export const measureDrivers = async (server: Endpoint, temporary: string): Promise<Measurement[]> => {
-	const {name, version} = JSON.parse(await fs.readFile(path.join(root, 'package.json'), 'utf8')) as {name: string; version: string};
+	const {name, version} = JSON.parse(await fs.readFile(path.join(root, 'package.json'), 'utf8')) as {
+		name: string;
+		version: string;
+	};
 	const packaged = path.join(root, 'build', `${name}-${version}-linux-${process.arch}`);
 	return [
-		{name: 'mount of a ready bucket', unit: 's', value: await measureMount(path.join(root, 'driver/volume'), server, temporary), isHigherBetter: false, floor: 1.5},
-		{name: 'mount of a ready bucket, packaged', unit: 's', value: await measureMount(path.join(packaged, 'driver/volume'), server, temporary), isHigherBetter: false, floor: 1},
-		{name: 'init, packaged', unit: 'ms', value: await measureInit(path.join(packaged, 'driver/volume')), isHigherBetter: false, floor: 20},
+		{
+			name: 'mount of a ready bucket',
+			unit: 's',
+			value: await measureMount(path.join(root, 'driver/volume'), server, temporary),
+			isHigherBetter: false,
+			floor: 1.5,
+		},
+		{
+			name: 'mount of a ready bucket, packaged',
+			unit: 's',
+			value: await measureMount(path.join(packaged, 'driver/volume'), server, temporary),
+			isHigherBetter: false,
+			floor: 1,
+		},
+		{
+			name: 'init, packaged',
+			unit: 'ms',
+			value: await measureInit(path.join(packaged, 'driver/volume')),
+			isHigherBetter: false,
+			floor: 20,
+		},
 	];
 };
 
@@ -31,15 +55,32 @@ const measureInit = async (driver: string): Promise<number> => {
 
 /** The median of five, each with a daemon of its own. */
 const measureMount = async (driver: string, server: Endpoint, temporary: string): Promise<number> => {
-	const env = {PATH: '/usr/sbin:/usr/bin:/sbin:/bin', PNX_VOLUME_STATE_DIR: path.join(temporary, 'driver-state'), PNX_VOLUME_LOG: path.join(temporary, 'driver-log'), PNX_VOLUME_IDLE_MS: '0'};
+	const env = {
+		PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+		PNX_VOLUME_STATE_DIR: path.join(temporary, 'driver-state'),
+		PNX_VOLUME_LOG: path.join(temporary, 'driver-log'),
+		PNX_VOLUME_IDLE_MS: '0',
+	};
 	const encode = (text: string) => Buffer.from(text).toString('base64');
 	const options = JSON.stringify({
-		'kubernetes.io/fsType': 'fuse', 'kubernetes.io/readwrite': 'rw', 'kubernetes.io/pod.name': 'bench', 'kubernetes.io/pod.namespace': 'bench',
-		'kubernetes.io/pod.uid': 'bench', 'kubernetes.io/pvOrVolumeName': 'v', 'kubernetes.io/secret/access-key-id': encode(server.accessKeyId),
-		'kubernetes.io/secret/secret-access-key': encode(server.secretAccessKey), name: 'bench-driver', endpoint: server.url, 'path-style': 'true',
+		'kubernetes.io/fsType': 'fuse',
+		'kubernetes.io/readwrite': 'rw',
+		'kubernetes.io/pod.name': 'bench',
+		'kubernetes.io/pod.namespace': 'bench',
+		'kubernetes.io/pod.uid': 'bench',
+		'kubernetes.io/pvOrVolumeName': 'v',
+		'kubernetes.io/secret/access-key-id': encode(server.accessKeyId),
+		'kubernetes.io/secret/secret-access-key': encode(server.secretAccessKey),
+		name: 'bench-driver',
+		endpoint: server.url,
+		'path-style': 'true',
 	});
 	await fs.mkdir(env.PNX_VOLUME_STATE_DIR, {recursive: true, mode: 0o700});
-	await fs.writeFile(path.join(env.PNX_VOLUME_STATE_DIR, 'policy.json'), '{"rules": [{"namespaces": ["*"], "withSecret": {"endpoints": ["http://127.0.0.1:*"]}}]}', {mode: 0o600});
+	await fs.writeFile(
+		path.join(env.PNX_VOLUME_STATE_DIR, 'policy.json'),
+		'{"rules": [{"namespaces": ["*"], "withSecret": {"endpoints": ["http://127.0.0.1:*"]}}]}',
+		{mode: 0o600},
+	);
 	const directory = path.join(temporary, 'pods/bench/volumes/pnx~volume/v');
 	await fs.mkdir(directory, {recursive: true});
 	const run = async (...argv: string[]) => {

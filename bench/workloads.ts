@@ -1,7 +1,13 @@
 import {execa} from 'execa';
 
 /** One measurement: better when `isHigherBetter` says so. */
-export type Measurement = {readonly name: string; readonly unit: string; readonly value: number; readonly isHigherBetter: boolean; readonly floor?: number};
+export type Measurement = {
+	readonly name: string;
+	readonly unit: string;
+	readonly value: number;
+	readonly isHigherBetter: boolean;
+	readonly floor?: number;
+};
 
 export type Subject = {
 	readonly name: string;
@@ -18,7 +24,10 @@ export type Workload = {
 
 export type WorkloadSize = {readonly largeMebibytes: number; readonly smallFileCount: number};
 
-/** Runs a shell script in a process of its own, as no process may block on its own mount, and gives the seconds that it took. */
+/**
+Runs a shell script in a process of its own, as no process may block on its own mount, and gives the seconds that it
+took.
+*/
 const seconds = async (script: string): Promise<number> => {
 	const startedAt = performance.now();
 	await execa('sh', ['-ec', script], {timeout: 600_000});
@@ -41,9 +50,27 @@ export const workloads: readonly Workload[] = [
 			const firstByte = await seconds(`head -c 1 ${file} >/dev/null`);
 			await seconds(`rm ${file}`);
 			return [
-				{name: 'write with fsync', unit: 'MB/s', value: megabytesPerSecond(largeMebibytes, write), isHigherBetter: true, floor: 120},
-				{name: 'cold read', unit: 'MB/s', value: megabytesPerSecond(largeMebibytes, cold), isHigherBetter: true, floor: 250},
-				{name: 'warm re-read', unit: 'MB/s', value: megabytesPerSecond(largeMebibytes, warm), isHigherBetter: true, floor: 2000},
+				{
+					name: 'write with fsync',
+					unit: 'MB/s',
+					value: megabytesPerSecond(largeMebibytes, write),
+					isHigherBetter: true,
+					floor: 120,
+				},
+				{
+					name: 'cold read',
+					unit: 'MB/s',
+					value: megabytesPerSecond(largeMebibytes, cold),
+					isHigherBetter: true,
+					floor: 250,
+				},
+				{
+					name: 'warm re-read',
+					unit: 'MB/s',
+					value: megabytesPerSecond(largeMebibytes, warm),
+					isHigherBetter: true,
+					floor: 2000,
+				},
 				{name: 'first byte', unit: 'ms', value: firstByte * 1000, isHigherBetter: false},
 			];
 		},
@@ -51,7 +78,9 @@ export const workloads: readonly Workload[] = [
 	{
 		name: 'small files',
 		async run({directory, makeCold}, {smallFileCount}) {
-			const create = await seconds(`mkdir ${directory}/small; head -c 4096 /dev/urandom >/tmp/bench-source.$$; i=0; while [ $i -lt ${smallFileCount} ]; do cat /tmp/bench-source.$$ >${directory}/small/f$i; i=$((i+1)); done; rm /tmp/bench-source.$$`);
+			const create = await seconds(
+				`mkdir ${directory}/small; head -c 4096 /dev/urandom >/tmp/bench-source.$$; i=0; while [ $i -lt ${smallFileCount} ]; do cat /tmp/bench-source.$$ >${directory}/small/f$i; i=$((i+1)); done; rm /tmp/bench-source.$$`,
+			);
 			await makeCold();
 			const read = await seconds(`cat ${directory}/small/f* | wc -c`);
 			const remove = await seconds(`rm -r ${directory}/small`);
@@ -65,10 +94,19 @@ export const workloads: readonly Workload[] = [
 	{
 		name: 'tree',
 		async run({directory}, {smallFileCount}) {
-			await seconds(`mkdir ${directory}/tree; i=0; while [ $i -lt ${smallFileCount} ]; do echo $i >${directory}/tree/f$i; i=$((i+1)); done`);
+			await seconds(
+				`mkdir ${directory}/tree; i=0; while [ $i -lt ${smallFileCount} ]; do echo $i >${directory}/tree/f$i; i=$((i+1)); done`,
+			);
 			const rename = await seconds(`mv ${directory}/tree ${directory}/renamed`);
 			await seconds(`rm -r ${directory}/renamed`);
-			return [{name: 'rename a directory of small files', unit: 'files/s', value: smallFileCount / rename, isHigherBetter: true}];
+			return [
+				{
+					name: 'rename a directory of small files',
+					unit: 'files/s',
+					value: smallFileCount / rename,
+					isHigherBetter: true,
+				},
+			];
 		},
 	},
 ];

@@ -10,7 +10,22 @@ const root = join(import.meta.dirname, '..');
 const importTable: Readonly<Record<string, {folders: readonly string[]; packages: readonly string[]}>> = {
 	agent: {folders: ['model', 'flexvolume', 'node', 'observability'], packages: []},
 	bin: {folders: ['*'], packages: ['yargs']},
-	cli: {folders: ['agent', 'cache', 'dev-server', 'filesystem', 'flexvolume', 'fuse', 'model', 'node', 'observability', 'staging', 'store'], packages: ['yargs']},
+	cli: {
+		folders: [
+			'agent',
+			'cache',
+			'dev-server',
+			'filesystem',
+			'flexvolume',
+			'fuse',
+			'model',
+			'node',
+			'observability',
+			'staging',
+			'store',
+		],
+		packages: ['yargs'],
+	},
 	flexvolume: {folders: ['model'], packages: []},
 	node: {folders: ['model', 'flexvolume', 'observability'], packages: []},
 	fuse: {folders: ['model', 'filesystem'], packages: ['fuse-native']},
@@ -25,12 +40,17 @@ const importTable: Readonly<Record<string, {folders: readonly string[]; packages
 
 /** Imports beyond the table, each with its reason. */
 const importExceptions: Readonly<Record<string, string>> = {
-	'src/node/daemon-protocol.ts -> src/filesystem/filesystem.ts': 'the status of a daemon contains that of its file system; a type only',
+	'src/node/daemon-protocol.ts -> src/filesystem/filesystem.ts':
+		'the status of a daemon contains that of its file system; a type only',
 };
 
 /** Implementations of interfaces: only what puts a process together may name them. */
 const implementations: readonly string[] = [
-	'src/store/s3-object-store.ts', 'src/store/memory-object-store.ts', 'src/store/faulty-object-store.ts', 'src/cache/disk-block-cache.ts', 'src/fuse/fuse-mount.ts',
+	'src/store/s3-object-store.ts',
+	'src/store/memory-object-store.ts',
+	'src/store/faulty-object-store.ts',
+	'src/cache/disk-block-cache.ts',
+	'src/fuse/fuse-mount.ts',
 ];
 
 /** Files of `src/` over the limit, each with its reason. */
@@ -42,22 +62,33 @@ const lineCountMax = {src: 490, test: 650};
 const bannedNames = /^(?:utils?|helpers?|common|types|misc|index|.*-?managers?)$/;
 
 type SourceFile = {readonly path: string; readonly folder: string; readonly text: string};
-type Import = {readonly from: SourceFile; readonly specifier: string; /** Of a file of ours. */ readonly path: string | undefined};
+type Import = {
+	readonly from: SourceFile;
+	readonly specifier: string /** Of a file of ours. */;
+	readonly path: string | undefined;
+};
 
-const readSources = (top: 'src' | 'test'): SourceFile[] => readdirSync(join(root, top), {recursive: true, withFileTypes: true})
-	.filter(entry => entry.isFile() && entry.name.endsWith('.ts'))
-	.map(entry => {
-		const path = relative(root, join(entry.parentPath, entry.name));
-		return {path, folder: path.split('/')[1] ?? '', text: readFileSync(join(root, path), 'utf8')};
-	});
+const readSources = (top: 'src' | 'test'): SourceFile[] =>
+	readdirSync(join(root, top), {recursive: true, withFileTypes: true})
+		.filter(entry => entry.isFile() && entry.name.endsWith('.ts'))
+		.map(entry => {
+			const path = relative(root, join(entry.parentPath, entry.name));
+			return {path, folder: path.split('/')[1] ?? '', text: readFileSync(join(root, path), 'utf8')};
+		});
 
 /** Static imports, re-exports and dynamic imports of a literal, also of types. */
-const importPattern = /^\s*(?:import|export)\b[^;'"]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+const importPattern =
+	/^\s*(?:import|export)\b[^;'"]*?\bfrom\s*['"]([^'"]+)['"]|^\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
 
-const importsOf = (from: SourceFile): Import[] => [...from.text.matchAll(importPattern)].map(match => {
-	const specifier = match[1] ?? match[2] ?? match[3] ?? '';
-	return {from, specifier, path: specifier.startsWith('.') ? relative(root, join(root, dirname(from.path), specifier)) : undefined};
-});
+const importsOf = (from: SourceFile): Import[] =>
+	[...from.text.matchAll(importPattern)].map(match => {
+		const specifier = match[1] ?? match[2] ?? match[3] ?? '';
+		return {
+			from,
+			specifier,
+			path: specifier.startsWith('.') ? relative(root, join(root, dirname(from.path), specifier)) : undefined,
+		};
+	});
 
 const sources = readSources('src');
 const tests = readSources('test');
@@ -66,9 +97,19 @@ const folderOf = (path: string): string => path.split('/')[1] ?? '';
 
 test('the import table has every folder of src and no others', t => {
 	const folders = readdirSync(join(root, 'src'), {withFileTypes: true});
-	t.deepEqual(folders.filter(entry => !entry.isDirectory()).map(entry => entry.name), [], 'Files belong into a folder');
-	t.deepEqual(Object.keys(importTable).filter(folder => !folders.some(entry => entry.name === folder)), []);
-	t.deepEqual(folders.filter(entry => importTable[entry.name] === undefined).map(entry => entry.name), []);
+	t.deepEqual(
+		folders.filter(entry => !entry.isDirectory()).map(entry => entry.name),
+		[],
+		'Files belong into a folder',
+	);
+	t.deepEqual(
+		Object.keys(importTable).filter(folder => !folders.some(entry => entry.name === folder)),
+		[],
+	);
+	t.deepEqual(
+		folders.filter(entry => importTable[entry.name] === undefined).map(entry => entry.name),
+		[],
+	);
 });
 
 test('the files of a folder import only what the table allows', t => {
@@ -82,25 +123,59 @@ test('the files of a folder import only what the table allows', t => {
 		const allowed = importTable[from.folder]?.folders ?? [];
 		const name = `${from.path} -> ${path}`;
 		used.add(name);
-		return path.startsWith('src/') && importExceptions[name] === undefined && !allowed.includes('*') && !allowed.includes(folderOf(path));
+		return (
+			path.startsWith('src/') &&
+			importExceptions[name] === undefined &&
+			!allowed.includes('*') &&
+			!allowed.includes(folderOf(path))
+		);
 	});
-	t.deepEqual(wrong.map(({from, path}) => `${from.path} -> ${path}`), []);
-	t.deepEqual(Object.keys(importExceptions).filter(name => !used.has(name)), [], 'Exceptions that nobody needs any more');
+	t.deepEqual(
+		wrong.map(({from, path}) => `${from.path} -> ${path}`),
+		[],
+	);
+	t.deepEqual(
+		Object.keys(importExceptions).filter(name => !used.has(name)),
+		[],
+		'Exceptions that nobody needs any more',
+	);
 });
 
 test('the source imports nothing from the tests or from anywhere else', t => {
-	t.deepEqual(imports.filter(({path}) => path !== undefined && !path.startsWith('src/')).map(({from, specifier}) => `${from.path} -> ${specifier}`), []);
+	t.deepEqual(
+		imports
+			.filter(({path}) => path !== undefined && !path.startsWith('src/'))
+			.map(({from, specifier}) => `${from.path} -> ${specifier}`),
+		[],
+	);
 });
 
 test('nothing imports bin, and only bin imports cli', t => {
-	const wrong = imports.filter(({from, path}) => path !== undefined && ((path.startsWith('src/bin/')) || (path.startsWith('src/cli/') && !['bin', 'cli'].includes(from.folder))));
-	t.deepEqual(wrong.map(({from, path}) => `${from.path} -> ${path}`), []);
+	const wrong = imports.filter(
+		({from, path}) =>
+			path !== undefined &&
+			(path.startsWith('src/bin/') || (path.startsWith('src/cli/') && !['bin', 'cli'].includes(from.folder))),
+	);
+	t.deepEqual(
+		wrong.map(({from, path}) => `${from.path} -> ${path}`),
+		[],
+	);
 });
 
 test('implementations are named only where a process is put together', t => {
-	const wrong = imports.filter(({from, path}) => path !== undefined && implementations.includes(path) && !['bin', 'cli', folderOf(path)].includes(from.folder));
-	t.deepEqual(wrong.map(({from, path}) => `${from.path} -> ${path}`), []);
-	t.deepEqual(implementations.filter(path => !sources.some(file => file.path === path)), [], 'Files that are gone');
+	const wrong = imports.filter(
+		({from, path}) =>
+			path !== undefined && implementations.includes(path) && !['bin', 'cli', folderOf(path)].includes(from.folder),
+	);
+	t.deepEqual(
+		wrong.map(({from, path}) => `${from.path} -> ${path}`),
+		[],
+	);
+	t.deepEqual(
+		implementations.filter(path => !sources.some(file => file.path === path)),
+		[],
+		'Files that are gone',
+	);
 });
 
 test('packages of the registry are imported only in the folders that wrap them', t => {
@@ -112,31 +187,61 @@ test('packages of the registry are imported only in the folders that wrap them',
 		const allowed = importTable[from.folder]?.packages ?? [];
 		return !allowed.some(name => specifier === name || specifier.startsWith(name.endsWith('/') ? name : `${name}/`));
 	});
-	t.deepEqual(wrong.map(({from, specifier}) => `${from.path} -> ${specifier}`), []);
+	t.deepEqual(
+		wrong.map(({from, specifier}) => `${from.path} -> ${specifier}`),
+		[],
+	);
 });
 
 test('built-in modules are imported with the prefix node:', t => {
 	const bare = new Set(builtinModules.filter(name => !name.startsWith('node:')));
 	const wrong = [...imports, ...tests.flatMap(file => importsOf(file))].filter(({specifier}) => bare.has(specifier));
-	t.deepEqual(wrong.map(({from, specifier}) => `${from.path} -> ${specifier}`), []);
+	t.deepEqual(
+		wrong.map(({from, specifier}) => `${from.path} -> ${specifier}`),
+		[],
+	);
 });
 
 test('the model does no input or output and reads no clock', t => {
 	const model = sources.filter(file => file.folder === 'model');
-	t.deepEqual(model.flatMap(file => importsOf(file)).filter(({specifier}) => specifier.startsWith('node:') && specifier !== 'node:assert/strict').map(({from}) => from.path), []);
-	t.deepEqual(model.filter(file => /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bMath\.random\(|\bprocess\./.test(file.text)).map(file => file.path), []);
+	t.deepEqual(
+		model
+			.flatMap(file => importsOf(file))
+			.filter(({specifier}) => specifier.startsWith('node:') && specifier !== 'node:assert/strict')
+			.map(({from}) => from.path),
+		[],
+	);
+	t.deepEqual(
+		model
+			.filter(file => /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(|\bMath\.random\(|\bprocess\./.test(file.text))
+			.map(file => file.path),
+		[],
+	);
 });
 
 test('only the FUSE layer has errno numbers', t => {
 	const wrong = sources.filter(file => file.folder !== 'fuse' && /constants\.errno|\bFuse\.E[A-Z]+\b/.test(file.text));
-	t.deepEqual(wrong.map(file => file.path), []);
+	t.deepEqual(
+		wrong.map(file => file.path),
+		[],
+	);
 });
 
 test('files are short', t => {
 	const lineCountOf = (file: SourceFile): number => file.text.split('\n').length - 1;
-	t.deepEqual(sources.filter(file => lineCountOf(file) > lineCountMax.src && sizeExceptions[file.path] === undefined).map(file => `${file.path}: ${lineCountOf(file)}`), []);
-	t.deepEqual(tests.filter(file => lineCountOf(file) > lineCountMax.test).map(file => `${file.path}: ${lineCountOf(file)}`), []);
-	const unneeded = Object.keys(sizeExceptions).filter(path => !sources.some(file => file.path === path && lineCountOf(file) > lineCountMax.src));
+	t.deepEqual(
+		sources
+			.filter(file => lineCountOf(file) > lineCountMax.src && sizeExceptions[file.path] === undefined)
+			.map(file => `${file.path}: ${lineCountOf(file)}`),
+		[],
+	);
+	t.deepEqual(
+		tests.filter(file => lineCountOf(file) > lineCountMax.test).map(file => `${file.path}: ${lineCountOf(file)}`),
+		[],
+	);
+	const unneeded = Object.keys(sizeExceptions).filter(
+		path => !sources.some(file => file.path === path && lineCountOf(file) > lineCountMax.src),
+	);
 	t.deepEqual(unneeded, [], 'Exceptions that nobody needs any more');
 });
 
@@ -151,7 +256,16 @@ test('files are named after their one idea, in kebab-case', t => {
 
 test('there are no default exports, no enums and no empty catch blocks', t => {
 	const all = [...sources, ...tests];
-	t.deepEqual(all.filter(file => /^export default\b/m.test(file.text)).map(file => file.path), []);
-	t.deepEqual(all.filter(file => /^(?:export )?(?:const )?enum\b/m.test(file.text)).map(file => file.path), []);
-	t.deepEqual(sources.filter(file => /catch(?:\s*\([^)]*\))?\s*\{\s*\}/.test(file.text)).map(file => file.path), []);
+	t.deepEqual(
+		all.filter(file => /^export default\b/m.test(file.text)).map(file => file.path),
+		[],
+	);
+	t.deepEqual(
+		all.filter(file => /^(?:export )?(?:const )?enum\b/m.test(file.text)).map(file => file.path),
+		[],
+	);
+	t.deepEqual(
+		sources.filter(file => /catch(?:\s*\([^)]*\))?\s*\{\s*\}/.test(file.text)).map(file => file.path),
+		[],
+	);
 });

@@ -10,8 +10,14 @@ test('the option table of the README is the one of the code (npm run docs writes
 });
 
 test('every file and script that README.md and docs/ name exists', t => {
-	const {scripts} = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as {scripts: Record<string, string>};
-	const documents = ['README.md', 'CHANGELOG.md', ...fs.readdirSync(path.join(root, 'docs')).map(name => `docs/${name}`)];
+	const {scripts} = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+		scripts: Record<string, string>;
+	};
+	const documents = [
+		'README.md',
+		'CHANGELOG.md',
+		...fs.readdirSync(path.join(root, 'docs')).map(name => `docs/${name}`),
+	];
 	for (const document of documents) {
 		const text = fs.readFileSync(path.join(root, document), 'utf8');
 		for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)) {
@@ -26,7 +32,9 @@ test('every file and script that README.md and docs/ name exists', t => {
 
 test('every dependency has its line in docs/ARCHITECTURE.md', t => {
 	const architecture = fs.readFileSync(path.join(root, 'docs/ARCHITECTURE.md'), 'utf8');
-	const {dependencies, devDependencies} = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as Record<string, Record<string, string>>;
+	const {dependencies, devDependencies} = JSON.parse(
+		fs.readFileSync(path.join(root, 'package.json'), 'utf8'),
+	) as Record<string, Record<string, string>>;
 	for (const name of Object.keys({...dependencies, ...devDependencies})) {
 		t.true(architecture.includes(`\`${name}\``), name);
 	}

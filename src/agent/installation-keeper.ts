@@ -64,7 +64,12 @@ export const createInstallationKeeper = (options: InstallationKeeperOptions): In
 		const {path: pluginDirectory, source: pluginDirectorySource} = await findPluginDirectory(signal);
 		const isThorough = checkCount % thoroughEvery === 0;
 		const outcome = await installOnNode({...options, source, pluginDirectory, isThorough});
-		installation = {pluginDirectory, pluginDirectorySource, runtimeDirectory: outcome.runtimeDirectory, versions: outcome.versions};
+		installation = {
+			pluginDirectory,
+			pluginDirectorySource,
+			runtimeDirectory: outcome.runtimeDirectory,
+			versions: outcome.versions,
+		};
 		report(outcome, installation, log);
 		if (outcome.isDriverChanged) {
 			touchLater(outcome.driverPath);
@@ -103,7 +108,10 @@ export const createInstallationKeeper = (options: InstallationKeeperOptions): In
 const report = (outcome: InstallOutcome, installation: AgentInstallation, log: Pick<Logger, 'info' | 'warn'>): void => {
 	const {isRuntimeChanged, isDriverChanged, removedVersions, pruneDoubt} = outcome;
 	if (isRuntimeChanged || isDriverChanged || removedVersions.length > 0) {
-		log.info({...installation, driver: outcome.driverPath, isRuntimeChanged, isDriverChanged, removedVersions}, 'installed');
+		log.info(
+			{...installation, driver: outcome.driverPath, isRuntimeChanged, isDriverChanged, removedVersions},
+			'installed',
+		);
 	}
 
 	if (pruneDoubt !== undefined) {

@@ -17,10 +17,16 @@ export type PluginDirectoryQuestion = {
 };
 
 /**
-Where this node's kubelet looks for drivers: as the operator says, else as the kubelet's settings on the node say, else as the kubelet answers, else the
-default. An answer is kept; without one it is asked at each call, and why there was none is logged once.
+Where this node's kubelet looks for drivers: as the operator says, else as the kubelet's settings on the node say,
+else as the kubelet answers, else the default. An answer is kept; without one it is asked at each call, and why
+there was none is logged once.
 */
-export const createPluginDirectoryFinder = ({option, look = () => undefined, ask, log}: PluginDirectoryQuestion): ((signal: AbortSignal) => Promise<PluginDirectory>) => {
+export const createPluginDirectoryFinder = ({
+	option,
+	look = () => undefined,
+	ask,
+	log,
+}: PluginDirectoryQuestion): ((signal: AbortSignal) => Promise<PluginDirectory>) => {
 	let answered: PluginDirectory | undefined = option === undefined ? undefined : {path: option, source: 'option'};
 	let lastReason: string | undefined;
 	return async signal => {
@@ -39,13 +45,16 @@ export const createPluginDirectoryFinder = ({option, look = () => undefined, ask
 		}
 
 		try {
-			answered = {path: await ask(signal) ?? defaultPluginDirectory, source: 'kubelet'};
+			answered = {path: (await ask(signal)) ?? defaultPluginDirectory, source: 'kubelet'};
 			return answered;
 		} catch (error) {
 			signal.throwIfAborted();
 			const reason = error instanceof Error ? error.message : String(error);
 			if (reason !== lastReason) {
-				log.warn({err: error, pluginDirectory: defaultPluginDirectory}, 'kubelet not asked for its plugin directory, so the default is taken; --plugin-directory says another');
+				log.warn(
+					{err: error, pluginDirectory: defaultPluginDirectory},
+					'kubelet not asked for its plugin directory, so the default is taken; --plugin-directory says another',
+				);
 			}
 
 			lastReason = reason;

@@ -15,26 +15,44 @@ const fileMode = 0o600;
 const directoryMode = 0o700;
 
 /**
-Brings the node policy from where the ConfigMap is mounted to where the driver reads it. What the driver could not understand is not copied over
-a policy that it can. On a node that has none yet it is copied all the same: the driver then refuses mounts until it is put right,
-instead of going by a policy that nobody has chosen. A missing file changes nothing, for it may open what was closed.
+Brings the node policy from where the ConfigMap is mounted to where the driver reads it. What the driver could not
+understand is not copied over a policy that it can. On a node that has none yet it is copied all the same: the
+driver then refuses mounts until it is put right, instead of going by a policy that nobody has chosen. A missing
+file changes nothing, for it may open what was closed.
 */
-export const copyPolicy = async ({root, source, target}: {root: NodeRoot; source: string; target: string}): Promise<PolicyCopy> => {
+export const copyPolicy = async ({
+	root,
+	source,
+	target,
+}: {
+	root: NodeRoot;
+	source: string;
+	target: string;
+}): Promise<PolicyCopy> => {
 	const path = join(ensureDirectory(root, dirname(target), {mode: directoryMode}), basename(target));
 	const present = readIfThere(reach(root, path));
 	const text = readIfThere(source);
 	if (text === undefined) {
 		return present === undefined
 			? {outcome: 'same'}
-			: {outcome: 'kept', problem: `The policy file ${source} is gone; this node keeps its copy. Restore it (the ConfigMap of the DaemonSet), or delete ${path} on the node to go back to the built-in policy`};
+			: {
+					outcome: 'kept',
+					problem: `The policy file ${source} is gone; this node keeps its copy. Restore it (the ConfigMap of the DaemonSet), or delete ${path} on the node to go back to the built-in policy`,
+				};
 	}
 
 	const wrong = findMistake(text);
 	if (wrong !== undefined && present !== undefined && findMistake(present) === undefined) {
-		return {outcome: 'kept', problem: `The policy in ${source} is not valid, so this node keeps the one it had: ${wrong}`};
+		return {
+			outcome: 'kept',
+			problem: `The policy in ${source} is not valid, so this node keeps the one it had: ${wrong}`,
+		};
 	}
 
-	const problem = wrong === undefined ? undefined : `The policy in ${source} is not valid, and this node has no earlier one, so mounts are refused until it is put right: ${wrong}`;
+	const problem =
+		wrong === undefined
+			? undefined
+			: `The policy in ${source} is not valid, and this node has no earlier one, so mounts are refused until it is put right: ${wrong}`;
 	if (present === text) {
 		return {outcome: 'same', problem};
 	}

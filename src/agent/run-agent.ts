@@ -7,7 +7,11 @@ import {toReason} from '../node/node-error.ts';
 import type {Logger} from '../observability/logger.ts';
 import type {AgentSnapshot} from './agent-snapshot.ts';
 import {startAgentServer, type AgentServer} from './http/agent-server.ts';
-import {createInstallationKeeper, type InstallationKeeper, type InstallationKeeperOptions} from './installation-keeper.ts';
+import {
+	createInstallationKeeper,
+	type InstallationKeeper,
+	type InstallationKeeperOptions,
+} from './installation-keeper.ts';
 import {createEventPoster, type EventPoster} from './kubernetes/event-poster.ts';
 import type {KubernetesClient} from './kubernetes/kubernetes-client.ts';
 import {createMetricsPage} from './metrics/metrics-page.ts';
@@ -38,13 +42,17 @@ const failedIntervalsMax = 5;
 const firstRetryShare = 0.1;
 
 /**
-The agent of a node, until it is told to end: policy and installation are kept as they should be, the watch runs, and what it says goes to
-metrics, status page and Events. Its end leaves driver, runtime and daemons as they are: pods go on.
+The agent of a node, until it is told to end: policy and installation are kept as they should be, the watch runs,
+and what it says goes to metrics, status page and Events. Its end leaves driver, runtime and daemons as they are:
+pods go on.
 */
 export const runAgent = async (options: AgentOptions, ending: AbortSignal): Promise<void> => {
 	const agent = new Agent(options, ending);
 	const server = await agent.serve();
-	options.log.info({version: options.version, metrics: server.metricsAddress, status: server.statusAddress}, 'agent started');
+	options.log.info(
+		{version: options.version, metrics: server.metricsAddress, status: server.statusAddress},
+		'agent started',
+	);
 	try {
 		await Promise.all([agent.keepPolicy(), agent.keepInstallation()]);
 	} finally {
@@ -77,28 +85,38 @@ class Agent {
 	async serve(): Promise<AgentServer> {
 		const {metricsListen, statusListen, log} = this.#options;
 		const page = createMetricsPage();
-		return startAgentServer({metricsListen, statusListen, log, snapshot: () => this.#snapshot(), metricsPage: async () => page.render(this.#snapshot())});
+		return startAgentServer({
+			metricsListen,
+			statusListen,
+			log,
+			snapshot: () => this.#snapshot(),
+			metricsPage: async () => page.render(this.#snapshot()),
+		});
 	}
 
 	async keepPolicy(): Promise<void> {
 		const {policy, root, log, policyCheckMs = 10_000} = this.#options;
-		await this.#repeat(() => policyCheckMs, async () => {
-			const before = this.#policyProblem;
-			try {
-				const {outcome, problem} = policy === undefined ? {outcome: 'same' as const, problem: undefined} : await copyPolicy({root, ...policy});
-				this.#policyProblem = problem;
-				this.#policySettled.resolve();
-				if (outcome === 'copied') {
-					log.info({policy: policy?.target}, 'node policy copied');
+		await this.#repeat(
+			() => policyCheckMs,
+			async () => {
+				const before = this.#policyProblem;
+				try {
+					const {outcome, problem} =
+						policy === undefined ? {outcome: 'same' as const, problem: undefined} : await copyPolicy({root, ...policy});
+					this.#policyProblem = problem;
+					this.#policySettled.resolve();
+					if (outcome === 'copied') {
+						log.info({policy: policy?.target}, 'node policy copied');
+					}
+				} catch (error) {
+					this.#policyProblem = `The node policy could not be copied: ${toReason(error)}`;
 				}
-			} catch (error) {
-				this.#policyProblem = `The node policy could not be copied: ${toReason(error)}`;
-			}
 
-			if (this.#policyProblem !== undefined && this.#policyProblem !== before) {
-				log.error({problem: this.#policyProblem}, 'node policy not as it should be');
-			}
-		});
+				if (this.#policyProblem !== undefined && this.#policyProblem !== before) {
+					log.error({problem: this.#policyProblem}, 'node policy not as it should be');
+				}
+			},
+		);
 		this.#policySettled.resolve();
 	}
 
@@ -106,10 +124,13 @@ class Agent {
 	async keepInstallation(): Promise<void> {
 		const {installCheckMs = 60_000} = this.#options;
 		await this.#policySettled.promise;
-		// With what an agent before us has installed: healing does not wait for an installation, which may take long, or fail.
+		// With what an agent before us has installed: healing does not wait for an installation, which may take long, or
+		// fail.
 		await this.#keepWatch();
 		let failureCount = 0;
-		const toIntervalMs = (): number => installCheckMs * (failureCount === 1 ? firstRetryShare : Math.max(1, Math.min(failureCount - 1, failedIntervalsMax)));
+		const toIntervalMs = (): number =>
+			installCheckMs *
+			(failureCount === 1 ? firstRetryShare : Math.max(1, Math.min(failureCount - 1, failedIntervalsMax)));
 		await this.#repeat(toIntervalMs, async () => {
 			await this.#keeper.check();
 			await this.#keepWatch();
@@ -130,12 +151,15 @@ class Agent {
 		}
 
 		await this.#watch?.process.close();
-		this.#watch = {home, process: startWatchProcess({
-			commandLine: toWatchCommandLine(root, home),
-			variables,
-			log,
-			onMessage: message => this.#take(message),
-		})};
+		this.#watch = {
+			home,
+			process: startWatchProcess({
+				commandLine: toWatchCommandLine(root, home),
+				variables,
+				log,
+				onMessage: message => this.#take(message),
+			}),
+		};
 	}
 
 	#take(message: WatchMessage): void {
@@ -146,7 +170,16 @@ class Agent {
 
 		const {notice} = message;
 		this.#notices = [...this.#notices, notice].slice(-noticeCountMax);
-		this.#options.log[notice.type === 'Warning' ? 'warn' : 'info']({volume: notice.volumeId, bucket: notice.bucket, reason: notice.reason, pods: notice.pods, notice: notice.message}, 'notice');
+		this.#options.log[notice.type === 'Warning' ? 'warn' : 'info'](
+			{
+				volume: notice.volumeId,
+				bucket: notice.bucket,
+				reason: notice.reason,
+				pods: notice.pods,
+				notice: notice.message,
+			},
+			'notice',
+		);
 		this.#events?.post(notice);
 	}
 
@@ -159,16 +192,20 @@ class Agent {
 			installation: this.#keeper.installation(),
 			report: this.#report,
 			notices: this.#notices,
-			problems: [this.#keeper.problem(), this.#policyProblem, this.#watch?.process.problem()].filter(problem => problem !== undefined),
+			problems: [this.#keeper.problem(), this.#policyProblem, this.#watch?.process.problem()].filter(
+				problem => problem !== undefined,
+			),
 		};
 	}
 
 	async #repeat(toIntervalMs: () => number, work: () => Promise<void>): Promise<void> {
 		while (!this.#ending.aborted) {
 			await work();
-			await delay(toIntervalMs(), undefined, {signal: this.#ending}).catch(() => undefined); // Ends the wait, and the loop with it.
+			// Ends the wait, and the loop with it.
+			await delay(toIntervalMs(), undefined, {signal: this.#ending}).catch(() => undefined);
 		}
 	}
 }
 
-const toWatchCommandLine = (root: NodeRoot, home: string): readonly string[] => toNodeCommandLine(root, [join(home, 'bin', 'pnx-volume'), 'watch']);
+const toWatchCommandLine = (root: NodeRoot, home: string): readonly string[] =>
+	toNodeCommandLine(root, [join(home, 'bin', 'pnx-volume'), 'watch']);

@@ -41,7 +41,11 @@ export const startWatchProcess = (options: WatchProcessOptions): WatchProcess =>
 
 	const runOnce = async (): Promise<string> => {
 		const [command = '', ...args] = commandLine;
-		const started = spawn(command, args, {cwd: '/', env: {PATH: systemPath, LC_ALL: 'C', ...variables}, stdio: ['pipe', 'pipe', 'pipe']});
+		const started = spawn(command, args, {
+			cwd: '/',
+			env: {PATH: systemPath, LC_ALL: 'C', ...variables},
+			stdio: ['pipe', 'pipe', 'pipe'],
+		});
 		child = started;
 		let lastError = '';
 		// It may end while we write or close.
@@ -67,7 +71,9 @@ export const startWatchProcess = (options: WatchProcessOptions): WatchProcess =>
 		});
 		const {promise, resolve} = Promise.withResolvers<string>();
 		started.on('error', error => resolve(toReason(error)));
-		started.on('close', (code, signal) => resolve(`it ended with ${signal ?? `exit status ${code}`}${lastError === '' ? '' : `: ${lastError}`}`));
+		started.on('close', (code, signal) =>
+			resolve(`it ended with ${signal ?? `exit status ${code}`}${lastError === '' ? '' : `: ${lastError}`}`),
+		);
 		try {
 			return await promise;
 		} finally {
@@ -77,7 +83,7 @@ export const startWatchProcess = (options: WatchProcessOptions): WatchProcess =>
 	};
 
 	const supervise = async (): Promise<void> => {
-		for (let restartMs = firstRestartMs; !closing.signal.aborted;) {
+		for (let restartMs = firstRestartMs; !closing.signal.aborted; ) {
 			const startedAtMs = performance.now();
 			const reason = await runOnce();
 			if (closing.signal.aborted) {
@@ -137,6 +143,18 @@ const isMessage = (value: unknown): value is WatchMessage => {
 		return false;
 	}
 
-	return (value.type === 'report' && 'report' in value && typeof value.report === 'object' && value.report !== null && 'volumes' in value.report && Array.isArray(value.report.volumes))
-		|| (value.type === 'notice' && 'notice' in value && typeof value.notice === 'object' && value.notice !== null && 'pods' in value.notice && Array.isArray(value.notice.pods));
+	return (
+		(value.type === 'report' &&
+			'report' in value &&
+			typeof value.report === 'object' &&
+			value.report !== null &&
+			'volumes' in value.report &&
+			Array.isArray(value.report.volumes)) ||
+		(value.type === 'notice' &&
+			'notice' in value &&
+			typeof value.notice === 'object' &&
+			value.notice !== null &&
+			'pods' in value.notice &&
+			Array.isArray(value.notice.pods))
+	);
 };

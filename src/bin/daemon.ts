@@ -92,19 +92,25 @@ const readRequest = async (): Promise<DaemonRequest> => {
 	return JSON.parse(text) as DaemonRequest;
 };
 
-const createRequestLogger = ({volumeId, options, volumeDirectory, credentials}: DaemonRequest): Logger => createLogger({
-	level: process.argv.includes('--debug') ? 'debug' : toLevel(options['log-level']),
-	destination: 1,
-	isSynchronous: false,
-	fields: {volume: volumeId, bucket: options['name'] ?? ''},
-	currentFields: createServedPods(join(volumeDirectory, 'state.json')),
-	secrets: [credentials?.secretAccessKey, credentials?.sessionToken, process.env['AWS_SECRET_ACCESS_KEY'], process.env['AWS_SESSION_TOKEN']].filter(secret => secret !== undefined),
-});
+const createRequestLogger = ({volumeId, options, volumeDirectory, credentials}: DaemonRequest): Logger =>
+	createLogger({
+		level: process.argv.includes('--debug') ? 'debug' : toLevel(options['log-level']),
+		destination: 1,
+		isSynchronous: false,
+		fields: {volume: volumeId, bucket: options['name'] ?? ''},
+		currentFields: createServedPods(join(volumeDirectory, 'state.json')),
+		secrets: [
+			credentials?.secretAccessKey,
+			credentials?.sessionToken,
+			process.env['AWS_SECRET_ACCESS_KEY'],
+			process.env['AWS_SESSION_TOKEN'],
+		].filter(secret => secret !== undefined),
+	});
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
 /** The option is checked with all the others; until then a wrong one counts as the default. */
-const toLevel = (text: string | undefined): typeof levels[number] => levels.find(level => level === text) ?? 'info';
+const toLevel = (text: string | undefined): (typeof levels)[number] => levels.find(level => level === text) ?? 'info';
 
 /** The starter waits for one line and the end of the pipe. */
 const report = (ready: DaemonReady): void => {
@@ -116,7 +122,8 @@ const report = (ready: DaemonReady): void => {
 	}
 };
 
-const toOneLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ');
+const toOneLine = (error: unknown): string =>
+	(error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ');
 
 process.env['HOME'] ||= findHomeDirectory();
 await main();

@@ -28,9 +28,20 @@ const step = (title: string) => say(`\n== ${title}`);
 
 /** The S3 server as a process of its own, as any S3 is. */
 const startServer = async (): Promise<string> => {
-	const flags = ['--directory', join(root, 's3'), '--access-key-id', keys.accessKeyId, '--secret-access-key', keys.secretAccessKey];
-	server = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', commandPath, 'dev-server', ...flags], {detached: true, stdio: ['ignore', 'pipe', 'inherit']}); // Detached: Ctrl-C must not end it before what is dirty is uploaded.
-	for await (const line of createInterface({input: server.stdout!})) { // `stdio` makes it a pipe.
+	const flags = [
+		'--directory',
+		join(root, 's3'),
+		'--access-key-id',
+		keys.accessKeyId,
+		'--secret-access-key',
+		keys.secretAccessKey,
+	];
+	server = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', commandPath, 'dev-server', ...flags], {
+		detached: true,
+		stdio: ['ignore', 'pipe', 'inherit'],
+	}); // Detached: Ctrl-C must not end it before what is dirty is uploaded.
+	for await (const line of createInterface({input: server.stdout!})) {
+		// `stdio` makes it a pipe.
 		return (JSON.parse(line) as {endpoint: string}).endpoint;
 	}
 
@@ -38,19 +49,28 @@ const startServer = async (): Promise<string> => {
 };
 
 /**
-Runs the driver with what a kubelet gives it: no HOME, a minimal PATH; and the node's credentials, as from a drop-in of the
-kubelet's service. The answer's message, if the driver refused.
+Runs the driver with what a kubelet gives it: no HOME, a minimal PATH; and the node's credentials, as from a drop-in
+of the kubelet's service. The answer's message, if the driver refused.
 */
 const askDriver = async (...argv: readonly string[]): Promise<string | undefined> => {
 	const env = {
-		PATH: '/usr/sbin:/usr/bin:/sbin:/bin', AWS_ACCESS_KEY_ID: keys.accessKeyId, AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
-		PNX_VOLUME_STATE_DIR: join(root, 'state'), PNX_VOLUME_LOG: join(root, 'pnx-volume.log'), PNX_VOLUME_IDLE_MS: '0',
+		PATH: '/usr/sbin:/usr/bin:/sbin:/bin',
+		AWS_ACCESS_KEY_ID: keys.accessKeyId,
+		AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
+		PNX_VOLUME_STATE_DIR: join(root, 'state'),
+		PNX_VOLUME_LOG: join(root, 'pnx-volume.log'),
+		PNX_VOLUME_IDLE_MS: '0',
 	};
 	const startedAtMs = performance.now();
 	const {stdout} = await run(driverPath, [...argv], {env});
-	say(`   driver ${argv.slice(0, 2).map(argument => argument.replace(root, '')).join(' ')}   ->   ${stdout.trim()}   (${Math.round(performance.now() - startedAtMs)} ms)`);
+	say(
+		`   driver ${argv
+			.slice(0, 2)
+			.map(argument => argument.replace(root, ''))
+			.join(' ')}   ->   ${stdout.trim()}   (${Math.round(performance.now() - startedAtMs)} ms)`,
+	);
 	const reply = JSON.parse(stdout) as {status: string; message?: string};
-	return reply.status === 'Success' ? undefined : reply.message ?? reply.status;
+	return reply.status === 'Success' ? undefined : (reply.message ?? reply.status);
 };
 
 const callDriver = async (...argv: readonly string[]): Promise<void> => {
@@ -69,19 +89,23 @@ const inPod = async (pod: string, directory: string, script: string): Promise<vo
 	}
 };
 
-/** The JSON of a kubelet 1.34.9, as it was recorded for a Deployment with a PersistentVolume, with the demo's bucket and server in it. */
-const mountOptions = (pod: string, uid: string, endpoint: string, namespace: string): string => JSON.stringify({
-	endpoint,
-	'kubernetes.io/fsType': 'fuse',
-	'kubernetes.io/pod.name': pod,
-	'kubernetes.io/pod.namespace': namespace,
-	'kubernetes.io/pod.uid': uid,
-	'kubernetes.io/pvOrVolumeName': 'pv-1',
-	'kubernetes.io/readwrite': 'rw',
-	'kubernetes.io/serviceAccount.name': 'default',
-	name: bucket,
-	'path-style': 'true',
-});
+/**
+The JSON of a kubelet 1.34.9, as it was recorded for a Deployment with a PersistentVolume, with the demo's bucket
+and server in it.
+*/
+const mountOptions = (pod: string, uid: string, endpoint: string, namespace: string): string =>
+	JSON.stringify({
+		endpoint,
+		'kubernetes.io/fsType': 'fuse',
+		'kubernetes.io/pod.name': pod,
+		'kubernetes.io/pod.namespace': namespace,
+		'kubernetes.io/pod.uid': uid,
+		'kubernetes.io/pvOrVolumeName': 'pv-1',
+		'kubernetes.io/readwrite': 'rw',
+		'kubernetes.io/serviceAccount.name': 'default',
+		name: bucket,
+		'path-style': 'true',
+	});
 
 const podDirectory = (uid: string): string => {
 	const directory = join(root, 'kubelet', 'pods', uid, 'volumes', 'pnx~volume', 'pv-1');
@@ -116,7 +140,9 @@ const main = async ({keep}: {keep: boolean}): Promise<void> => {
 	say(`   listens at ${endpoint}`);
 	const store = createS3ObjectStore({bucket, region: 'us-east-1', endpoint, pathStyle: true, credentials: keys});
 
-	step('The operator of the node lets pods use that server. The rest of the policy is as it comes: with the node\'s credentials, a namespace gets the buckets that were made for it');
+	step(
+		"The operator of the node lets pods use that server. The rest of the policy is as it comes: with the node's credentials, a namespace gets the buckets that were made for it",
+	);
 	const policy = JSON.stringify({rules: [{namespaces: ['*'], withNodeCredentials: {endpoints: [endpoint]}}]});
 	mkdirSync(join(root, 'state'), {mode: 0o700});
 	writeFileSync(join(root, 'state', 'policy.json'), policy, {mode: 0o600});
@@ -130,7 +156,11 @@ const main = async ({keep}: {keep: boolean}): Promise<void> => {
 
 	step('The pod uses it like any directory');
 	await inPod('web-1', first, 'mkdir -p images && echo "hello from web-1" > images/hello.txt');
-	await inPod('web-1', first, 'head -c 1000000 /dev/urandom > images/photo.raw && sha256sum images/photo.raw > photo.sha256');
+	await inPod(
+		'web-1',
+		first,
+		'head -c 1000000 /dev/urandom > images/photo.raw && sha256sum images/photo.raw > photo.sha256',
+	);
 	await inPod('web-1', first, 'echo "first line" > log && echo "second line" >> log && mv log access.log');
 	await inPod('web-1', first, 'ls -lR');
 
@@ -149,14 +179,22 @@ const main = async ({keep}: {keep: boolean}): Promise<void> => {
 
 	step('A pod of another namespace asks for the same bucket: the policy refuses it, and says what would allow it');
 	const stranger = podDirectory('0d4c8a52-55a1-4b0f-9c4e-b2f0f0c3a1de');
-	if (await askDriver('mount', stranger, mountOptions('shop-1', '0d4c8a52-55a1-4b0f-9c4e-b2f0f0c3a1de', endpoint, 'shop')) === undefined) {
+	if (
+		(await askDriver(
+			'mount',
+			stranger,
+			mountOptions('shop-1', '0d4c8a52-55a1-4b0f-9c4e-b2f0f0c3a1de', endpoint, 'shop'),
+		)) === undefined
+	) {
 		mounted.add(stranger);
 		throw new Error('The driver gave the bucket of one namespace to another');
 	}
 
 	if (keep) {
 		step('--keep: all of this stays up. Ctrl-C takes it down');
-		say(`   web-1's files   ${first}\n   web-2's files   ${second}\n   S3              ${endpoint}   bucket ${bucket}   key ${keys.accessKeyId}   secret ${keys.secretAccessKey}\n   log             ${join(root, 'pnx-volume.log')}`);
+		say(
+			`   web-1's files   ${first}\n   web-2's files   ${second}\n   S3              ${endpoint}   bucket ${bucket}   key ${keys.accessKeyId}   secret ${keys.secretAccessKey}\n   log             ${join(root, 'pnx-volume.log')}`,
+		);
 		await interrupted;
 	}
 

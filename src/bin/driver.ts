@@ -1,7 +1,8 @@
 /**
-Answers `mount` and `unmount` of the kubelet, started by `driver/volume`, which answers everything else itself. Arguments:
-the call and the directory; the JSON of a mount comes on stdin, because every process may read our arguments.
-Writes one line of JSON to stdout. Loads nothing that a call does not need: its start is part of each pod's start.
+Answers `mount` and `unmount` of the kubelet, started by `driver/volume`, which answers everything else itself.
+Arguments: the call and the directory; the JSON of a mount comes on stdin, because every process may read our
+arguments. Writes one line of JSON to stdout. Loads nothing that a call does not need: its start is part of each
+pod's start.
 */
 
 import {readFileSync, writeSync} from 'node:fs';
@@ -37,7 +38,10 @@ let subject: CallSubject = {};
 
 const main = async (): Promise<CallOutcome> => {
 	try {
-		const environment = readNodeEnvironment(process.env, fileURLToPath(new URL(`daemon.${extension}`, import.meta.url)));
+		const environment = readNodeEnvironment(
+			process.env,
+			fileURLToPath(new URL(`daemon.${extension}`, import.meta.url)),
+		);
 		({logPath} = environment);
 		const argv = process.argv.slice(2);
 		return await answer(parseCallOut(call === 'mount' ? [...argv, readFileSync(0, 'utf8')] : argv), environment);
@@ -70,13 +74,19 @@ const answer = async (callOut: CallOut, environment: NodeEnvironment): Promise<C
 	}
 };
 
-const mount = async ({path: directory, optionsJson}: {path: string; optionsJson: string}, environment: NodeEnvironment): Promise<CallOutcome> => {
+const mount = async (
+	{path: directory, optionsJson}: {path: string; optionsJson: string},
+	environment: NodeEnvironment,
+): Promise<CallOutcome> => {
 	const podPath = parsePodPath(directory, 'mount');
 	const request = parseMountOptions(optionsJson);
 	const {namespace} = checkPodIdentity(podPath, request);
 	subject = {bucket: request.options.name, pod: toPodName(request.pod)};
 	const lastResort = setTimeout(() => {
-		finish({outcome: 'failure', message: `Cannot mount bucket ${request.options.name}: it took longer than ${environment.mountTimeoutMs / 1000} s; see ${environment.logPath}`});
+		finish({
+			outcome: 'failure',
+			message: `Cannot mount bucket ${request.options.name}: it took longer than ${environment.mountTimeoutMs / 1000} s; see ${environment.logPath}`,
+		});
 	}, environment.mountTimeoutMs + graceMs);
 	try {
 		const allowed = applyPolicy(request, namespace, environment);
@@ -93,7 +103,11 @@ const mount = async ({path: directory, optionsJson}: {path: string; optionsJson:
 
 /** The request as the node policy allows it; a refusal is an error. Before anything else is done for a pod. */
 const applyPolicy = (request: MountOptions, namespace: string, {policyPath}: NodeEnvironment): MountOptions => {
-	const decision = decideMount(readNodePolicy(policyPath), {namespace, options: request.options, hasSecret: request.credentials !== undefined});
+	const decision = decideMount(readNodePolicy(policyPath), {
+		namespace,
+		options: request.options,
+		hasSecret: request.credentials !== undefined,
+	});
 	if (decision.decision === 'refused') {
 		throw new CallOutError(decision.message);
 	}
@@ -107,13 +121,23 @@ const toMessage = (error: unknown): string => {
 		return error.message;
 	}
 
-	logLine(logPath, 'fatal', {...subject, call, err: error instanceof Error ? {type: error.name, message: error.message, stack: error.stack} : {message: String(error)}, msg: 'call met a bug'});
+	logLine(logPath, 'fatal', {
+		...subject,
+		call,
+		err:
+			error instanceof Error
+				? {type: error.name, message: error.message, stack: error.stack}
+				: {message: String(error)},
+		msg: 'call met a bug',
+	});
 	return `An error that should not happen: ${error instanceof Error ? error.message : String(error)}`;
 };
 
 /** The one answer of this process. Nothing may run after it, so that there is never a second. */
 const finish = (outcome: CallOutcome): never => {
-	const status = {initialised: 'Success', success: 'Success', unsupported: 'Not supported', failure: 'Failure'}[outcome.outcome];
+	const status = {initialised: 'Success', success: 'Success', unsupported: 'Not supported', failure: 'Failure'}[
+		outcome.outcome
+	];
 	const message = outcome.outcome === 'failure' ? toOneLine(outcome.message) : remark;
 	logCall(logPath, {call, path, durationMs: performance.now() - startedAtMs, status, message, subject});
 	try {

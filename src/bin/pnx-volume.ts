@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** The command line: one file of `cli/` for each command; an error is one line on stderr. Exit codes: 0, 1 (failed), 2 (usage). */
+/**
+The command line: one file of `cli/` for each command; an error is one line on stderr. Exit codes: 0, 1 (failed), 2
+(usage).
+*/
 
 import {fileURLToPath} from 'node:url';
 import yargs from 'yargs';
@@ -38,13 +41,20 @@ const main = async (): Promise<void> => {
 		.demandCommand(1, 'A command is missing')
 		.strict()
 		// Values stay as they were typed; the last one of a repeated flag counts.
-		.parserConfiguration({'camel-case-expansion': false, 'duplicate-arguments-array': false, 'parse-numbers': false, 'parse-positional-numbers': false})
+		.parserConfiguration({
+			'camel-case-expansion': false,
+			'duplicate-arguments-array': false,
+			'parse-numbers': false,
+			'parse-positional-numbers': false,
+		})
 		.epilogue('Credentials come from the AWS variables, profiles and roles, as with every AWS tool.')
 		.wrap(Math.min(120, process.stdout.columns ?? 100))
 		.exitProcess(false)
 		.fail((message: string | undefined, error: unknown) => {
 			// yargs' own complaints (a flag without its value) are about the usage as well.
-			throw error instanceof Error && error.name !== 'YError' ? error : new UsageError(describeUsageError(message ?? (error as Error).message));
+			throw error instanceof Error && error.name !== 'YError'
+				? error
+				: new UsageError(describeUsageError(message ?? (error as Error).message));
 		})
 		.parseAsync();
 };

@@ -16,7 +16,9 @@ Clean blocks outside memory. An implementation may lose any block at any time; i
 export interface BlockCache {
 	/** Whether the block is here, as far as memory knows. */
 	has(version: VersionId, index: number): boolean;
-	/** The block's bytes into `target`; how many there were, or `undefined` when the block is not here (or was damaged). */
+	/**
+	The block's bytes into `target`; how many there were, or `undefined` when the block is not here (or was damaged).
+	*/
 	get(version: VersionId, index: number, target: Uint8Array): Promise<number | undefined>;
 	/** Keeps a block if it can. The bytes are not looked at any more once the promise is resolved. Never fails. */
 	put(version: VersionId, index: number, bytes: Uint8Array): Promise<void>;

@@ -102,7 +102,13 @@ export class DiskBlockCache implements BlockCache {
 		const name = fileNameOf(version, index);
 		const fileBytes = bytes.length + headerBytes;
 		// A slow disk must not slow down reads: what it cannot take now is not cached.
-		if (this.#closed || this.#files.has(name) || this.#writing.has(name) || this.#pendingBytes + fileBytes > this.#bytesMax || this.#writing.size >= writesPendingMax) {
+		if (
+			this.#closed ||
+			this.#files.has(name) ||
+			this.#writing.has(name) ||
+			this.#pendingBytes + fileBytes > this.#bytesMax ||
+			this.#writing.size >= writesPendingMax
+		) {
 			return;
 		}
 
@@ -178,7 +184,10 @@ export class DiskBlockCache implements BlockCache {
 	}
 }
 
-/** By descriptors: an object of `FileHandle` for each of a thousand blocks a second is what a long read spends its time on. */
+/**
+By descriptors: an object of `FileHandle` for each of a thousand blocks a second is what a long read spends its time
+on.
+*/
 const writeFile = async (file: string, pieces: readonly Uint8Array[]): Promise<void> => {
 	let descriptor: number;
 	try {

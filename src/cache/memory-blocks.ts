@@ -59,25 +59,35 @@ export class MemoryBlocks {
 		return this.#blocks.has(id);
 	}
 
-	/** A new block that `load` fills; it is forgotten when that fails. The bound may be passed while all blocks are in use. */
+	/**
+	A new block that `load` fills; it is forgotten when that fails. The bound may be passed while all blocks are in
+	use.
+	*/
 	add(id: string, load: (buffer: Buffer) => Promise<number>): MemoryBlock {
 		this.#evict();
 		const buffer = this.#free.pop() ?? this.#allocate();
 		const loading = load(buffer);
 		const block: MemoryBlock = {
-			buffer, length: 0, pins: 0, isSettled: false, firstUse: undefined,
-			loaded: loading.then(length => {
-				block.length = length;
-				block.isSettled = true;
-			}, (error: unknown) => {
-				block.isSettled = true;
-				if (this.#blocks.get(id) === block) {
-					this.#blocks.delete(id);
-				}
+			buffer,
+			length: 0,
+			pins: 0,
+			isSettled: false,
+			firstUse: undefined,
+			loaded: loading.then(
+				length => {
+					block.length = length;
+					block.isSettled = true;
+				},
+				(error: unknown) => {
+					block.isSettled = true;
+					if (this.#blocks.get(id) === block) {
+						this.#blocks.delete(id);
+					}
 
-				this.#recycle(block);
-				throw error;
-			}),
+					this.#recycle(block);
+					throw error;
+				},
+			),
 		};
 		// Whoever needs the block awaits it; a block that was only read ahead has nobody to tell.
 		block.loaded.catch(() => undefined);

@@ -8,7 +8,9 @@ export type KnownEntry =
 	| {readonly state: 'object'; readonly head: ObjectHead}
 	/** An object that a listing named: its attributes are not known. */
 	| {readonly state: 'listed'; readonly object: ListedObject}
-	/** A directory; `marker` is its marker object, `undefined` when it has none, `unknown` when only a listing named it. */
+	/**
+	A directory; `marker` is its marker object, `undefined` when it has none, `unknown` when only a listing named it.
+	*/
 	| {readonly state: 'directory'; readonly marker: ObjectHead | undefined | 'unknown'};
 
 /** The order of reads and changes: an answer is only believed when nothing changed since it was asked for. */
@@ -59,7 +61,9 @@ export class MetadataCache {
 		}
 
 		const listing = path === '' ? undefined : this.#listings.get(parentOf(path));
-		return listing !== undefined && listing.expiresAtMs > now && !listing.names.has(nameOf(path)) ? {state: 'absent'} : undefined;
+		return listing !== undefined && listing.expiresAtMs > now && !listing.names.has(nameOf(path))
+			? {state: 'absent'}
+			: undefined;
 	}
 
 	/** Remembers the answer of a request. */
@@ -69,9 +73,21 @@ export class MetadataCache {
 		}
 	}
 
-	/** Remembers that a directory had these names and no others when the listing began. Large directories are not worth the memory. */
-	recordListing(directory: string, names: ReadonlySet<string>, {token, beganAtMs}: {token: ReadToken; beganAtMs: number}): void {
-		if (beganAtMs + this.#ttlMs <= this.#now() || names.size > this.#entryCountMax / 10 || token < this.#floor || this.#isOutdated(`${directory}/`, token)) {
+	/**
+	Remembers that a directory had these names and no others when the listing began. Large directories are not worth
+	the memory.
+	*/
+	recordListing(
+		directory: string,
+		names: ReadonlySet<string>,
+		{token, beganAtMs}: {token: ReadToken; beganAtMs: number},
+	): void {
+		if (
+			beganAtMs + this.#ttlMs <= this.#now() ||
+			names.size > this.#entryCountMax / 10 ||
+			token < this.#floor ||
+			this.#isOutdated(`${directory}/`, token)
+		) {
 			return;
 		}
 

@@ -22,7 +22,13 @@ export class ObjectReader {
 	readonly #closing = new AbortController();
 	readonly #versionIds = new WeakMap<ObjectVersion, VersionId>();
 
-	constructor(options: {store: ObjectStore; blockCache: BlockCache; memoryBytesMax: number; partBytes: number; metrics?: MetricSink | undefined}) {
+	constructor(options: {
+		store: ObjectStore;
+		blockCache: BlockCache;
+		memoryBytesMax: number;
+		partBytes: number;
+		metrics?: MetricSink | undefined;
+	}) {
 		this.#store = options.store;
 		this.#blockCache = options.blockCache;
 		this.#memory = new MemoryBlocks({bytesMax: options.memoryBytesMax, metrics: options.metrics});
@@ -60,7 +66,10 @@ export class ObjectReader {
 				const from = Math.max(offset, blockStart);
 				const to = Math.min(offset + target.length, blockStart + blockBytes);
 				if (to - blockStart > block.length) {
-					throw new StoreError('corrupt', `Reading ${version.key}: block ${first + position} has ${block.length} bytes and ${to - blockStart} are needed`);
+					throw new StoreError(
+						'corrupt',
+						`Reading ${version.key}: block ${first + position} has ${block.length} bytes and ${to - blockStart} are needed`,
+					);
 				}
 
 				block.buffer.copy(target, from - offset, from - blockStart, to - blockStart);
@@ -73,13 +82,18 @@ export class ObjectReader {
 	}
 
 	/**
-	The newest version of a key and, when it is the known one and fits into a block, its bytes on their way: one request for
-	opening and reading a small file. `undefined` when there is no object.
+	The newest version of a key and, when it is the known one and fits into a block, its bytes on their way: one
+	request for opening and reading a small file. `undefined` when there is no object.
 	*/
 	async openSmall(key: string, known: ObjectVersion): Promise<ObjectHead | undefined> {
 		const versionId = this.#versionIdOf(known);
 		const id = blockIdOf(versionId, 0);
-		if (known.sizeBytes === 0 || known.sizeBytes > blockBytes || this.#memory.has(id) || this.#blockCache.has(versionId, 0)) {
+		if (
+			known.sizeBytes === 0 ||
+			known.sizeBytes > blockBytes ||
+			this.#memory.has(id) ||
+			this.#blockCache.has(versionId, 0)
+		) {
 			return this.#store.head(key);
 		}
 
@@ -96,21 +110,26 @@ export class ObjectReader {
 
 		const loaded = Promise.withResolvers<number>();
 		const block = this.#memory.add(id, buffer => {
-			void fillBlock(body, buffer, {key, bytes: known.sizeBytes}).catch(async (error: unknown) => {
-				if (isStoreError(error) && error.isTransient) {
-					return this.#fetchBlock(known, 0, buffer);
-				}
+			void fillBlock(body, buffer, {key, bytes: known.sizeBytes})
+				.catch(async (error: unknown) => {
+					if (isStoreError(error) && error.isTransient) {
+						return this.#fetchBlock(known, 0, buffer);
+					}
 
-				throw error;
-			}).then(loaded.resolve, loaded.reject);
+					throw error;
+				})
+				.then(loaded.resolve, loaded.reject);
 			return loaded.promise;
 		});
 		block.pins++;
 		block.firstUse = this.#metrics.misses;
 		this.#metrics.fetchedBlocks.value++;
-		void block.loaded.then(async () => this.#blockCache.put(versionId, 0, block.buffer.subarray(0, block.length))).catch(() => undefined).finally(() => {
-			this.#memory.unpin(block);
-		});
+		void block.loaded
+			.then(async () => this.#blockCache.put(versionId, 0, block.buffer.subarray(0, block.length)))
+			.catch(() => undefined)
+			.finally(() => {
+				this.#memory.unpin(block);
+			});
 		return object;
 	}
 
@@ -121,7 +140,13 @@ export class ObjectReader {
 	}
 
 	/** Starts what is needed of [first, last] and `aheadCount` more; the needed blocks are pinned. */
-	#request(version: ObjectVersion, first: number, last: number, aheadCount: number, sequence: ReadSequence | undefined): MemoryBlock[] {
+	#request(
+		version: ObjectVersion,
+		first: number,
+		last: number,
+		aheadCount: number,
+		sequence: ReadSequence | undefined,
+	): MemoryBlock[] {
 		const versionId = this.#versionIdOf(version);
 		const lastOfObject = Math.floor((version.sizeBytes - 1) / blockBytes);
 		this.#start(version, versionId, first, last);
@@ -142,7 +167,10 @@ export class ObjectReader {
 		}
 
 		const missingCount = aheadLast - missing + 1;
-		if (missingCount > 0 && (missingCount >= Math.min(aheadCount, this.#fetchBlocksMax) / 2 || aheadLast === lastOfObject)) {
+		if (
+			missingCount > 0 &&
+			(missingCount >= Math.min(aheadCount, this.#fetchBlocksMax) / 2 || aheadLast === lastOfObject)
+		) {
 			const spareCount = this.#memory.spareCount;
 			if (spareCount < missingCount) {
 				sequence?.shrink();
@@ -179,8 +207,11 @@ export class ObjectReader {
 			if (isWanted) {
 				runStart ??= index;
 			} else if (isOnDisk) {
-				this.#memory.add(blockIdOf(versionId, index), async buffer =>
-					await this.#blockCache.get(versionId, index, buffer) ?? this.#fetchBlock(version, index, buffer)).firstUse = this.#metrics.diskHits;
+				this.#memory.add(
+					blockIdOf(versionId, index),
+					async buffer =>
+						(await this.#blockCache.get(versionId, index, buffer)) ?? this.#fetchBlock(version, index, buffer),
+				).firstUse = this.#metrics.diskHits;
 			}
 		}
 	}
@@ -191,10 +222,12 @@ export class ObjectReader {
 		const blocks: MemoryBlock[] = [];
 		for (let index = first; index < first + count; index++) {
 			const loaded = Promise.withResolvers<number>();
-			blocks.push(this.#memory.add(blockIdOf(versionId, index), buffer => {
-				targets.push({buffer, loaded});
-				return loaded.promise;
-			}));
+			blocks.push(
+				this.#memory.add(blockIdOf(versionId, index), buffer => {
+					targets.push({buffer, loaded});
+					return loaded.promise;
+				}),
+			);
 		}
 
 		this.#metrics.fetchedBlocks.value += count;
@@ -206,18 +239,27 @@ export class ObjectReader {
 		return blocks[0]!; // The count is at least one.
 	}
 
-	async #fill(version: ObjectVersion, versionId: string, first: number, targets: ReadonlyArray<{buffer: Buffer; loaded: PromiseWithResolvers<number>}>, blocks: readonly MemoryBlock[]): Promise<void> {
+	async #fill(
+		version: ObjectVersion,
+		versionId: string,
+		first: number,
+		targets: ReadonlyArray<{buffer: Buffer; loaded: PromiseWithResolvers<number>}>,
+		blocks: readonly MemoryBlock[],
+	): Promise<void> {
 		let position = 0;
 		let filled = 0;
 		const start = first * blockBytes;
-		const end = Math.min(start + (targets.length * blockBytes), version.sizeBytes);
-		const lengthOf = (index: number) => Math.min(blockBytes, end - start - (index * blockBytes));
+		const end = Math.min(start + targets.length * blockBytes, version.sizeBytes);
+		const lengthOf = (index: number) => Math.min(blockBytes, end - start - index * blockBytes);
 		try {
 			await this.#receive(version, {start, end}, bytes => {
-				for (let taken = 0; taken < bytes.length;) {
+				for (let taken = 0; taken < bytes.length; ) {
 					const target = targets[position]!; // The blocks are as long as the range, and no more bytes than that come.
 					const count = Math.min(bytes.length - taken, lengthOf(position) - filled);
-					target.buffer.set(taken === 0 && count === bytes.length ? bytes : bytes.subarray(taken, taken + count), filled);
+					target.buffer.set(
+						taken === 0 && count === bytes.length ? bytes : bytes.subarray(taken, taken + count),
+						filled,
+					);
 					taken += count;
 					filled += count;
 					// The last block counts when the body ends well: only then its checksum was looked at.
@@ -237,7 +279,13 @@ export class ObjectReader {
 	}
 
 	/** A block is complete: to those who wait for it, and to the disk. */
-	#settle(versionId: string, index: number, target: {buffer: Buffer; loaded: PromiseWithResolvers<number>}, block: MemoryBlock, length: number): void {
+	#settle(
+		versionId: string,
+		index: number,
+		target: {buffer: Buffer; loaded: PromiseWithResolvers<number>},
+		block: MemoryBlock,
+		length: number,
+	): void {
 		block.pins++;
 		target.loaded.resolve(length);
 		void this.#blockCache.put(versionId, index, target.buffer.subarray(0, length)).finally(() => {
@@ -257,7 +305,12 @@ export class ObjectReader {
 	}
 
 	async #receive(version: ObjectVersion, range: ByteRange, take: (bytes: Uint8Array) => void): Promise<void> {
-		await receiveRange({store: this.#store, signal: this.#closing.signal, resumptions: this.#metrics.resumptions}, version, range, take);
+		await receiveRange(
+			{store: this.#store, signal: this.#closing.signal, resumptions: this.#metrics.resumptions},
+			version,
+			range,
+			take,
+		);
 	}
 }
 

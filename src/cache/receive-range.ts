@@ -11,8 +11,15 @@ export type RangeSource = {
 
 const attemptCountMax = 4;
 
-/** Exactly the bytes of a range of one version, in pieces. Where a connection breaks on the way, the next one goes on. */
-export const receiveRange = async (source: RangeSource, version: ObjectVersion, {start, end}: ByteRange, take: (bytes: Uint8Array) => void): Promise<void> => {
+/**
+Exactly the bytes of a range of one version, in pieces. Where a connection breaks on the way, the next one goes on.
+*/
+export const receiveRange = async (
+	source: RangeSource,
+	version: ObjectVersion,
+	{start, end}: ByteRange,
+	take: (bytes: Uint8Array) => void,
+): Promise<void> => {
 	let position = start;
 	for (let attempt = 1; position < end; attempt++) {
 		// The store itself tries again what fails before the first byte.
@@ -20,7 +27,10 @@ export const receiveRange = async (source: RangeSource, version: ObjectVersion, 
 		try {
 			for await (const bytes of body) {
 				if (bytes.length > end - position) {
-					throw new StoreError('corrupt', `Reading ${version.key}: more bytes came than the ${end - start} that were asked for`);
+					throw new StoreError(
+						'corrupt',
+						`Reading ${version.key}: more bytes came than the ${end - start} that were asked for`,
+					);
 				}
 
 				take(bytes);
@@ -28,7 +38,10 @@ export const receiveRange = async (source: RangeSource, version: ObjectVersion, 
 			}
 
 			if (position < end) {
-				throw new StoreError('unavailable', `Reading ${version.key}: the connection ended ${end - position} bytes early`);
+				throw new StoreError(
+					'unavailable',
+					`Reading ${version.key}: the connection ended ${end - position} bytes early`,
+				);
 			}
 		} catch (error) {
 			if (attempt >= attemptCountMax || !isStoreError(error) || !error.isTransient) {
@@ -40,7 +53,11 @@ export const receiveRange = async (source: RangeSource, version: ObjectVersion, 
 	}
 };
 
-const open = async ({store, signal}: RangeSource, version: ObjectVersion, {start, end}: ByteRange): Promise<AsyncIterable<Uint8Array>> => {
+const open = async (
+	{store, signal}: RangeSource,
+	version: ObjectVersion,
+	{start, end}: ByteRange,
+): Promise<AsyncIterable<Uint8Array>> => {
 	// Only of a whole object can S3 tell the checksum.
 	const range = start === 0 && end === version.sizeBytes ? undefined : {start, end};
 	const request = {range, ifMatch: version.etag, signal};
@@ -56,7 +73,10 @@ const open = async ({store, signal}: RangeSource, version: ObjectVersion, {start
 	}
 
 	// Replaced or deleted since; a versioned bucket still has it. Not asked first, as it needs a permission of its own.
-	const result = version.versionId === undefined ? undefined : await store.get(version.key, {...request, versionId: version.versionId});
+	const result =
+		version.versionId === undefined
+			? undefined
+			: await store.get(version.key, {...request, versionId: version.versionId});
 	if (result === undefined) {
 		throw new StoreError('notFound', `Reading ${version.key}: the version that was opened is gone`);
 	}

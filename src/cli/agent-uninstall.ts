@@ -19,19 +19,49 @@ type UninstallContext = {
 	readonly signal: AbortSignal;
 };
 
-/** `agent --uninstall`. Where things are is read from the driver that is installed, so that it needs no options of the agent that has put it there. */
-export const uninstallAgent = async ({root, environment, flags, client, nodeName, signal}: UninstallContext): Promise<void> => {
+/**
+`agent --uninstall`. Where things are is read from the driver that is installed, so that it needs no options of the
+agent that has put it there.
+*/
+export const uninstallAgent = async ({
+	root,
+	environment,
+	flags,
+	client,
+	nodeName,
+	signal,
+}: UninstallContext): Promise<void> => {
 	const launchers = findLaunchers(root, await findPluginDirectories({root, flags, client, nodeName, signal}));
 	const [launcher] = launchers;
 	const places = findPlaces(environment, launcher);
 	const runtimeDirectory = resolve(flags['runtime-directory'] ?? launcher?.runtimeDirectory ?? defaultRuntimeDirectory);
-	const left = await uninstallFromNode({root, launchers, runtimeDirectory, ...places, isJournalDiscarded: flags['discard-journals']});
-	const removed = [...launchers.map(({path}) => path), runtimeDirectory, places.stateDirectory, places.runDirectory, places.logPath];
-	process.stdout.write(`Removed from this node: ${removed.join(', ')}\n${left.map(what => `Left: ${what}\n`).join('')}`);
+	const left = await uninstallFromNode({
+		root,
+		launchers,
+		runtimeDirectory,
+		...places,
+		isJournalDiscarded: flags['discard-journals'],
+	});
+	const removed = [
+		...launchers.map(({path}) => path),
+		runtimeDirectory,
+		places.stateDirectory,
+		places.runDirectory,
+		places.logPath,
+	];
+	process.stdout.write(
+		`Removed from this node: ${removed.join(', ')}\n${left.map(what => `Left: ${what}\n`).join('')}`,
+	);
 };
 
 /** The one that is said; else the kubelet's, and those of all known platforms. */
-const findPluginDirectories = async ({root, flags, client, nodeName, signal}: Omit<UninstallContext, 'environment'>): Promise<readonly string[]> => {
+const findPluginDirectories = async ({
+	root,
+	flags,
+	client,
+	nodeName,
+	signal,
+}: Omit<UninstallContext, 'environment'>): Promise<readonly string[]> => {
 	const said = flags['plugin-directory'];
 	if (said !== undefined) {
 		return [resolve(said)];
@@ -50,13 +80,21 @@ const findPluginDirectories = async ({root, flags, client, nodeName, signal}: Om
 		const asked = await askPluginDirectory(client, nodeName, signal);
 		return [...(asked === undefined ? [] : [asked]), ...knownPluginDirectories];
 	} catch (error) {
-		process.stderr.write(`pnx-volume: the kubelet could not be asked for its plugin directory, so the known ones are looked at: ${(error as Error).message}\n`);
+		process.stderr.write(
+			`pnx-volume: the kubelet could not be asked for its plugin directory, so the known ones are looked at: ${(error as Error).message}\n`,
+		);
 		return knownPluginDirectories;
 	}
 };
 
 /** Where the driver keeps its things: as its installer has told it, else as our own environment says. */
-const findPlaces = (environment: NodeEnvironment, launcher: InstalledLauncher | undefined): Pick<NodeEnvironment, 'stateDirectory' | 'runDirectory' | 'logPath'> => {
-	const {stateDirectory, runDirectory, logPath} = launcher === undefined ? environment : readNodeEnvironment({...process.env, ...launcher.variables}, environment.daemonPath);
+const findPlaces = (
+	environment: NodeEnvironment,
+	launcher: InstalledLauncher | undefined,
+): Pick<NodeEnvironment, 'stateDirectory' | 'runDirectory' | 'logPath'> => {
+	const {stateDirectory, runDirectory, logPath} =
+		launcher === undefined
+			? environment
+			: readNodeEnvironment({...process.env, ...launcher.variables}, environment.daemonPath);
 	return {stateDirectory, runDirectory, logPath};
 };

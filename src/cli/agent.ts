@@ -48,7 +48,12 @@ export const agentCommand = (environment: NodeEnvironment): CommandModule<object
 		const variables = pickVariables(process.env);
 		const client = createClient(flags);
 		const nodeName = flags['node-name'] ?? process.env['NODE_NAME'] ?? '';
-		const log = createLogger({level: parseLevel(flags['log-level']), destination: 1, isSynchronous: true, fields: {component: 'agent', ...(nodeName === '' ? {} : {node: nodeName})}});
+		const log = createLogger({
+			level: parseLevel(flags['log-level']),
+			destination: 1,
+			isSynchronous: true,
+			fields: {component: 'agent', ...(nodeName === '' ? {} : {node: nodeName})},
+		});
 		const ending = new AbortController();
 		for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 			process.once(signal, () => ending.abort());
@@ -69,26 +74,88 @@ export const agentCommand = (environment: NodeEnvironment): CommandModule<object
 	},
 });
 
-const addAgentFlags = (yargs: Argv): Argv<AgentFlags> => yargs
-	.option('host-pid', {type: 'string', requiresArg: true, describe: 'In a container with hostPID: a process of the node (1), through which its files and namespaces are reached', defaultDescription: 'this machine is the node'})
-	.option('node-name', {type: 'string', requiresArg: true, describe: 'The name of this node in Kubernetes', defaultDescription: 'the variable NODE_NAME'})
-	.option('source', {type: 'string', requiresArg: true, describe: 'The packaged runtime to install', defaultDescription: 'the one that this command belongs to'})
-	.option('runtime-directory', {type: 'string', requiresArg: true, describe: 'Where versions of the runtime are kept on the node: persistent, and not mounted noexec', defaultDescription: defaultRuntimeDirectory})
-	.option('plugin-directory', {type: 'string', requiresArg: true, describe: 'Where the kubelet looks for drivers (its --volume-plugin-dir)', defaultDescription: `as the kubelet has it, else ${defaultPluginDirectory}`})
-	.option('policy', {type: 'string', requiresArg: true, describe: 'The node policy, as the ConfigMap is mounted; it is copied to the node when it changes', defaultDescription: 'the policy that the node has'})
-	.option('metrics-listen', {type: 'string', requiresArg: true, describe: 'Serve /metrics, /healthz and /readyz here, as :9809', defaultDescription: 'not at all'})
-	.option('status-listen', {type: 'string', requiresArg: true, describe: 'Serve the status page here, as 127.0.0.1:9810', defaultDescription: 'not at all'})
-	.option('service-account-directory', {type: 'string', requiresArg: true, default: defaultServiceAccountDirectory, describe: 'Holds token and CA for the API server'})
-	.option('once', {type: 'boolean', default: false, describe: 'Copy the policy, install, and end'})
-	.option('uninstall', {type: 'boolean', default: false, describe: 'Take everything away from the node; refuses, with exit code 1 and a list, while volumes are used'})
-	.option('discard-journals', {type: 'boolean', default: false, describe: 'With --uninstall: also what has not reached S3'})
-	.option('log-level', {type: 'string', default: 'info', requiresArg: true, describe: `What goes to stdout as JSON lines: ${logLevels.join(', ')}`})
-	.example('$0 agent --host-pid 1 --policy /etc/pnx-volume/policy/policy.json', 'In the container of the DaemonSet')
-	.example('$0 agent --once --source build/pnx-volume-0.1.0-linux-x64', 'By hand, on a node: install and end')
-	.example('$0 agent --uninstall --host-pid 1', 'Leave the node as it was before')
-	.epilogue('Variables: NODE_NAME (the node), KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT (the API server; without them there are no Events), '
-		+ 'and those of every command: PNX_VOLUME_STATE_DIR, PNX_VOLUME_RUN_DIR, PNX_VOLUME_LOG, PNX_VOLUME_POLICY, PNX_VOLUME_LAUNCH, PNX_VOLUME_IDLE_MS, PNX_VOLUME_MOUNT_TIMEOUT_MS, PNX_VOLUME_DRAIN_TIMEOUT_MS, '
-		+ 'all about the node; the driver that is installed uses the same.');
+const addAgentFlags = (yargs: Argv): Argv<AgentFlags> =>
+	yargs
+		.option('host-pid', {
+			type: 'string',
+			requiresArg: true,
+			describe:
+				'In a container with hostPID: a process of the node (1), through which its files and namespaces are reached',
+			defaultDescription: 'this machine is the node',
+		})
+		.option('node-name', {
+			type: 'string',
+			requiresArg: true,
+			describe: 'The name of this node in Kubernetes',
+			defaultDescription: 'the variable NODE_NAME',
+		})
+		.option('source', {
+			type: 'string',
+			requiresArg: true,
+			describe: 'The packaged runtime to install',
+			defaultDescription: 'the one that this command belongs to',
+		})
+		.option('runtime-directory', {
+			type: 'string',
+			requiresArg: true,
+			describe: 'Where versions of the runtime are kept on the node: persistent, and not mounted noexec',
+			defaultDescription: defaultRuntimeDirectory,
+		})
+		.option('plugin-directory', {
+			type: 'string',
+			requiresArg: true,
+			describe: 'Where the kubelet looks for drivers (its --volume-plugin-dir)',
+			defaultDescription: `as the kubelet has it, else ${defaultPluginDirectory}`,
+		})
+		.option('policy', {
+			type: 'string',
+			requiresArg: true,
+			describe: 'The node policy, as the ConfigMap is mounted; it is copied to the node when it changes',
+			defaultDescription: 'the policy that the node has',
+		})
+		.option('metrics-listen', {
+			type: 'string',
+			requiresArg: true,
+			describe: 'Serve /metrics, /healthz and /readyz here, as :9809',
+			defaultDescription: 'not at all',
+		})
+		.option('status-listen', {
+			type: 'string',
+			requiresArg: true,
+			describe: 'Serve the status page here, as 127.0.0.1:9810',
+			defaultDescription: 'not at all',
+		})
+		.option('service-account-directory', {
+			type: 'string',
+			requiresArg: true,
+			default: defaultServiceAccountDirectory,
+			describe: 'Holds token and CA for the API server',
+		})
+		.option('once', {type: 'boolean', default: false, describe: 'Copy the policy, install, and end'})
+		.option('uninstall', {
+			type: 'boolean',
+			default: false,
+			describe: 'Take everything away from the node; refuses, with exit code 1 and a list, while volumes are used',
+		})
+		.option('discard-journals', {
+			type: 'boolean',
+			default: false,
+			describe: 'With --uninstall: also what has not reached S3',
+		})
+		.option('log-level', {
+			type: 'string',
+			default: 'info',
+			requiresArg: true,
+			describe: `What goes to stdout as JSON lines: ${logLevels.join(', ')}`,
+		})
+		.example('$0 agent --host-pid 1 --policy /etc/pnx-volume/policy/policy.json', 'In the container of the DaemonSet')
+		.example('$0 agent --once --source build/pnx-volume-0.1.0-linux-x64', 'By hand, on a node: install and end')
+		.example('$0 agent --uninstall --host-pid 1', 'Leave the node as it was before')
+		.epilogue(
+			'Variables: NODE_NAME (the node), KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT (the API server; without them there are no Events), ' +
+				'and those of every command: PNX_VOLUME_STATE_DIR, PNX_VOLUME_RUN_DIR, PNX_VOLUME_LOG, PNX_VOLUME_POLICY, PNX_VOLUME_LAUNCH, PNX_VOLUME_IDLE_MS, PNX_VOLUME_MOUNT_TIMEOUT_MS, PNX_VOLUME_DRAIN_TIMEOUT_MS, ' +
+				'all about the node; the driver that is installed uses the same.',
+		);
 
 type OptionsContext = {
 	readonly flags: AgentFlags;
@@ -101,14 +168,26 @@ type OptionsContext = {
 	readonly log: Logger;
 };
 
-const toAgentOptions = ({flags, root, environment, version, variables, client, nodeName, log}: OptionsContext): AgentOptions => {
+const toAgentOptions = ({
+	flags,
+	root,
+	environment,
+	version,
+	variables,
+	client,
+	nodeName,
+	log,
+}: OptionsContext): AgentOptions => {
 	for (const address of [flags['metrics-listen'], flags['status-listen']]) {
 		if (address !== undefined) {
 			parseListenAddress(address);
 		}
 	}
 
-	const ask = client === undefined || nodeName === '' ? undefined : async (signal: AbortSignal) => askPluginDirectory(client, nodeName, signal);
+	const ask =
+		client === undefined || nodeName === ''
+			? undefined
+			: async (signal: AbortSignal) => askPluginDirectory(client, nodeName, signal);
 	const option = flags['plugin-directory'] === undefined ? undefined : resolve(flags['plugin-directory']);
 	return {
 		version,
@@ -150,7 +229,9 @@ const installOnce = async (options: AgentOptions, signal: AbortSignal): Promise<
 const openNode = (flags: AgentFlags, {isInPod}: {isInPod: boolean}): NodeRoot => {
 	const hostPid = parseHostPid(flags);
 	if (hostPid === undefined && isInPod) {
-		throw new UsageError('In a pod the agent needs --host-pid 1 (and hostPID: true), or it would install into its own container');
+		throw new UsageError(
+			'In a pod the agent needs --host-pid 1 (and hostPID: true), or it would install into its own container',
+		);
 	}
 
 	const root = createNodeRoot(hostPid);
@@ -171,7 +252,7 @@ const parseHostPid = ({'host-pid': hostPid}: AgentFlags): number | undefined => 
 	return hostPid === undefined ? undefined : Number(hostPid);
 };
 
-const parseLevel = (value: string): typeof logLevels[number] => {
+const parseLevel = (value: string): (typeof logLevels)[number] => {
 	const level = logLevels.find(candidate => candidate === value);
 	if (level === undefined) {
 		throw new UsageError(`--log-level takes one of ${logLevels.join(', ')}: current value is "${value.slice(0, 40)}"`);
@@ -180,7 +261,20 @@ const parseLevel = (value: string): typeof logLevels[number] => {
 	return level;
 };
 
-/** What the driver and the watch on the node have to know as well. Where this process has its own programs is not among it. */
-const pickVariables = (variables: NodeJS.ProcessEnv): Record<string, string> => Object.fromEntries(Object.entries(variables)
-	.flatMap(([name, value]) => (/^PNX_VOLUME_[A-Z_]+$/.test(name) && !['PNX_VOLUME_DAEMON', 'PNX_VOLUME_HOME'].includes(name) && value !== undefined && value !== '' ? [[name, value] as const] : []))
-	.sort(([a], [b]) => a.localeCompare(b)));
+/**
+What the driver and the watch on the node have to know as well. Where this process has its own programs is not among
+it.
+*/
+const pickVariables = (variables: NodeJS.ProcessEnv): Record<string, string> =>
+	Object.fromEntries(
+		Object.entries(variables)
+			.flatMap(([name, value]) =>
+				/^PNX_VOLUME_[A-Z_]+$/.test(name) &&
+				!['PNX_VOLUME_DAEMON', 'PNX_VOLUME_HOME'].includes(name) &&
+				value !== undefined &&
+				value !== ''
+					? [[name, value] as const]
+					: [],
+			)
+			.sort(([a], [b]) => a.localeCompare(b)),
+	);

@@ -13,14 +13,26 @@ type MountFlags = {bucket: string; dir: string; background: boolean; debug: bool
 export const mountCommand = (environment: NodeEnvironment): CommandModule<object, MountFlags> => ({
 	command: 'mount <bucket> <dir>',
 	describe: 'Mount a bucket at an empty directory, until Ctrl-C',
-	builder: yargs => addFlags(yargs)
-		.positional('bucket', {type: 'string', demandOption: true, describe: 'The bucket; created when it does not exist'})
-		.positional('dir', {type: 'string', demandOption: true, describe: 'An empty directory'})
-		.option('background', {type: 'boolean', default: false, describe: 'Return when the directory is usable; "unmount" ends it'})
-		.option('debug', {type: 'boolean', default: false, describe: 'Show each operation with its time'})
-		.example('$0 mount my-files /mnt/files', 'With the credentials of this shell, at AWS')
-		.example('$0 mount my-files /mnt/files --prefix 2024/ --read-only', 'Only the keys below a prefix, nothing to be changed')
-		.example('$0 mount my-files /mnt/files --endpoint https://minio.example --path-style', 'Another provider'),
+	builder: yargs =>
+		addFlags(yargs)
+			.positional('bucket', {
+				type: 'string',
+				demandOption: true,
+				describe: 'The bucket; created when it does not exist',
+			})
+			.positional('dir', {type: 'string', demandOption: true, describe: 'An empty directory'})
+			.option('background', {
+				type: 'boolean',
+				default: false,
+				describe: 'Return when the directory is usable; "unmount" ends it',
+			})
+			.option('debug', {type: 'boolean', default: false, describe: 'Show each operation with its time'})
+			.example('$0 mount my-files /mnt/files', 'With the credentials of this shell, at AWS')
+			.example(
+				'$0 mount my-files /mnt/files --prefix 2024/ --read-only',
+				'Only the keys below a prefix, nothing to be changed',
+			)
+			.example('$0 mount my-files /mnt/files --endpoint https://minio.example --path-style', 'Another provider'),
 	async handler({bucket, dir, background, debug, ...flags}) {
 		const volume = {options: parseVolumeFlags(bucket, flags), directory: resolve(dir)};
 		if (background) {
@@ -34,10 +46,20 @@ export const mountCommand = (environment: NodeEnvironment): CommandModule<object
 	},
 });
 
-/** Serves the volume in this process. Resolves after the first Ctrl-C, SIGTERM, `unmount` or umount(8), when everything has been uploaded. */
-const mountUntilInterrupted = async (volume: {options: VolumeOptions; directory: string}, environment: NodeEnvironment, {level, isEachOperationLogged}: {level: VolumeOptions['logLevel']; isEachOperationLogged: boolean}): Promise<void> => {
+/**
+Serves the volume in this process. Resolves after the first Ctrl-C, SIGTERM, `unmount` or umount(8), when everything
+has been uploaded.
+*/
+const mountUntilInterrupted = async (
+	volume: {options: VolumeOptions; directory: string},
+	environment: NodeEnvironment,
+	{level, isEachOperationLogged}: {level: VolumeOptions['logLevel']; isEachOperationLogged: boolean},
+): Promise<void> => {
 	// Loaded here: the other commands start without the S3 client and libfuse.
-	const [{createForegroundLog}, {runMount}] = await Promise.all([import('./foreground-log.ts'), import('./run-mount.ts')]);
+	const [{createForegroundLog}, {runMount}] = await Promise.all([
+		import('./foreground-log.ts'),
+		import('./run-mount.ts'),
+	]);
 	const log = createForegroundLog(level);
 	let running: RunningMount | undefined;
 	// From the start: the default would leave a mount behind that was just being made.
@@ -59,21 +81,30 @@ const mountUntilInterrupted = async (volume: {options: VolumeOptions; directory:
 	}
 };
 
-/** The first signal uploads and unmounts, the second gives up on uploads. To be called again once the mount is there, for a signal that came before. */
+/**
+The first signal uploads and unmounts, the second gives up on uploads. To be called again once the mount is there,
+for a signal that came before.
+*/
 const listenForSignals = (findRunning: () => RunningMount | undefined, timeoutMs: number): (() => void) => {
 	let signalCount = 0;
 	const onProgress = showProgress();
 	const stopWhenTold = (): void => {
 		if (signalCount > 0) {
 			// Its failure is that of `stopped`, which is waited for.
-			findRunning()?.stop({timeoutMs: signalCount === 1 ? timeoutMs : 1, onProgress}).catch(() => undefined);
+			findRunning()
+				?.stop({timeoutMs: signalCount === 1 ? timeoutMs : 1, onProgress})
+				.catch(() => undefined);
 		}
 	};
 
 	for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 		process.on(signal, () => {
 			signalCount++;
-			process.stderr.write(signalCount === 1 ? 'Uploading what is left, then unmounting (Ctrl-C again: leave it in the journal) ...\n' : 'Leaving the rest in the journal ...\n');
+			process.stderr.write(
+				signalCount === 1
+					? 'Uploading what is left, then unmounting (Ctrl-C again: leave it in the journal) ...\n'
+					: 'Leaving the rest in the journal ...\n',
+			);
 			stopWhenTold();
 		});
 	}

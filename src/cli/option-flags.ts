@@ -5,7 +5,10 @@ import {UsageError} from './usage-error.ts';
 
 const flagged = optionTable.filter(({name}) => name !== 'name');
 
-/** Adds a flag for each option of a volume but its bucket, or for those named; values stay strings, for one parser to read on every surface. */
+/**
+Adds a flag for each option of a volume but its bucket, or for those named; values stay strings, for one parser to
+read on every surface.
+*/
 export const addFlags = <Arguments>(yargs: Argv<Arguments>, names?: readonly string[]): Argv<Arguments> => {
 	for (const definition of flagged.filter(({name}) => names?.includes(name) ?? true)) {
 		yargs.option(definition.name, {

@@ -7,10 +7,14 @@ const provisionFlags = ['region', 'endpoint', 'path-style', 'versioning', 'encry
 export const provisionCommand = (): CommandModule<object, {bucket: string}> => ({
 	command: 'provision <bucket>',
 	describe: 'Create a bucket as a mount would, or check one that exists',
-	builder: yargs => addFlags(yargs, provisionFlags)
-		.positional('bucket', {type: 'string', demandOption: true, describe: 'The bucket'})
-		.example('$0 provision my-files --region eu-central-1', 'Private, versioned, unfinished uploads cleaned up after a while')
-		.example('$0 provision my-files --encryption sse-kms:alias/files', 'Encrypted with a key of one\'s own'),
+	builder: yargs =>
+		addFlags(yargs, provisionFlags)
+			.positional('bucket', {type: 'string', demandOption: true, describe: 'The bucket'})
+			.example(
+				'$0 provision my-files --region eu-central-1',
+				'Private, versioned, unfinished uploads cleaned up after a while',
+			)
+			.example('$0 provision my-files --encryption sse-kms:alias/files', "Encrypted with a key of one's own"),
 	async handler({bucket, ...flags}) {
 		// Loaded here: the other commands start without the S3 client.
 		const {provisionBucket} = await import('../store/provision-bucket.ts');
@@ -18,6 +22,12 @@ export const provisionCommand = (): CommandModule<object, {bucket: string}> => (
 			options: parseVolumeFlags(bucket, flags),
 			log: (message, fields) => process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
 		});
-		process.stdout.write(created ? `Created bucket ${bucket}\n` : completed ? `Completed the settings of bucket ${bucket}\n` : `Bucket ${bucket} exists and may be used; its settings were left as they are\n`);
+		process.stdout.write(
+			created
+				? `Created bucket ${bucket}\n`
+				: completed
+					? `Completed the settings of bucket ${bucket}\n`
+					: `Bucket ${bucket} exists and may be used; its settings were left as they are\n`,
+		);
 	},
 });

@@ -30,7 +30,10 @@ export type RunMountHooks = {
 };
 
 export type RunningMount = {
-	/** Uploads what is dirty, unmounts, and ends everything. At the deadline what is left stays in the journal. May be called again: the earlier deadline counts. */
+	/**
+	Uploads what is dirty, unmounts, and ends everything. At the deadline what is left stays in the journal. May be
+	called again: the earlier deadline counts.
+	*/
 	stop(options: {timeoutMs: number; onProgress?: ((progress: Progress) => void) | undefined}): Promise<void>;
 	/** Settles when everything has ended: by `stop`, or because somebody unmounted the file system. */
 	readonly stopped: Promise<void>;
@@ -46,12 +49,21 @@ const idleStopMs = 5000;
 const drainAfterUnmountMs = 300_000;
 
 /** Mounts a volume as a request says and resolves when it can be used. When this rejects, nothing is left behind. */
-export const runMount = async (request: DaemonRequest, {log, isEachOperationLogged = false}: RunMountHooks): Promise<RunningMount> => {
+export const runMount = async (
+	request: DaemonRequest,
+	{log, isEachOperationLogged = false}: RunMountHooks,
+): Promise<RunningMount> => {
 	const startedAtMs = Date.now();
 	const options = parseVolumeOptions(request.options);
 	await using parts = new AsyncDisposableStack();
 
-	await provisionBucket({options, credentials: request.credentials, createdFor: request.createdFor, rule: request.rule, log: (message, {bucket: _, ...fields}) => log.info(fields, message)});
+	await provisionBucket({
+		options,
+		credentials: request.credentials,
+		createdFor: request.createdFor,
+		rule: request.rule,
+		log: (message, {bucket: _, ...fields}) => log.info(fields, message),
+	});
 	const s3Health = new S3Health();
 	const metrics = new Metrics();
 	parts.defer(startProcessMetrics(metrics).close);
@@ -97,7 +109,8 @@ export const runMount = async (request: DaemonRequest, {log, isEachOperationLogg
 	const control = await startControlServer(join(request.volumeDirectory, 'control.sock'), {
 		status,
 		metrics: () => metrics.samples(),
-		drain: async ({timeoutMs, onProgress, signal}) => fileSystem.drain({onProgress, signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])}),
+		drain: async ({timeoutMs, onProgress, signal}) =>
+			fileSystem.drain({onProgress, signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])}),
 		linger: ({forMs}) => idleEnd.start(forMs),
 		stop: running.stop,
 	});
@@ -121,13 +134,29 @@ export const runMount = async (request: DaemonRequest, {log, isEachOperationLogg
 	};
 };
 
-type VolumeHooks = {readonly log: Logger; readonly parts: AsyncDisposableStack; readonly s3Health: S3Health; readonly metrics: Metrics};
+type VolumeHooks = {
+	readonly log: Logger;
+	readonly parts: AsyncDisposableStack;
+	readonly s3Health: S3Health;
+	readonly metrics: Metrics;
+};
 
-const openVolume = async (request: DaemonRequest, options: VolumeOptions, {log, parts, s3Health, metrics}: VolumeHooks): Promise<FileSystem> => {
+const openVolume = async (
+	request: DaemonRequest,
+	options: VolumeOptions,
+	{log, parts, s3Health, metrics}: VolumeHooks,
+): Promise<FileSystem> => {
 	const {name: bucket, region, endpoint, pathStyle, timeoutMs} = options;
 	const s3Metrics = new S3Metrics(metrics);
 	const store = createS3ObjectStore({
-		bucket, keyPrefix: toKeyPrefix(options.prefix), region, endpoint, pathStyle, timeoutMs, credentials: request.credentials, isLocalRefused: request.rule?.isLocalEndpointRefused,
+		bucket,
+		keyPrefix: toKeyPrefix(options.prefix),
+		region,
+		endpoint,
+		pathStyle,
+		timeoutMs,
+		credentials: request.credentials,
+		isLocalRefused: request.rule?.isLocalEndpointRefused,
 		onRequest(event) {
 			s3Health.note(event);
 			s3Metrics.note(event);
@@ -136,13 +165,26 @@ const openVolume = async (request: DaemonRequest, options: VolumeOptions, {log, 
 	parts.defer(async () => store.close());
 
 	const staging = await StagingArea.open({
-		directory: join(request.volumeDirectory, 'staging'), bytesMax: options.stagingBytesMax, isDurable: options.durability === 'journal',
+		directory: join(request.volumeDirectory, 'staging'),
+		bytesMax: options.stagingBytesMax,
+		isDurable: options.durability === 'journal',
 	});
-	const blockCache = options.cacheBytesMax === 0 ? undefined : await DiskBlockCache.open({
-		directory: join(request.volumeDirectory, 'cache'), bytesMax: options.cacheBytesMax, metrics, onError: error => log.warn({err: error}, 'disk cache failed'),
-	});
+	const blockCache =
+		options.cacheBytesMax === 0
+			? undefined
+			: await DiskBlockCache.open({
+					directory: join(request.volumeDirectory, 'cache'),
+					bytesMax: options.cacheBytesMax,
+					metrics,
+					onError: error => log.warn({err: error}, 'disk cache failed'),
+				});
 	const fileSystem = await openFileSystem({
-		store, staging, blockCache, options, metrics, fsGroup: request.fsGroup,
+		store,
+		staging,
+		blockCache,
+		options,
+		metrics,
+		fsGroup: request.fsGroup,
 		memoryBytesMax: planMemoryBytes({optionBytes: options.memoryBytesMax, limitBytes: memoryLimitBytes(totalmem())}),
 		onEvent({event, ...fields}) {
 			const {error, ...others} = {error: undefined, ...fields};
@@ -154,12 +196,19 @@ const openVolume = async (request: DaemonRequest, options: VolumeOptions, {log, 
 };
 
 /** Drains and unmounts, once, when it is told to or when somebody else has unmounted. */
-const superviseMount = (mount: FuseMount, fileSystem: FileSystem, log: Logger): {stop: RunningMount['stop']; ended: Promise<void>} => {
+const superviseMount = (
+	mount: FuseMount,
+	fileSystem: FileSystem,
+	log: Logger,
+): {stop: RunningMount['stop']; ended: Promise<void>} => {
 	const deadline = new AbortController();
 	const listeners = new Set<(progress: Progress) => void>();
 	const drain = async (): Promise<void> => {
 		try {
-			await fileSystem.drain({signal: deadline.signal, onProgress: status => listeners.forEach(listener => listener(status))});
+			await fileSystem.drain({
+				signal: deadline.signal,
+				onProgress: status => listeners.forEach(listener => listener(status)),
+			});
 		} catch (error) {
 			const {dirtyBytes, uploadsPending} = fileSystem.status();
 			log.warn({dirtyBytes, uploadsPending, err: error}, 'not everything is in S3: the rest stays in the journal');

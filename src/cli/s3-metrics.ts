@@ -46,7 +46,12 @@ export class S3Metrics {
 			throttled: counter('pnx_volume_s3_throttled_total'),
 			denied: counter('pnx_volume_s3_denied_total'),
 			// Those that alerts ask for are there from the first request on, be they 0.
-			statuses: new Map(['2xx', '5xx', 'none'].map(status => [status, this.#sink.counter('pnx_volume_s3_requests_total', {operation, status})])),
+			statuses: new Map(
+				['2xx', '5xx', 'none'].map(status => [
+					status,
+					this.#sink.counter('pnx_volume_s3_requests_total', {operation, status}),
+				]),
+			),
 		};
 	}
 

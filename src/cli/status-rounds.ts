@@ -29,14 +29,21 @@ export class StatusRounds {
 	async refreshMetrics(): Promise<void> {
 		this.#remember();
 		const deadline = createDeadline(refreshMs);
-		this.#volumes = await Promise.all(this.#volumes.map(async volume => (volume.metrics === undefined
-			? volume
-			: {...volume, metrics: await askMetrics(volumePaths(this.#stateDirectory, volume.volumeId).socket, deadline)})));
+		this.#volumes = await Promise.all(
+			this.#volumes.map(async volume =>
+				volume.metrics === undefined
+					? volume
+					: {...volume, metrics: await askMetrics(volumePaths(this.#stateDirectory, volume.volumeId).socket, deadline)},
+			),
+		);
 		this.#atMs = performance.now();
 	}
 
 	rows(): StatusRow[] {
-		return this.#volumes.map(volume => ({volume, figures: toVolumeFigures(volume, this.#atMs, this.#earlier.get(volume.volumeId))}));
+		return this.#volumes.map(volume => ({
+			volume,
+			figures: toVolumeFigures(volume, this.#atMs, this.#earlier.get(volume.volumeId)),
+		}));
 	}
 
 	#remember(): void {

@@ -13,10 +13,13 @@ const nameWidthMin = 8;
 const gap = '  ';
 
 /**
-One line for each pod or directory that shows a volume, then what is wrong and what to do. Names are cut to fit into `widthMax`
-(a terminal's width), as far as that goes.
+One line for each pod or directory that shows a volume, then what is wrong and what to do. Names are cut to fit into
+`widthMax` (a terminal's width), as far as that goes.
 */
-export const formatStatus = (rows: readonly StatusRow[], {stateDirectory, widthMax = Number.POSITIVE_INFINITY}: {stateDirectory: string; widthMax?: number}): string => {
+export const formatStatus = (
+	rows: readonly StatusRow[],
+	{stateDirectory, widthMax = Number.POSITIVE_INFINITY}: {stateDirectory: string; widthMax?: number},
+): string => {
 	if (rows.length === 0) {
 		return `Nothing is mounted on this node (state directory ${stateDirectory}).\n`;
 	}
@@ -30,7 +33,9 @@ export const formatStatus = (rows: readonly StatusRow[], {stateDirectory, widthM
 		}
 	}
 
-	const remarks = rows.flatMap(({volume}) => describeVolumeProblems(volume).map(problem => printable(`${toVolumeName(volume)}: ${problem}`)));
+	const remarks = rows.flatMap(({volume}) =>
+		describeVolumeProblems(volume).map(problem => printable(`${toVolumeName(volume)}: ${problem}`)),
+	);
 	return `${[...alignColumns(lines, widthMax), ...remarks].join('\n')}\n`;
 };
 
@@ -42,7 +47,9 @@ const toNumbers = ({health, daemon, daemonPid, launch}: VolumeReport, figures: V
 	health,
 	shortBytes(figures.readBytesPerSecond, '-'),
 	shortBytes(figures.writtenBytesPerSecond, '-'),
-	figures.cacheBytes === undefined ? '-' : `${shortBytes(figures.cacheBytes, '-')}${figures.cacheHitShare === undefined ? '' : ` ${Math.floor(figures.cacheHitShare * 100)}%`}`,
+	figures.cacheBytes === undefined
+		? '-'
+		: `${shortBytes(figures.cacheBytes, '-')}${figures.cacheHitShare === undefined ? '' : ` ${Math.floor(figures.cacheHitShare * 100)}%`}`,
 	shortBytes(figures.dirtyBytes, '?'),
 	figures.uploadsPending === undefined ? '?' : String(figures.uploadsPending),
 	figures.oldestUploadSeconds === undefined ? '-' : formatAge(figures.oldestUploadSeconds),
@@ -81,7 +88,12 @@ const alignColumns = (lines: ReadonlyArray<readonly string[]>, widthMax: number)
 		excess--;
 	}
 
-	return lines.map(line => line.map((cell, column) => cut(cell, widths[column] ?? 0).padEnd(widths[column] ?? 0)).join(gap).trimEnd());
+	return lines.map(line =>
+		line
+			.map((cell, column) => cut(cell, widths[column] ?? 0).padEnd(widths[column] ?? 0))
+			.join(gap)
+			.trimEnd(),
+	);
 };
 
 /** The end of a name tells pods and directories apart, its start says whose they are. */

@@ -18,12 +18,16 @@ const watchSecondsMax = 3600;
 export const statusCommand = (environment: NodeEnvironment): CommandModule<object, StatusFlags> => ({
 	command: 'status',
 	describe: 'Show every mount on this node',
-	builder: yargs => yargs
-		.option('json', {type: 'boolean', default: false, describe: 'Print an array of objects instead of a table'})
-		.option('watch', {type: 'string', describe: `Go on every so many seconds (${watchSecondsDefault} without a number), until Ctrl-C`})
-		.example('$0 status', 'Volumes and their pods, health, throughput, cache, bytes that wait for their upload')
-		.example('$0 status --watch 5', 'The same every 5 seconds')
-		.example('$0 status --json', 'The same for a program, with all the numbers of each daemon'),
+	builder: yargs =>
+		yargs
+			.option('json', {type: 'boolean', default: false, describe: 'Print an array of objects instead of a table'})
+			.option('watch', {
+				type: 'string',
+				describe: `Go on every so many seconds (${watchSecondsDefault} without a number), until Ctrl-C`,
+			})
+			.example('$0 status', 'Volumes and their pods, health, throughput, cache, bytes that wait for their upload')
+			.example('$0 status --watch 5', 'The same every 5 seconds')
+			.example('$0 status --json', 'The same for a program, with all the numbers of each daemon'),
 	async handler({json, watch}) {
 		const {stateDirectory} = environment;
 		if (watch !== undefined) {
@@ -42,14 +46,21 @@ export const statusCommand = (environment: NodeEnvironment): CommandModule<objec
 			await rounds.refreshMetrics();
 		}
 
-		process.stdout.write(formatStatus(rounds.rows(), {stateDirectory, widthMax: process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY}));
+		process.stdout.write(
+			formatStatus(rounds.rows(), {
+				stateDirectory,
+				widthMax: process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY,
+			}),
+		);
 	},
 });
 
 const parseSeconds = (text: string): number => {
 	const seconds = text === '' ? watchSecondsDefault : /^\d{1,4}(?:\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
 	if (!(seconds >= 0.1 && seconds <= watchSecondsMax)) {
-		throw new UsageError(`--watch takes a number of seconds from 0.1 to ${watchSecondsMax}: current value is "${text.slice(0, 40)}"`);
+		throw new UsageError(
+			`--watch takes a number of seconds from 0.1 to ${watchSecondsMax}: current value is "${text.slice(0, 40)}"`,
+		);
 	}
 
 	return seconds;

@@ -12,15 +12,29 @@ type UnmountFlags = {dir: string; timeout: string; force: boolean};
 export const unmountCommand = (environment: NodeEnvironment): CommandModule<object, UnmountFlags> => ({
 	command: 'unmount <dir>',
 	describe: 'Upload what is dirty and unmount',
-	builder: yargs => yargs
-		.positional('dir', {type: 'string', demandOption: true, describe: 'The directory that a volume is mounted at'})
-		.option('timeout', {type: 'string', requiresArg: true, default: `${environment.drainTimeoutMs / 1000}s`, describe: 'How long to wait for uploads (ms, s, m, h); then the command fails, and the volume stays mounted'})
-		.option('force', {type: 'boolean', default: false, describe: 'Unmount although uploads are unfinished; they stay in the journal on this node'})
-		.example('$0 unmount /mnt/files', 'Wait for uploads, show what is left, unmount')
-		.example('$0 unmount /mnt/files --timeout 10s --force', 'Give up on uploads after ten seconds'),
+	builder: yargs =>
+		yargs
+			.positional('dir', {type: 'string', demandOption: true, describe: 'The directory that a volume is mounted at'})
+			.option('timeout', {
+				type: 'string',
+				requiresArg: true,
+				default: `${environment.drainTimeoutMs / 1000}s`,
+				describe: 'How long to wait for uploads (ms, s, m, h); then the command fails, and the volume stays mounted',
+			})
+			.option('force', {
+				type: 'boolean',
+				default: false,
+				describe: 'Unmount although uploads are unfinished; they stay in the journal on this node',
+			})
+			.example('$0 unmount /mnt/files', 'Wait for uploads, show what is left, unmount')
+			.example('$0 unmount /mnt/files --timeout 10s --force', 'Give up on uploads after ten seconds'),
 	async handler({dir, timeout, force}) {
 		const directory = resolve(dir);
-		const {wasMounted, journal} = await unmountVolume(directory, {...environment, drainTimeoutMs: parseTimeoutMs(timeout)}, {force, onProgress: showProgress()});
+		const {wasMounted, journal} = await unmountVolume(
+			directory,
+			{...environment, drainTimeoutMs: parseTimeoutMs(timeout)},
+			{force, onProgress: showProgress()},
+		);
 		if (!wasMounted && journal === undefined) {
 			throw new NodeError(`Nothing is mounted at ${directory}; "pnx-volume status" shows what is`);
 		}

@@ -6,9 +6,24 @@ export class UsageError extends Error {
 }
 
 /** Flags of commands that are no options of a volume. */
-const commandFlags = ['background', 'debug', 'directory', 'force', 'help', 'json', 'port', 'timeout', 'verbose', 'version', 'watch'];
+const commandFlags = [
+	'background',
+	'debug',
+	'directory',
+	'force',
+	'help',
+	'json',
+	'port',
+	'timeout',
+	'verbose',
+	'version',
+	'watch',
+];
 
-/** What the parser of the command line found wrong, on one line; an unknown flag is told the known one that it resembles. */
+/**
+What the parser of the command line found wrong, on one line; an unknown flag is told the known one that it
+resembles.
+*/
 export const describeUsageError = (message: string): string => {
 	const line = message.replaceAll(/\s*\n\s*/g, ' ').trim();
 	const unknown = /^Unknown arguments?: ([^,\s]+)/.exec(line)?.[1];

@@ -35,7 +35,9 @@ export const watchStatus = async (settings: WatchSettings): Promise<void> => {
 				output.write(json ? `${JSON.stringify(rows.map(({volume}) => volume))}\n` : frame(rows, settings));
 			}
 
-			await delay(round === 0 ? Math.min(firstIntervalMs, intervalMs) : intervalMs, undefined, {signal: ended.signal}).catch(() => undefined); // It rejects for `ended` alone.
+			await delay(round === 0 ? Math.min(firstIntervalMs, intervalMs) : intervalMs, undefined, {
+				signal: ended.signal,
+			}).catch(() => undefined); // It rejects for `ended` alone.
 		}
 	} finally {
 		for (const signal of signals) {
@@ -54,7 +56,13 @@ const frame = (rows: readonly StatusRow[], {stateDirectory, output}: WatchSettin
 
 	const {columns, rows: height} = output;
 	const lines = [heading, '', ...formatStatus(rows, {stateDirectory, widthMax: columns}).trimEnd().split('\n')];
-	const shown = lines.length < height ? lines : [...lines.slice(0, height - 2), `… ${lines.length - height + 2} more lines; make the terminal higher, or use status without --watch`];
+	const shown =
+		lines.length < height
+			? lines
+			: [
+					...lines.slice(0, height - 2),
+					`… ${lines.length - height + 2} more lines; make the terminal higher, or use status without --watch`,
+				];
 	// Overwritten in place: clearing first would flicker.
 	return `${home}${shown.map(line => `${line}${clearToLineEnd}`).join('\n')}\n${clearBelow}`;
 };
@@ -62,7 +70,9 @@ const frame = (rows: readonly StatusRow[], {stateDirectory, output}: WatchSettin
 /** `3 volumes: 2 healthy, 1 dead`. */
 const describeHealth = (rows: readonly StatusRow[]): string => {
 	const counts = new Map<string, number>();
-	for (const {volume: {health}} of rows) {
+	for (const {
+		volume: {health},
+	} of rows) {
 		counts.set(health, (counts.get(health) ?? 0) + 1);
 	}
 

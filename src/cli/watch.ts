@@ -6,7 +6,15 @@ import {watchVolumes} from '../node/healing/watch-volumes.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {packageVersion} from './package-version.ts';
 
-type WatchFlags = {human: boolean; interval: string; 'answer-within': string; 'silent-rounds': string; 'unused-after': string; 'keep-for': string; 'stuck-after': string};
+type WatchFlags = {
+	human: boolean;
+	interval: string;
+	'answer-within': string;
+	'silent-rounds': string;
+	'unused-after': string;
+	'keep-for': string;
+	'stuck-after': string;
+};
 
 /** Healing that goes on when the watch is told to end gets so long; cut off, the next watch goes on with it. */
 const endMs = 4000;
@@ -15,15 +23,42 @@ const endMs = 4000;
 export const watchCommand = (environment: NodeEnvironment): CommandModule<object, WatchFlags> => ({
 	command: 'watch',
 	describe: 'Watch the volumes of pods on this node and heal them (the agent runs this)',
-	builder: yargs => yargs
-		.option('human', {type: 'boolean', default: false, describe: 'Lines for people instead of JSON'})
-		.option('interval', {type: 'string', requiresArg: true, default: '5s', describe: 'Between two looks'})
-		.option('answer-within', {type: 'string', requiresArg: true, default: '10s', describe: 'How long a mount and its daemon may take to answer'})
-		.option('silent-rounds', {type: 'string', requiresArg: true, default: '3', describe: 'After so many looks in a row without an answer a daemon counts as hanging, and is ended and started again'})
-		.option('unused-after', {type: 'string', requiresArg: true, default: '60s', describe: 'When to end a daemon that no pod uses'})
-		.option('keep-for', {type: 'string', requiresArg: true, default: '600s', describe: 'How long the cache of a volume stays that no pod uses'})
-		.option('stuck-after', {type: 'string', requiresArg: true, default: '600s', describe: 'When to tell of uploads that do not move'})
-		.example('$0 watch --human', 'What happens to the volumes of this node, until Ctrl-C'),
+	builder: yargs =>
+		yargs
+			.option('human', {type: 'boolean', default: false, describe: 'Lines for people instead of JSON'})
+			.option('interval', {type: 'string', requiresArg: true, default: '5s', describe: 'Between two looks'})
+			.option('answer-within', {
+				type: 'string',
+				requiresArg: true,
+				default: '10s',
+				describe: 'How long a mount and its daemon may take to answer',
+			})
+			.option('silent-rounds', {
+				type: 'string',
+				requiresArg: true,
+				default: '3',
+				describe:
+					'After so many looks in a row without an answer a daemon counts as hanging, and is ended and started again',
+			})
+			.option('unused-after', {
+				type: 'string',
+				requiresArg: true,
+				default: '60s',
+				describe: 'When to end a daemon that no pod uses',
+			})
+			.option('keep-for', {
+				type: 'string',
+				requiresArg: true,
+				default: '600s',
+				describe: 'How long the cache of a volume stays that no pod uses',
+			})
+			.option('stuck-after', {
+				type: 'string',
+				requiresArg: true,
+				default: '600s',
+				describe: 'When to tell of uploads that do not move',
+			})
+			.example('$0 watch --human', 'What happens to the volumes of this node, until Ctrl-C'),
 	async handler(flags) {
 		const ending = new AbortController();
 		for (const event of ['SIGTERM', 'SIGINT'] as const) {
@@ -31,7 +66,10 @@ export const watchCommand = (environment: NodeEnvironment): CommandModule<object
 		}
 
 		// Whoever started us holds the other end: when he dies, we do not go on unseen.
-		process.stdin.on('end', () => ending.abort()).on('error', () => ending.abort()).resume();
+		process.stdin
+			.on('end', () => ending.abort())
+			.on('error', () => ending.abort())
+			.resume();
 		const watching = watchVolumes(environment, {
 			settings: {
 				intervalMs: toMs('interval', flags.interval),
@@ -78,7 +116,9 @@ const toMs = (name: string, value: string): number => {
 
 const toCount = (value: string): number => {
 	if (!/^[1-9]\d{0,3}$/.test(value)) {
-		throw new OptionError(`Option "silent-rounds" must be a number from 1 to 9999: current value is "${value.slice(0, 40)}"`);
+		throw new OptionError(
+			`Option "silent-rounds" must be a number from 1 to 9999: current value is "${value.slice(0, 40)}"`,
+		);
 	}
 
 	return Number(value);

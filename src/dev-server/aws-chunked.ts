@@ -43,7 +43,7 @@ export class AwsChunkedDecoder {
 				offset += piece.length;
 				this.#takeData(piece);
 			} else {
-				const end = data.indexOf(0x0A, offset);
+				const end = data.indexOf(0x0a, offset);
 				this.#line += data.toString('latin1', offset, end === -1 ? data.length : end);
 				offset = end === -1 ? data.length : end + 1;
 				if (this.#line.length > lineBytesMax) {
@@ -139,7 +139,13 @@ export class AwsChunkedDecoder {
 			this.#trailerText += `${name}:${value}\n`;
 		} else if (this.#signature !== undefined) {
 			const {timestamp, scope, signingKey} = this.#signature;
-			this.#verify(value, sign(signingKey, `AWS4-HMAC-SHA256-TRAILER\n${timestamp}\n${scope}\n${this.#previous}\n${hash('sha256', this.#trailerText)}`));
+			this.#verify(
+				value,
+				sign(
+					signingKey,
+					`AWS4-HMAC-SHA256-TRAILER\n${timestamp}\n${scope}\n${this.#previous}\n${hash('sha256', this.#trailerText)}`,
+				),
+			);
 		}
 	}
 
@@ -148,14 +154,23 @@ export class AwsChunkedDecoder {
 			const {timestamp, scope, signingKey} = this.#signature;
 			const pieceHash = this.#hash.digest('hex');
 			this.#hash = undefined;
-			this.#verify(this.#claimed, sign(signingKey, `AWS4-HMAC-SHA256-PAYLOAD\n${timestamp}\n${scope}\n${this.#previous}\n${emptyHash}\n${pieceHash}`));
+			this.#verify(
+				this.#claimed,
+				sign(
+					signingKey,
+					`AWS4-HMAC-SHA256-PAYLOAD\n${timestamp}\n${scope}\n${this.#previous}\n${emptyHash}\n${pieceHash}`,
+				),
+			);
 			this.#previous = this.#claimed;
 		}
 	}
 
 	#verify(claimed: string, expected: string): void {
 		if (!isEqual(claimed, expected)) {
-			throw new S3Error('SignatureDoesNotMatch', 'The signature of a piece of the request body does not match the signature you provided. Check your key and signing method.');
+			throw new S3Error(
+				'SignatureDoesNotMatch',
+				'The signature of a piece of the request body does not match the signature you provided. Check your key and signing method.',
+			);
 		}
 	}
 }

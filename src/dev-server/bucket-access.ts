@@ -17,10 +17,22 @@ type Access = {
 };
 
 /** Throws when the bucket is somebody else's, or when the request was signed for another region than the bucket's. */
-export const assertBucketAccess = ({operation, target, copySource, signature, storage, faults, region}: Access): void => {
+export const assertBucketAccess = ({
+	operation,
+	target,
+	copySource,
+	signature,
+	storage,
+	faults,
+	region,
+}: Access): void => {
 	if (faults.foreignBuckets.includes(target.bucket)) {
 		throw operation === 'CreateBucket'
-			? new S3Error('BucketAlreadyExists', 'The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.', {fields: {BucketName: target.bucket}})
+			? new S3Error(
+					'BucketAlreadyExists',
+					'The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.',
+					{fields: {BucketName: target.bucket}},
+				)
 			: new S3Error('AccessDenied', 'Access Denied');
 	}
 
@@ -43,7 +55,11 @@ export const assertBucketAccess = ({operation, target, copySource, signature, st
 	}
 
 	if (operation === 'HeadBucket') {
-		throw new S3Error('PermanentRedirect', 'The bucket you are attempting to access must be addressed using the specified endpoint.', {headers: {'x-amz-bucket-region': bucketRegion}});
+		throw new S3Error(
+			'PermanentRedirect',
+			'The bucket you are attempting to access must be addressed using the specified endpoint.',
+			{headers: {'x-amz-bucket-region': bucketRegion}},
+		);
 	}
 
 	// The first region's endpoint knows where every bucket is.
@@ -53,7 +69,11 @@ export const assertBucketAccess = ({operation, target, copySource, signature, st
 };
 
 const wrongRegion = (given: string, expected: string) =>
-	new S3Error('AuthorizationHeaderMalformed', `The authorization header is malformed; the region '${given}' is wrong; expecting '${expected}'`, {
-		fields: {Region: expected},
-		headers: {'x-amz-bucket-region': expected},
-	});
+	new S3Error(
+		'AuthorizationHeaderMalformed',
+		`The authorization header is malformed; the region '${given}' is wrong; expecting '${expected}'`,
+		{
+			fields: {Region: expected},
+			headers: {'x-amz-bucket-region': expected},
+		},
+	);

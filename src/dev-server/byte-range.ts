@@ -3,7 +3,9 @@ import {S3Error} from './s3-error.ts';
 /** Bytes `start` up to but not including `end`. */
 export type ByteRange = {readonly start: number; readonly end: number};
 
-/** The bytes that a Range header means; `undefined` for the whole: S3 ignores what it cannot read, and lists of ranges. */
+/**
+The bytes that a Range header means; `undefined` for the whole: S3 ignores what it cannot read, and lists of ranges.
+*/
 export const parseRangeHeader = (header: string | undefined, sizeBytes: number): ByteRange | undefined => {
 	const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '');
 	if (header === undefined || match === null || (match[1] === '' && match[2] === '')) {
@@ -33,7 +35,11 @@ export const parseCopyRange = (header: string, sizeBytes: number): ByteRange => 
 	const start = Number(match?.[1]);
 	const end = Number(match?.[2]) + 1;
 	if (match === null || start >= end) {
-		throw new S3Error('InvalidArgument', 'The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy', {fields: {ArgumentName: 'x-amz-copy-source-range', ArgumentValue: header}});
+		throw new S3Error(
+			'InvalidArgument',
+			'The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy',
+			{fields: {ArgumentName: 'x-amz-copy-source-range', ArgumentValue: header}},
+		);
 	}
 
 	if (end > sizeBytes) {

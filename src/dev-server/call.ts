@@ -39,5 +39,8 @@ export const headerOf = ({request}: Call, name: string): string | undefined => {
 	return Array.isArray(value) ? value.join(',') : value;
 };
 
-export const xmlAnswer = (xml: string, headers: Readonly<Record<string, string | number>> = {}): Answer =>
-	({status: 200, headers: {'content-type': 'application/xml', ...headers}, body: xml});
+export const xmlAnswer = (xml: string, headers: Readonly<Record<string, string | number>> = {}): Answer => ({
+	status: 200,
+	headers: {'content-type': 'application/xml', ...headers},
+	body: xml,
+});

@@ -2,16 +2,19 @@ import type {ChecksumAlgorithm} from './checksum.ts';
 
 /** The bit-reversed polynomials of the algorithms whose values for two halves give the value of the whole. */
 const polynomials: Partial<Record<ChecksumAlgorithm, bigint>> = {
-	CRC32: 0xED_B8_83_20n,
-	CRC32C: 0x82_F6_3B_78n,
-	CRC64NVME: 0x9A_6C_93_29_AC_4B_C9_B5n,
+	CRC32: 0xed_b8_83_20n,
+	CRC32C: 0x82_f6_3b_78n,
+	CRC64NVME: 0x9a_6c_93_29_ac_4b_c9_b5n,
 };
 
 /**
 The checksum of a whole object from those of its parts, without its bytes; `undefined` for algorithms that cannot do
 that. Appending bytes to a message multiplies its CRC by a power of x: the polynomial product below.
 */
-export const combineChecksums = (algorithm: ChecksumAlgorithm, parts: ReadonlyArray<{value: string; sizeBytes: number}>): string | undefined => {
+export const combineChecksums = (
+	algorithm: ChecksumAlgorithm,
+	parts: ReadonlyArray<{value: string; sizeBytes: number}>,
+): string | undefined => {
 	const polynomial = polynomials[algorithm];
 	if (polynomial === undefined) {
 		return undefined;

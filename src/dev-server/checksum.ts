@@ -10,7 +10,10 @@ export type ChecksumType = 'FULL_OBJECT' | 'COMPOSITE';
 export type Checksum = {readonly algorithm: ChecksumAlgorithm; readonly value: string; readonly type: ChecksumType};
 
 /** A checksum that is computed while a body streams by. */
-export type ChecksumState = {update(data: Uint8Array): void; /** In base64, as S3's headers have it. */ digest(): string};
+export type ChecksumState = {
+	update(data: Uint8Array): void /** In base64, as S3's headers have it. */;
+	digest(): string;
+};
 
 export const createChecksum = (algorithm: ChecksumAlgorithm): ChecksumState => {
 	switch (algorithm) {
@@ -66,7 +69,13 @@ export const checksumElement = (algorithm: ChecksumAlgorithm): string => `Checks
 export const parseChecksumAlgorithm = (name: string | undefined): ChecksumAlgorithm | undefined =>
 	checksumAlgorithms.find(algorithm => algorithm === name?.toUpperCase());
 
-const byteCounts: Readonly<Record<ChecksumAlgorithm, number>> = {CRC32: 4, CRC32C: 4, CRC64NVME: 8, SHA1: 20, SHA256: 32};
+const byteCounts: Readonly<Record<ChecksumAlgorithm, number>> = {
+	CRC32: 4,
+	CRC32C: 4,
+	CRC64NVME: 8,
+	SHA1: 20,
+	SHA256: 32,
+};
 
 /** Whether a value has the length that the algorithm's values have. */
 export const isChecksumValue = (algorithm: ChecksumAlgorithm, value: string): boolean =>

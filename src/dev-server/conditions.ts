@@ -5,10 +5,14 @@ import type {StoredObject} from './storage/stored-state.ts';
 /** An etag as the storage has it: clients send it with quotes or without. */
 export const bareEtag = (etag: string): string => etag.trim().replace(/^(?:W\/)?"(.*)"$/, '$1');
 
-const failed = (condition: string) => new S3Error('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', {fields: {Condition: condition}});
+const failed = (condition: string) =>
+	new S3Error('PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', {
+		fields: {Condition: condition},
+	});
 const notModified = (etag: string) => new S3Error('NotModified', 'Not Modified', {headers: {etag: `"${etag}"`}});
 
-const isListed = (header: string, etag: string): boolean => header.trim() === '*' || header.split(',').some(candidate => bareEtag(candidate) === etag);
+const isListed = (header: string, etag: string): boolean =>
+	header.trim() === '*' || header.split(',').some(candidate => bareEtag(candidate) === etag);
 
 /** Throws 412 or 304 when a reader's conditions do not hold. */
 export const assertReadConditions = (call: Call, {etag, lastModifiedMs}: StoredObject): void => {
@@ -35,21 +39,34 @@ export const assertReadConditions = (call: Call, {etag, lastModifiedMs}: StoredO
 export const assertCopySourceConditions = (call: Call, {etag, lastModifiedMs}: StoredObject): void => {
 	const ifMatch = headerOf(call, 'x-amz-copy-source-if-match');
 	const ifNoneMatch = headerOf(call, 'x-amz-copy-source-if-none-match');
-	if (ifMatch === undefined ? lastModifiedMs > dateOf(call, 'x-amz-copy-source-if-unmodified-since', Number.POSITIVE_INFINITY) : !isListed(ifMatch, etag)) {
+	if (
+		ifMatch === undefined
+			? lastModifiedMs > dateOf(call, 'x-amz-copy-source-if-unmodified-since', Number.POSITIVE_INFINITY)
+			: !isListed(ifMatch, etag)
+	) {
 		throw failed('x-amz-copy-source-If-Match');
 	}
 
-	if (ifNoneMatch === undefined ? lastModifiedMs <= dateOf(call, 'x-amz-copy-source-if-modified-since', Number.NEGATIVE_INFINITY) : isListed(ifNoneMatch, etag)) {
+	if (
+		ifNoneMatch === undefined
+			? lastModifiedMs <= dateOf(call, 'x-amz-copy-source-if-modified-since', Number.NEGATIVE_INFINITY)
+			: isListed(ifNoneMatch, etag)
+	) {
 		throw failed('x-amz-copy-source-If-None-Match');
 	}
 };
 
-/** Throws 412 (or 404 for an If-Match on nothing) when a write's conditions do not hold. Must run in one go with the commit. */
+/**
+Throws 412 (or 404 for an If-Match on nothing) when a write's conditions do not hold. Must run in one go with the
+commit.
+*/
 export const assertWriteConditions = (call: Call, current: StoredObject | undefined): void => {
 	const ifMatch = headerOf(call, 'if-match');
 	const ifNoneMatch = headerOf(call, 'if-none-match');
 	if (ifNoneMatch !== undefined && ifNoneMatch.trim() !== '*') {
-		throw new S3Error('NotImplemented', 'A header you provided implies functionality that is not implemented', {fields: {Header: 'If-None-Match'}});
+		throw new S3Error('NotImplemented', 'A header you provided implies functionality that is not implemented', {
+			fields: {Header: 'If-None-Match'},
+		});
 	}
 
 	if (ifMatch !== undefined) {

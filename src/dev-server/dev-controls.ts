@@ -12,7 +12,11 @@ loopback address only, and no bucket name begins with an underscore.
 - `GET /_dev/faults`, `PUT /_dev/faults` (JSON; what it does not name is turned off)
 - `GET /_dev/requests?operation=NAME&key=PREFIX`: `{count, counts, requests}`; `DELETE /_dev/requests`
 */
-export const handleDevRequest = async (parts: {faults: FaultSettings; requests: RequestLog}, request: IncomingMessage, response: ServerResponse): Promise<void> => {
+export const handleDevRequest = async (
+	parts: {faults: FaultSettings; requests: RequestLog},
+	request: IncomingMessage,
+	response: ServerResponse,
+): Promise<void> => {
 	const url = new URL(request.url ?? '/', 'http://localhost');
 	switch (`${request.method} ${url.pathname.slice(devPathPrefix.length)}`) {
 		case 'GET faults': {
@@ -33,8 +37,15 @@ export const handleDevRequest = async (parts: {faults: FaultSettings; requests: 
 		}
 
 		case 'GET requests': {
-			const filter = {operation: url.searchParams.get('operation') ?? undefined, key: url.searchParams.get('key') ?? undefined};
-			answerJson(response, 200, {count: parts.requests.count(filter), counts: parts.requests.counts(), requests: parts.requests.list(filter)});
+			const filter = {
+				operation: url.searchParams.get('operation') ?? undefined,
+				key: url.searchParams.get('key') ?? undefined,
+			};
+			answerJson(response, 200, {
+				count: parts.requests.count(filter),
+				counts: parts.requests.counts(),
+				requests: parts.requests.list(filter),
+			});
 			return;
 		}
 
@@ -45,7 +56,9 @@ export const handleDevRequest = async (parts: {faults: FaultSettings; requests: 
 		}
 
 		default: {
-			answerJson(response, 404, {message: `There is no ${request.method} ${url.pathname}: known are GET and PUT /_dev/faults, GET and DELETE /_dev/requests`});
+			answerJson(response, 404, {
+				message: `There is no ${request.method} ${url.pathname}: known are GET and PUT /_dev/faults, GET and DELETE /_dev/requests`,
+			});
 		}
 	}
 };

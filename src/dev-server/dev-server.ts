@@ -16,7 +16,10 @@ export type {LoggedRequest, RequestFilter, RequestLog} from './request-log.ts';
 export type DevServerOptions = {
 	/** Where everything is kept; created when it is missing. One server at a time. */
 	readonly directory: string;
-	/** The address to listen at; default `127.0.0.1`. The controls of tests answer clients of this machine only, whatever it is. */
+	/**
+	The address to listen at; default `127.0.0.1`. The controls of tests answer clients of this machine only, whatever
+	it is.
+	*/
 	readonly host?: string | undefined;
 	/** 0, the default: any free one. */
 	readonly port?: number | undefined;
@@ -24,7 +27,9 @@ export type DevServerOptions = {
 	readonly accessKeyId?: string | undefined;
 	/** Default `dev-secret`. */
 	readonly secretAccessKey?: string | undefined;
-	/** With it, requests signed for another region are refused; without it, each bucket has the region it was created in. */
+	/**
+	With it, requests signed for another region are refused; without it, each bucket has the region it was created in.
+	*/
 	readonly region?: string | undefined;
 	/** Takes one line for each request, and the stack of each failure of the server itself. */
 	readonly log?: ((line: string) => void) | undefined;
@@ -41,9 +46,20 @@ export type DevServer = {
 	close(): Promise<void>;
 };
 
-/** Starts an S3 server, on the loopback address if nothing else is said, with what an earlier one left in the directory. */
+/**
+Starts an S3 server, on the loopback address if nothing else is said, with what an earlier one left in the
+directory.
+*/
 export const startDevServer = async (options: DevServerOptions): Promise<DevServer> => {
-	const {directory, host = '127.0.0.1', port = 0, accessKeyId = 'dev', secretAccessKey = 'dev-secret', region, log = () => undefined} = options;
+	const {
+		directory,
+		host = '127.0.0.1',
+		port = 0,
+		accessKeyId = 'dev',
+		secretAccessKey = 'dev-secret',
+		region,
+		log = () => undefined,
+	} = options;
 	const sockets = new Set<Socket>();
 	// The connections of tests that turn switches: a server that is down still answers them.
 	const controlSockets = new WeakSet<Socket>();
@@ -71,7 +87,12 @@ export const startDevServer = async (options: DevServerOptions): Promise<DevServ
 	};
 
 	// Metadata that is too large must reach the check that says so.
-	const server = createServer({maxHeaderSize: 128 * 1024, requestTimeout: 0, keepAliveTimeout: 60_000, highWaterMark: 1 << 20});
+	const server = createServer({
+		maxHeaderSize: 128 * 1024,
+		requestTimeout: 0,
+		keepAliveTimeout: 60_000,
+		highWaterMark: 1 << 20,
+	});
 	server.on('request', (request: IncomingMessage, response: ServerResponse) => take(request, response, false));
 	server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => take(request, response, true));
 	server.on('connection', (socket: Socket) => {

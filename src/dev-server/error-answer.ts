@@ -8,7 +8,10 @@ type Place = {readonly resource: string; readonly requestId: string};
 /** The answer to a refused request. What is not an `S3Error` is a failure of this server. */
 export const errorAnswer = (error: unknown, place: Place): Answer => {
 	if (!(error instanceof S3Error)) {
-		return documentAnswer({status: 500, code: 'InternalError', message: 'We encountered an internal error. Please try again.'}, place);
+		return documentAnswer(
+			{status: 500, code: 'InternalError', message: 'We encountered an internal error. Please try again.'},
+			place,
+		);
 	}
 
 	if (error.status === 304) {
@@ -20,12 +23,36 @@ export const errorAnswer = (error: unknown, place: Place): Answer => {
 
 /** The answer that a fault asks for. */
 export const faultAnswer = ({status, code, message, headers}: ErrorFault, place: Place): Answer =>
-	documentAnswer({status, code, message: message ?? 'This error was asked for by a test', ...(headers === undefined ? {} : {headers})}, place);
+	documentAnswer(
+		{
+			status,
+			code,
+			message: message ?? 'This error was asked for by a test',
+			...(headers === undefined ? {} : {headers}),
+		},
+		place,
+	);
 
-type ErrorDocument = {readonly status: number; readonly code: string; readonly message: string; readonly headers?: Readonly<Record<string, string>>};
+type ErrorDocument = {
+	readonly status: number;
+	readonly code: string;
+	readonly message: string;
+	readonly headers?: Readonly<Record<string, string>>;
+};
 
-const documentAnswer = ({status, code, message, headers}: ErrorDocument, {resource, requestId}: Place, fields: Readonly<Record<string, string>> = {}): Answer => ({
+const documentAnswer = (
+	{status, code, message, headers}: ErrorDocument,
+	{resource, requestId}: Place,
+	fields: Readonly<Record<string, string>> = {},
+): Answer => ({
 	status,
 	headers: {'content-type': 'application/xml', ...headers},
-	body: writeErrorXml({Code: code, Message: message, ...fields, Resource: resource, RequestId: requestId, HostId: requestId}),
+	body: writeErrorXml({
+		Code: code,
+		Message: message,
+		...fields,
+		Resource: resource,
+		RequestId: requestId,
+		HostId: requestId,
+	}),
 });

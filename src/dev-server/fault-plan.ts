@@ -12,16 +12,29 @@ export type FaultPlan = {
 const noFault: FaultPlan = {latencyMs: 0, isCorrupted: false};
 
 /** Decides, when a request comes in, what will go wrong with it; counts down the faults that strike. */
-export const planFaults = (settings: FaultSettings, request: {operation: string; key: string}, random: () => number): FaultPlan => {
+export const planFaults = (
+	settings: FaultSettings,
+	request: {operation: string; key: string},
+	random: () => number,
+): FaultPlan => {
 	const {latencyMs, latencyMsByOperation, errors, drops, stalls, notImplemented, corruptions} = settings;
 	const ownLatencyMs = latencyMsByOperation[request.operation];
-	if (latencyMs === 0 && ownLatencyMs === undefined && errors.length + drops.length + stalls.length + notImplemented.length + corruptions.length === 0) {
+	if (
+		latencyMs === 0 &&
+		ownLatencyMs === undefined &&
+		errors.length + drops.length + stalls.length + notImplemented.length + corruptions.length === 0
+	) {
 		return noFault;
 	}
 
-	const strike = <Fault extends FaultMatch>(faults: readonly Fault[]): Fault | undefined => faults.find(fault => doesStrike(fault, request, random));
+	const strike = <Fault extends FaultMatch>(faults: readonly Fault[]): Fault | undefined =>
+		faults.find(fault => doesStrike(fault, request, random));
 	const unknown: ErrorFault | undefined = notImplemented.includes(request.operation)
-		? {status: 501, code: 'NotImplemented', message: 'A header you provided implies functionality that is not implemented'}
+		? {
+				status: 501,
+				code: 'NotImplemented',
+				message: 'A header you provided implies functionality that is not implemented',
+			}
 		: undefined;
 	return {
 		latencyMs: latencyMs + (ownLatencyMs ?? 0),
@@ -32,8 +45,16 @@ export const planFaults = (settings: FaultSettings, request: {operation: string;
 	};
 };
 
-const doesStrike = (fault: FaultMatch, {operation, key}: {operation: string; key: string}, random: () => number): boolean => {
-	if ((fault.operation !== undefined && fault.operation !== operation) || fault.count === 0 || !doesKeyMatch(fault.key, key)) {
+const doesStrike = (
+	fault: FaultMatch,
+	{operation, key}: {operation: string; key: string},
+	random: () => number,
+): boolean => {
+	if (
+		(fault.operation !== undefined && fault.operation !== operation) ||
+		fault.count === 0 ||
+		!doesKeyMatch(fault.key, key)
+	) {
 		return false;
 	}
 
@@ -63,7 +84,7 @@ export const doesKeyMatch = (pattern: string | RegExp | undefined, key: string):
 export const createRandom = (seed = 1): (() => number) => {
 	let state = seed;
 	return () => {
-		state = (state + 0x6D_2B_79_F5) | 0;
+		state = (state + 0x6d_2b_79_f5) | 0;
 		let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
 		mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
 		return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;

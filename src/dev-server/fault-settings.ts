@@ -10,10 +10,18 @@ export type FaultMatch = {
 	count?: number | undefined;
 };
 
-/** `before`: nothing was done. `after`: done and stored, but not answered. `body`: in the middle of the request's or the answer's body. */
+/**
+`before`: nothing was done. `after`: done and stored, but not answered. `body`: in the middle of the request's or
+the answer's body.
+*/
 export type FaultMoment = 'before' | 'after' | 'body';
 
-export type ErrorFault = FaultMatch & {status: number; code: string; message?: string | undefined; /** More headers, such as Retry-After. */ headers?: Record<string, string> | undefined};
+export type ErrorFault = FaultMatch & {
+	status: number;
+	code: string;
+	message?: string | undefined /** More headers, such as Retry-After. */;
+	headers?: Record<string, string> | undefined;
+};
 export type TimedFault = FaultMatch & {when: FaultMoment};
 
 /** What goes wrong, by command. Change it at any time; what is not set does nothing. */
@@ -38,7 +46,15 @@ export type FaultSettings = {
 };
 
 const noFaults = (): FaultSettings => ({
-	latencyMs: 0, latencyMsByOperation: {}, errors: [], drops: [], stalls: [], notImplemented: [], corruptions: [], down: false, foreignBuckets: [],
+	latencyMs: 0,
+	latencyMsByOperation: {},
+	errors: [],
+	drops: [],
+	stalls: [],
+	notImplemented: [],
+	corruptions: [],
+	down: false,
+	foreignBuckets: [],
 });
 
 /** Switches that are all off; `onDown` runs when `down` is set to true. */
@@ -56,7 +72,10 @@ export const createFaultSettings = (onDown: () => void): FaultSettings => {
 	});
 };
 
-/** Sets all switches from JSON: those that it does not name are turned off. Throws a `TypeError` that names what is wrong. */
+/**
+Sets all switches from JSON: those that it does not name are turned off. Throws a `TypeError` that names what is
+wrong.
+*/
 export const replaceFaultSettings = (settings: FaultSettings, json: unknown): void => {
 	if (typeof json !== 'object' || json === null || Array.isArray(json)) {
 		throw new TypeError('Cannot set the faults as they must be one JSON object');
@@ -66,11 +85,15 @@ export const replaceFaultSettings = (settings: FaultSettings, json: unknown): vo
 	for (const [name, value] of Object.entries(json)) {
 		const model: unknown = defaults[name as keyof FaultSettings];
 		if (model === undefined) {
-			throw new TypeError(`Cannot set the fault "${name}" as there is none of that name: known are ${Object.keys(defaults).join(', ')}`);
+			throw new TypeError(
+				`Cannot set the fault "${name}" as there is none of that name: known are ${Object.keys(defaults).join(', ')}`,
+			);
 		}
 
 		if (typeof value !== typeof model || value === null || Array.isArray(value) !== Array.isArray(model)) {
-			throw new TypeError(`Cannot set the fault "${name}" as its value must be like ${JSON.stringify(model)}: current value is ${JSON.stringify(value)}`);
+			throw new TypeError(
+				`Cannot set the fault "${name}" as its value must be like ${JSON.stringify(model)}: current value is ${JSON.stringify(value)}`,
+			);
 		}
 	}
 

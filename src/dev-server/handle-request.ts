@@ -30,7 +30,11 @@ export type ServerParts = {
 	readonly closing: AbortSignal;
 };
 
-export type Exchange = {readonly request: IncomingMessage; readonly response: ServerResponse; readonly isContinueExpected: boolean};
+export type Exchange = {
+	readonly request: IncomingMessage;
+	readonly response: ServerResponse;
+	readonly isContinueExpected: boolean;
+};
 
 /** Answers one request of the S3 API: signature, bucket, action, answer, with the faults that are set in between. */
 export const handleRequest = async (parts: ServerParts, exchange: Exchange): Promise<void> => {
@@ -47,15 +51,22 @@ export const handleRequest = async (parts: ServerParts, exchange: Exchange): Pro
 		try {
 			const target = parseRequestTarget(url, headers.host ?? '');
 			const operation = operationOf(method, target, headers) ?? 'Unknown';
-			entry = parts.requests.add({operation, bucket: target.bucket, key: target.key, atMs: Date.now(), range: headers.range});
+			entry = parts.requests.add({
+				operation,
+				bucket: target.bucket,
+				key: target.key,
+				atMs: Date.now(),
+				range: headers.range,
+			});
 			faults = planFaults(parts.faults, {operation, key: target.key}, parts.random);
 			if (await isSilenced(faults, 'before', exchange, parts.closing)) {
 				return;
 			}
 
-			answer = faults.error === undefined
-				? await act(parts, exchange, {target, operation, faults, held})
-				: faultAnswer(faults.error, place);
+			answer =
+				faults.error === undefined
+					? await act(parts, exchange, {target, operation, faults, held})
+					: faultAnswer(faults.error, place);
 			entry.code = faults.error?.code;
 		} catch (error) {
 			if (error instanceof ClientGoneError) {
@@ -90,7 +101,9 @@ export const handleRequest = async (parts: ServerParts, exchange: Exchange): Pro
 		parts.storage.blobs.release(held);
 		if (entry !== undefined) {
 			entry.durationMs = performance.now() - startMs;
-			parts.log(`${entry.status} ${entry.operation} ${entry.bucket}/${entry.key} ${entry.durationMs.toFixed(1)} ms${entry.code === undefined ? '' : ` ${entry.code}`}`);
+			parts.log(
+				`${entry.status} ${entry.operation} ${entry.bucket}/${entry.key} ${entry.durationMs.toFixed(1)} ms${entry.code === undefined ? '' : ` ${entry.code}`}`,
+			);
 		}
 	}
 };
@@ -100,27 +113,67 @@ const requestIdPrefix = randomBytes(5).toString('hex').toUpperCase();
 let requestCount = 0;
 const nextRequestId = (): string => requestIdPrefix + (requestCount++).toString(16).toUpperCase().padStart(6, '0');
 
-type Routed = {readonly target: RequestTarget; readonly operation: string; readonly faults: FaultPlan; readonly held: Segment[]};
+type Routed = {
+	readonly target: RequestTarget;
+	readonly operation: string;
+	readonly faults: FaultPlan;
+	readonly held: Segment[];
+};
 
-const act = (parts: ServerParts, {request, response, isContinueExpected}: Exchange, {target, operation, faults, held}: Routed): Answer | Promise<Answer> => {
+const act = (
+	parts: ServerParts,
+	{request, response, isContinueExpected}: Exchange,
+	{target, operation, faults, held}: Routed,
+): Answer | Promise<Answer> => {
 	const {storage} = parts;
 	const nowMs = Date.now();
-	const signature = verifySignature({method: request.method ?? 'GET', target, headers: request.headers, nowMs}, parts.credentials);
+	const signature = verifySignature(
+		{method: request.method ?? 'GET', target, headers: request.headers, nowMs},
+		parts.credentials,
+	);
 	assertKey(target.key);
-	assertBucketAccess({operation, copySource: request.headers['x-amz-copy-source'], target, signature, storage, faults: parts.faults, region: parts.region});
+	assertBucketAccess({
+		operation,
+		copySource: request.headers['x-amz-copy-source'],
+		target,
+		signature,
+		storage,
+		faults: parts.faults,
+		region: parts.region,
+	});
 	const action = actions.get(operation);
 	if (action === undefined) {
 		throw operation === 'Unknown'
-			? new S3Error('MethodNotAllowed', 'The specified method is not allowed against this resource.', {fields: {Method: request.method ?? ''}})
-			: new S3Error('NotImplemented', 'A header you provided implies functionality that is not implemented', {fields: {Operation: operation}});
+			? new S3Error('MethodNotAllowed', 'The specified method is not allowed against this resource.', {
+					fields: {Method: request.method ?? ''},
+				})
+			: new S3Error('NotImplemented', 'A header you provided implies functionality that is not implemented', {
+					fields: {Operation: operation},
+				});
 	}
 
-	const call: Call = {operation, target, signature, storage, request, response, isContinueExpected, faults, nowMs, held};
+	const call: Call = {
+		operation,
+		target,
+		signature,
+		storage,
+		request,
+		response,
+		isContinueExpected,
+		faults,
+		nowMs,
+		held,
+	};
 	return action(call);
 };
 
 /** Whether a fault leaves the client without an answer at this moment. */
-const isSilenced = async ({latencyMs, drop, stall}: FaultPlan, moment: 'before' | 'after', {request}: Exchange, closing: AbortSignal): Promise<boolean> => {
+const isSilenced = async (
+	{latencyMs, drop, stall}: FaultPlan,
+	moment: 'before' | 'after',
+	{request}: Exchange,
+	closing: AbortSignal,
+): Promise<boolean> => {
 	if (moment === 'before' && latencyMs > 0) {
 		await sleep(latencyMs, undefined, {signal: closing}).catch(() => undefined); // Only closing ends it early.
 	}

@@ -12,9 +12,19 @@ export type Listing = {
 	readonly isTruncated: boolean;
 };
 
-/** One page of a listing. Keys below a common prefix are jumped over, so a page costs what it shows, not what it hides. */
-export const listKeys = (index: KeyIndex, request: {prefix: string; delimiter: string; start: ListStart; countMax: number}): Listing => {
-	const {prefix, delimiter, start: {after, pastPrefix}, countMax} = request;
+/**
+One page of a listing. Keys below a common prefix are jumped over, so a page costs what it shows, not what it hides.
+*/
+export const listKeys = (
+	index: KeyIndex,
+	request: {prefix: string; delimiter: string; start: ListStart; countMax: number},
+): Listing => {
+	const {
+		prefix,
+		delimiter,
+		start: {after, pastPrefix},
+		countMax,
+	} = request;
 	// A start before the prefix is no start at all.
 	const begin = after === undefined || compareKeys(after, prefix) < 0 ? prefix : after;
 	let cursor = pastPrefix === undefined ? index.seek(begin) : index.seekPast(pastPrefix);
@@ -53,7 +63,9 @@ export const parseCountMax = (text: string | undefined, name: string): number =>
 
 	const count = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
 	if (!(count <= 2_147_483_647)) {
-		throw new S3Error('InvalidArgument', `Argument ${name} must be an integer between 0 and 2147483647`, {fields: {ArgumentName: name, ArgumentValue: text}});
+		throw new S3Error('InvalidArgument', `Argument ${name} must be an integer between 0 and 2147483647`, {
+			fields: {ArgumentName: name, ArgumentValue: text},
+		});
 	}
 
 	return Math.min(count, 1000);
@@ -66,7 +78,9 @@ export const parseKeyEncoding = (text: string | undefined): ((key: string) => st
 	}
 
 	if (text !== 'url') {
-		throw new S3Error('InvalidArgument', 'Invalid Encoding Method specified in Request', {fields: {ArgumentName: 'encoding-type', ArgumentValue: text}});
+		throw new S3Error('InvalidArgument', 'Invalid Encoding Method specified in Request', {
+			fields: {ArgumentName: 'encoding-type', ArgumentValue: text},
+		});
 	}
 
 	return key => encodeUri(key).replaceAll('%2F', '/');

@@ -29,7 +29,9 @@ const findVersion = (bucket: StoredBucket, key: string, versionId: string) => {
 	const version = bucket.version(key, versionId);
 	if (version === undefined) {
 		assertVersionId(versionId);
-		throw new S3Error('NoSuchVersion', 'The specified version does not exist.', {fields: {Key: key, VersionId: versionId}});
+		throw new S3Error('NoSuchVersion', 'The specified version does not exist.', {
+			fields: {Key: key, VersionId: versionId},
+		});
 	}
 
 	return version;
@@ -38,7 +40,9 @@ const findVersion = (bucket: StoredBucket, key: string, versionId: string) => {
 /** Refuses what was never a version id of this server. */
 export const assertVersionId = (versionId: string): void => {
 	if (versionId !== 'null' && !/^[\w.-]{32}$/.test(versionId)) {
-		throw new S3Error('InvalidArgument', 'Invalid version id specified', {fields: {ArgumentName: 'versionId', ArgumentValue: versionId}});
+		throw new S3Error('InvalidArgument', 'Invalid version id specified', {
+			fields: {ArgumentName: 'versionId', ArgumentValue: versionId},
+		});
 	}
 };
 
@@ -73,7 +77,9 @@ export const requestedChecksumHeaders = (call: Call, object: StoredObject): Head
 	headerOf(call, 'x-amz-checksum-mode')?.toUpperCase() === 'ENABLED' ? checksumHeaders(object.checksum) : {};
 
 export const checksumHeaders = (checksum: Checksum | undefined): Headers =>
-	checksum === undefined ? {} : {[checksumHeader(checksum.algorithm)]: checksum.value, 'x-amz-checksum-type': checksum.type};
+	checksum === undefined
+		? {}
+		: {[checksumHeader(checksum.algorithm)]: checksum.value, 'x-amz-checksum-type': checksum.type};
 
 /** The same as elements of a document. */
 export const checksumContent = (checksum: Checksum | undefined): {readonly [name: string]: XmlContent} =>

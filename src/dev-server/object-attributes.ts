@@ -6,8 +6,23 @@ import {parseTags} from './tags.ts';
 
 const metadataPrefix = 'x-amz-meta-';
 const metadataBytesMax = 2048;
-const storedHeaders = ['cache-control', 'content-disposition', 'content-language', 'expires', 'x-amz-website-redirect-location'];
-const storageClasses = new Set(['STANDARD', 'REDUCED_REDUNDANCY', 'STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'GLACIER', 'DEEP_ARCHIVE', 'GLACIER_IR']);
+const storedHeaders = [
+	'cache-control',
+	'content-disposition',
+	'content-language',
+	'expires',
+	'x-amz-website-redirect-location',
+];
+const storageClasses = new Set([
+	'STANDARD',
+	'REDUCED_REDUNDANCY',
+	'STANDARD_IA',
+	'ONEZONE_IA',
+	'INTELLIGENT_TIERING',
+	'GLACIER',
+	'DEEP_ARCHIVE',
+	'GLACIER_IR',
+]);
 
 /** What the headers of a write say of the object that it makes. */
 export const parseObjectAttributes = (call: Call, bucket: StoredBucket): ObjectAttributes => {
@@ -32,9 +47,16 @@ const assertSupported = (call: Call): void => {
 		throw new S3Error('AccessControlListNotSupported', 'The bucket does not allow ACLs');
 	}
 
-	for (const name of ['x-amz-server-side-encryption-customer-algorithm', 'x-amz-object-lock-mode', 'x-amz-object-lock-legal-hold', 'x-amz-write-offset-bytes']) {
+	for (const name of [
+		'x-amz-server-side-encryption-customer-algorithm',
+		'x-amz-object-lock-mode',
+		'x-amz-object-lock-legal-hold',
+		'x-amz-write-offset-bytes',
+	]) {
 		if (headerOf(call, name) !== undefined) {
-			throw new S3Error('NotImplemented', 'A header you provided implies functionality that is not implemented', {fields: {Header: name}});
+			throw new S3Error('NotImplemented', 'A header you provided implies functionality that is not implemented', {
+				fields: {Header: name},
+			});
 		}
 	}
 };
@@ -42,7 +64,11 @@ const assertSupported = (call: Call): void => {
 const parseStoredHeaders = (call: Call): TextByName => {
 	const headers: Record<string, string> = {'content-type': headerOf(call, 'content-type') ?? 'binary/octet-stream'};
 	// `aws-chunked` tells how the body travels, not what it is.
-	const encoding = headerOf(call, 'content-encoding')?.split(',').map(part => part.trim()).filter(part => part !== 'aws-chunked' && part !== '').join(',');
+	const encoding = headerOf(call, 'content-encoding')
+		?.split(',')
+		.map(part => part.trim())
+		.filter(part => part !== 'aws-chunked' && part !== '')
+		.join(',');
 	if (encoding !== undefined && encoding !== '') {
 		headers['content-encoding'] = encoding;
 	}
@@ -69,7 +95,9 @@ const parseMetadata = ({request: {headers}}: Call): TextByName => {
 	}
 
 	if (bytes > metadataBytesMax) {
-		throw new S3Error('MetadataTooLarge', 'Your metadata headers exceed the maximum allowed metadata size', {fields: {Size: String(bytes), MaxSizeAllowed: String(metadataBytesMax)}});
+		throw new S3Error('MetadataTooLarge', 'Your metadata headers exceed the maximum allowed metadata size', {
+			fields: {Size: String(bytes), MaxSizeAllowed: String(metadataBytesMax)},
+		});
 	}
 
 	return metadata;
@@ -82,10 +110,14 @@ const parseEncryption = (call: Call, bucket: StoredBucket): TextByName => {
 	const requested = headerOf(call, 'x-amz-server-side-encryption');
 	const algorithm = requested ?? bucket.settings.get('encryption.algorithm') ?? 'AES256';
 	if (algorithm !== 'AES256' && algorithm !== 'aws:kms' && algorithm !== 'aws:kms:dsse') {
-		throw new S3Error('InvalidArgument', 'The encryption method specified is not supported', {fields: {ArgumentName: 'x-amz-server-side-encryption', ArgumentValue: algorithm}});
+		throw new S3Error('InvalidArgument', 'The encryption method specified is not supported', {
+			fields: {ArgumentName: 'x-amz-server-side-encryption', ArgumentValue: algorithm},
+		});
 	}
 
-	const key = headerOf(call, 'x-amz-server-side-encryption-aws-kms-key-id') ?? (requested === undefined ? bucket.settings.get('encryption.key') : undefined);
+	const key =
+		headerOf(call, 'x-amz-server-side-encryption-aws-kms-key-id') ??
+		(requested === undefined ? bucket.settings.get('encryption.key') : undefined);
 	return {
 		'x-amz-server-side-encryption': algorithm,
 		...(algorithm === 'AES256' || key === undefined ? {} : {'x-amz-server-side-encryption-aws-kms-key-id': key}),

@@ -8,12 +8,20 @@ const bucketResources: Readonly<Record<string, Readonly<Record<string, string>>>
 	cors: {GET: 'GetBucketCors', PUT: 'PutBucketCors', DELETE: 'DeleteBucketCors'},
 	delete: {POST: 'DeleteObjects'},
 	encryption: {GET: 'GetBucketEncryption', PUT: 'PutBucketEncryption', DELETE: 'DeleteBucketEncryption'},
-	lifecycle: {GET: 'GetBucketLifecycleConfiguration', PUT: 'PutBucketLifecycleConfiguration', DELETE: 'DeleteBucketLifecycle'},
+	lifecycle: {
+		GET: 'GetBucketLifecycleConfiguration',
+		PUT: 'PutBucketLifecycleConfiguration',
+		DELETE: 'DeleteBucketLifecycle',
+	},
 	location: {GET: 'GetBucketLocation'},
 	logging: {GET: 'GetBucketLogging', PUT: 'PutBucketLogging'},
 	notification: {GET: 'GetBucketNotificationConfiguration', PUT: 'PutBucketNotificationConfiguration'},
 	'object-lock': {GET: 'GetObjectLockConfiguration', PUT: 'PutObjectLockConfiguration'},
-	ownershipControls: {GET: 'GetBucketOwnershipControls', PUT: 'PutBucketOwnershipControls', DELETE: 'DeleteBucketOwnershipControls'},
+	ownershipControls: {
+		GET: 'GetBucketOwnershipControls',
+		PUT: 'PutBucketOwnershipControls',
+		DELETE: 'DeleteBucketOwnershipControls',
+	},
 	policy: {GET: 'GetBucketPolicy', PUT: 'PutBucketPolicy', DELETE: 'DeleteBucketPolicy'},
 	policyStatus: {GET: 'GetBucketPolicyStatus'},
 	publicAccessBlock: {GET: 'GetPublicAccessBlock', PUT: 'PutPublicAccessBlock', DELETE: 'DeletePublicAccessBlock'},
@@ -39,11 +47,23 @@ const objectResources: Readonly<Record<string, Readonly<Record<string, string>>>
 	uploads: {POST: 'CreateMultipartUpload'},
 };
 
-const bucketOperations: Readonly<Record<string, string>> = {PUT: 'CreateBucket', DELETE: 'DeleteBucket', HEAD: 'HeadBucket'};
-const objectOperations: Readonly<Record<string, string>> = {GET: 'GetObject', HEAD: 'HeadObject', DELETE: 'DeleteObject'};
+const bucketOperations: Readonly<Record<string, string>> = {
+	PUT: 'CreateBucket',
+	DELETE: 'DeleteBucket',
+	HEAD: 'HeadBucket',
+};
+const objectOperations: Readonly<Record<string, string>> = {
+	GET: 'GetObject',
+	HEAD: 'HeadObject',
+	DELETE: 'DeleteObject',
+};
 
 /** S3's name for what a request asks for; `undefined` when S3 has no such operation. */
-export const operationOf = (method: string, {bucket, key, query}: RequestTarget, headers: IncomingHttpHeaders): string | undefined => {
+export const operationOf = (
+	method: string,
+	{bucket, key, query}: RequestTarget,
+	headers: IncomingHttpHeaders,
+): string | undefined => {
 	if (bucket === '') {
 		return method === 'GET' ? 'ListBuckets' : undefined;
 	}
@@ -56,13 +76,20 @@ export const operationOf = (method: string, {bucket, key, query}: RequestTarget,
 	}
 
 	if (key === '') {
-		return method === 'GET' ? (query.get('list-type') === '2' ? 'ListObjectsV2' : 'ListObjects') : bucketOperations[method];
+		return method === 'GET'
+			? query.get('list-type') === '2'
+				? 'ListObjectsV2'
+				: 'ListObjects'
+			: bucketOperations[method];
 	}
 
 	const isCopy = headers['x-amz-copy-source'] !== undefined;
 	if (query.has('uploadId')) {
 		return {
-			GET: 'ListParts', PUT: isCopy ? 'UploadPartCopy' : 'UploadPart', POST: 'CompleteMultipartUpload', DELETE: 'AbortMultipartUpload',
+			GET: 'ListParts',
+			PUT: isCopy ? 'UploadPartCopy' : 'UploadPart',
+			POST: 'CompleteMultipartUpload',
+			DELETE: 'AbortMultipartUpload',
 		}[method];
 	}
 

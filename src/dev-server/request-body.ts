@@ -1,7 +1,15 @@
 import {createHash} from 'node:crypto';
 import {AwsChunkedDecoder} from './aws-chunked.ts';
 import {headerOf, type Call} from './call.ts';
-import {checksumAlgorithms, checksumHeader, createChecksum, isChecksumValue, type Checksum, type ChecksumAlgorithm, type ChecksumState} from './checksum.ts';
+import {
+	checksumAlgorithms,
+	checksumHeader,
+	createChecksum,
+	isChecksumValue,
+	type Checksum,
+	type ChecksumAlgorithm,
+	type ChecksumState,
+} from './checksum.ts';
 import {S3Error} from './s3-error.ts';
 
 export type BodyDigest = {readonly sizeBytes: number; readonly md5: Buffer; readonly checksum?: Checksum | undefined};
@@ -14,7 +22,11 @@ export type BodyOptions = {
 	readonly onData: (data: Buffer) => Promise<void> | undefined;
 };
 
-type Expectation = {algorithm: ChecksumAlgorithm; state: ChecksumState; /** In the trailer when undefined. */ value: string | undefined};
+type Expectation = {
+	algorithm: ChecksumAlgorithm;
+	state: ChecksumState /** In the trailer when undefined. */;
+	value: string | undefined;
+};
 
 /**
 Streams a request's body and checks everything that the client said of it: length, framing, signatures, hash,
@@ -41,7 +53,12 @@ export const receiveBody = async (call: Call, options: BodyOptions): Promise<Bod
 		wait = options.onData(data);
 	};
 
-	const decoder = payload.startsWith('STREAMING-') ? new AwsChunkedDecoder({signature: payload.startsWith('STREAMING-UNSIGNED') ? undefined : call.signature, onData: take}) : undefined;
+	const decoder = payload.startsWith('STREAMING-')
+		? new AwsChunkedDecoder({
+				signature: payload.startsWith('STREAMING-UNSIGNED') ? undefined : call.signature,
+				onData: take,
+			})
+		: undefined;
 	await pump(call, expectedBytes, data => {
 		wait = undefined;
 		if (decoder === undefined) {
@@ -54,11 +71,17 @@ export const receiveBody = async (call: Call, options: BodyOptions): Promise<Bod
 	});
 	decoder?.finish();
 	if (sizeBytes !== expectedBytes) {
-		throw new S3Error('IncompleteBody', 'You did not provide the number of bytes specified by the Content-Length HTTP header');
+		throw new S3Error(
+			'IncompleteBody',
+			'You did not provide the number of bytes specified by the Content-Length HTTP header',
+		);
 	}
 
 	if (sha256 !== undefined && sha256.digest('hex') !== payload) {
-		throw new S3Error('XAmzContentSHA256Mismatch', 'The provided \'x-amz-content-sha256\' header does not match what was computed.');
+		throw new S3Error(
+			'XAmzContentSHA256Mismatch',
+			"The provided 'x-amz-content-sha256' header does not match what was computed.",
+		);
 	}
 
 	const md5Digest = md5.digest();
@@ -74,7 +97,10 @@ const declaredBytes = (call: Call, sizeBytesMax: number): number => {
 	const declared = isFramed ? headerOf(call, 'x-amz-decoded-content-length') : headerOf(call, 'content-length');
 	if (declared === undefined) {
 		if (!isFramed && headerOf(call, 'transfer-encoding') !== undefined) {
-			throw new S3Error('NotImplemented', 'A header you provided implies functionality that is not implemented: Transfer-Encoding');
+			throw new S3Error(
+				'NotImplemented',
+				'A header you provided implies functionality that is not implemented: Transfer-Encoding',
+			);
 		}
 
 		throw new S3Error('MissingContentLength', 'You must provide the Content-Length HTTP header.');
@@ -92,7 +118,10 @@ const declaredBytes = (call: Call, sizeBytesMax: number): number => {
 	return bytes;
 };
 
-const tooLarge = (sizeBytesMax: number) => new S3Error('EntityTooLarge', 'Your proposed upload exceeds the maximum allowed size', {fields: {MaxSizeAllowed: String(sizeBytesMax)}});
+const tooLarge = (sizeBytesMax: number) =>
+	new S3Error('EntityTooLarge', 'Your proposed upload exceeds the maximum allowed size', {
+		fields: {MaxSizeAllowed: String(sizeBytesMax)},
+	});
 
 const parseContentMd5 = (header: string | undefined): Buffer | undefined => {
 	const digest = header === undefined ? undefined : Buffer.from(header, 'base64');
@@ -106,13 +135,18 @@ const parseContentMd5 = (header: string | undefined): Buffer | undefined => {
 /** The algorithms of which the request brings a value, in a header or in its trailer. */
 export const sentChecksumAlgorithms = (call: Call): ChecksumAlgorithm[] => {
 	const trailer = headerOf(call, 'x-amz-trailer')?.trim().toLowerCase();
-	return checksumAlgorithms.filter(algorithm => headerOf(call, checksumHeader(algorithm)) !== undefined || trailer === checksumHeader(algorithm));
+	return checksumAlgorithms.filter(
+		algorithm => headerOf(call, checksumHeader(algorithm)) !== undefined || trailer === checksumHeader(algorithm),
+	);
 };
 
 const expectedChecksum = (call: Call, wanted: ChecksumAlgorithm | undefined): Expectation | undefined => {
 	const sent = sentChecksumAlgorithms(call);
 	if (sent.length > 1) {
-		throw new S3Error('InvalidRequest', 'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.');
+		throw new S3Error(
+			'InvalidRequest',
+			'Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.',
+		);
 	}
 
 	const algorithm = sent[0] ?? wanted;
@@ -128,7 +162,10 @@ const expectedChecksum = (call: Call, wanted: ChecksumAlgorithm | undefined): Ex
 	return {algorithm, state: createChecksum(algorithm), value};
 };
 
-const checkChecksum = (expectation: Expectation | undefined, trailers: ReadonlyMap<string, string> | undefined): Checksum | undefined => {
+const checkChecksum = (
+	expectation: Expectation | undefined,
+	trailers: ReadonlyMap<string, string> | undefined,
+): Checksum | undefined => {
 	if (expectation === undefined) {
 		return undefined;
 	}
@@ -201,7 +238,10 @@ export class ClientGoneError extends Error {
 }
 
 /** A small body as a whole: the documents of the API. */
-export const readDocument = async (call: Call, sizeBytesMax = 2 * 1024 * 1024): Promise<{text: string; digest: BodyDigest}> => {
+export const readDocument = async (
+	call: Call,
+	sizeBytesMax = 2 * 1024 * 1024,
+): Promise<{text: string; digest: BodyDigest}> => {
 	const pieces: Buffer[] = [];
 	const digest = await receiveBody(call, {
 		sizeBytesMax,

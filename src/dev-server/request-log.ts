@@ -14,7 +14,10 @@ export type LoggedRequest = {
 	durationMs: number;
 };
 
-export type RequestFilter = {operation?: string | undefined; /** As in a fault: beginning or expression. */ key?: string | RegExp | undefined};
+export type RequestFilter = {
+	operation?: string | undefined /** As in a fault: beginning or expression. */;
+	key?: string | RegExp | undefined;
+};
 
 const entryCountMax = 10_000;
 
@@ -41,7 +44,7 @@ export class RequestLog {
 
 		return filter.operation === undefined
 			? [...this.#counts.values()].reduce((sum, count) => sum + count, 0)
-			: this.#counts.get(filter.operation) ?? 0;
+			: (this.#counts.get(filter.operation) ?? 0);
 	}
 
 	/** Exact, by operation. */
@@ -51,8 +54,13 @@ export class RequestLog {
 
 	/** The newest 10,000, oldest first. */
 	list({operation, key}: RequestFilter = {}): LoggedRequest[] {
-		const ordered = this.#entries.length < entryCountMax ? this.#entries : [...this.#entries.slice(this.#next), ...this.#entries.slice(0, this.#next)];
-		return ordered.filter(entry => (operation === undefined || entry.operation === operation) && doesKeyMatch(key, entry.key));
+		const ordered =
+			this.#entries.length < entryCountMax
+				? this.#entries
+				: [...this.#entries.slice(this.#next), ...this.#entries.slice(0, this.#next)];
+		return ordered.filter(
+			entry => (operation === undefined || entry.operation === operation) && doesKeyMatch(key, entry.key),
+		);
 	}
 
 	clear(): void {

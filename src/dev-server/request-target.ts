@@ -42,15 +42,22 @@ export const parseRequestTarget = (url: string, host: string): RequestTarget => 
 export const assertKey = (key: string): void => {
 	const bytes = key.length > keyBytesMax / 3 ? Buffer.byteLength(key) : key.length;
 	if (bytes > keyBytesMax) {
-		throw new S3Error('KeyTooLongError', 'Your key is too long', {fields: {Size: String(bytes), MaxSizeAllowed: String(keyBytesMax)}});
+		throw new S3Error('KeyTooLongError', 'Your key is too long', {
+			fields: {Size: String(bytes), MaxSizeAllowed: String(keyBytesMax)},
+		});
 	}
 };
 
 const parseQuery = (rawQuery: string): Array<readonly [string, string]> =>
-	rawQuery.split('&').filter(pair => pair !== '').map(pair => {
-		const equals = pair.indexOf('=');
-		return equals === -1 ? [decodeParameter(pair), ''] : [decodeParameter(pair.slice(0, equals)), decodeParameter(pair.slice(equals + 1))];
-	});
+	rawQuery
+		.split('&')
+		.filter(pair => pair !== '')
+		.map(pair => {
+			const equals = pair.indexOf('=');
+			return equals === -1
+				? [decodeParameter(pair), '']
+				: [decodeParameter(pair.slice(0, equals)), decodeParameter(pair.slice(equals + 1))];
+		});
 
 const decodeParameter = (raw: string): string => decode(raw.includes('+') ? raw.replaceAll('+', ' ') : raw);
 
@@ -61,7 +68,9 @@ const decode = (raw: string): string => {
 
 	try {
 		// Node.js gives bytes above 0x7F as latin1; clients that do not escape them mean UTF-8.
-		return decodeURIComponent(raw.replaceAll(/[\u0080-\u00FF]/g, character => `%${character.charCodeAt(0).toString(16)}`));
+		return decodeURIComponent(
+			raw.replaceAll(/[\u0080-\u00FF]/g, character => `%${character.charCodeAt(0).toString(16)}`),
+		);
 	} catch (cause) {
 		throw Object.assign(new S3Error('InvalidURI', 'Could not parse the specified URI.'), {cause});
 	}
@@ -69,8 +78,18 @@ const decode = (raw: string): string => {
 
 /** Percent-encodes as the signature wants it: everything but letters, digits and `-._~`. */
 export const encodeUri = (text: string): string =>
-	/^[\w.~-]*$/.test(text) ? text : encodeURIComponent(text).replaceAll(/[!'()*]/g, character => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+	/^[\w.~-]*$/.test(text)
+		? text
+		: encodeURIComponent(text).replaceAll(
+				/[!'()*]/g,
+				character => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+			);
 
 /** The canonical form of a path: each component encoded once, slashes kept. */
 export const encodePath = (rawPath: string): string =>
-	/^[\w.~/-]*$/.test(rawPath) ? rawPath : rawPath.split('/').map(component => encodeUri(decode(component))).join('/');
+	/^[\w.~/-]*$/.test(rawPath)
+		? rawPath
+		: rawPath
+				.split('/')
+				.map(component => encodeUri(decode(component)))
+				.join('/');

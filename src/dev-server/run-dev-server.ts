@@ -4,7 +4,10 @@ import {startDevServer, type DevServerOptions} from './dev-server.ts';
 Runs the server as this process until SIGINT or SIGTERM: writes `{"endpoint": ..., "port": ...}` as one line once it
 answers, and resolves when everything is closed.
 */
-export const runDevServer = async ({write = line => process.stdout.write(line), ...options}: DevServerOptions & {
+export const runDevServer = async ({
+	write = line => process.stdout.write(line),
+	...options
+}: DevServerOptions & {
 	/** Takes the line; default: standard output. */
 	readonly write?: ((line: string) => void) | undefined;
 }): Promise<void> => {

@@ -4,7 +4,13 @@ import type {FaultPlan} from './fault-plan.ts';
 import type {BlobStore} from './storage/blob-store.ts';
 import {readSegments} from './storage/segment-reader.ts';
 
-type Sending = {readonly response: ServerResponse; readonly answer: Answer; readonly requestId: string; readonly faults: FaultPlan; readonly blobs: BlobStore};
+type Sending = {
+	readonly response: ServerResponse;
+	readonly answer: Answer;
+	readonly requestId: string;
+	readonly faults: FaultPlan;
+	readonly blobs: BlobStore;
+};
 
 /** Bodies up to this size are read and sent at once. */
 const smallBytesMax = 64 * 1024;
@@ -18,7 +24,9 @@ export const sendAnswer = async ({response, answer, requestId, faults, blobs}: S
 		'x-amz-request-id': requestId,
 		'x-amz-id-2': requestId,
 		server: 'AmazonS3',
-		...(status === 204 || status === 304 || (isHead && headers?.['content-length'] !== undefined) ? {} : {'content-length': text?.length ?? 0}),
+		...(status === 204 || status === 304 || (isHead && headers?.['content-length'] !== undefined)
+			? {}
+			: {'content-length': text?.length ?? 0}),
 		...headers,
 	});
 	if (isHead || body === undefined || text?.length === 0) {
@@ -35,7 +43,7 @@ export const sendAnswer = async ({response, answer, requestId, faults, blobs}: S
 const sendBytes = (response: ServerResponse, bytes: Buffer, faults: FaultPlan): void => {
 	const middle = bytes.length >>> 1;
 	if (faults.isCorrupted && bytes.length > 0) {
-		bytes[middle]! ^= 0xFF;
+		bytes[middle]! ^= 0xff;
 	}
 
 	if (faults.drop === 'body') {
@@ -47,13 +55,17 @@ const sendBytes = (response: ServerResponse, bytes: Buffer, faults: FaultPlan): 
 	}
 };
 
-const stream = async (response: ServerResponse, {segments, sizeBytes}: StoredBody, {faults, blobs}: {faults: FaultPlan; blobs: BlobStore}): Promise<void> => {
+const stream = async (
+	response: ServerResponse,
+	{segments, sizeBytes}: StoredBody,
+	{faults, blobs}: {faults: FaultPlan; blobs: BlobStore},
+): Promise<void> => {
 	const middle = Math.floor(sizeBytes / 2);
 	let offset = 0;
 	for await (const {bytes, recycle} of readSegments(blobs, segments)) {
 		const holdsMiddle = offset <= middle && middle < offset + bytes.length;
 		if (holdsMiddle && faults.isCorrupted) {
-			bytes[middle - offset]! ^= 0xFF;
+			bytes[middle - offset]! ^= 0xff;
 		}
 
 		if (holdsMiddle && faults.stall === 'body') {

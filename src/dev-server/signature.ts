@@ -17,7 +17,12 @@ export type Signature = {
 	readonly payload: string;
 };
 
-type SignedRequest = {readonly method: string; readonly target: RequestTarget; readonly headers: IncomingHttpHeaders; readonly nowMs: number};
+type SignedRequest = {
+	readonly method: string;
+	readonly target: RequestTarget;
+	readonly headers: IncomingHttpHeaders;
+	readonly nowMs: number;
+};
 
 type Claim = {
 	readonly accessKeyId: string;
@@ -33,23 +38,33 @@ type Claim = {
 
 const skewMsMax = 15 * 60 * 1000;
 
-/** Checks a request's AWS Signature Version 4, in its header or in its query, and throws what S3 answers to a wrong one. */
+/**
+Checks a request's AWS Signature Version 4, in its header or in its query, and throws what S3 answers to a wrong
+one.
+*/
 export const verifySignature = (request: SignedRequest, credentials: Credentials): Signature => {
 	const claim = request.target.query.has('X-Amz-Algorithm') ? readPresigned(request) : readHeader(request);
 	if (claim.accessKeyId !== credentials.accessKeyId) {
-		throw new S3Error('InvalidAccessKeyId', 'The AWS Access Key Id you provided does not exist in our records.', {fields: {AWSAccessKeyId: claim.accessKeyId}});
+		throw new S3Error('InvalidAccessKeyId', 'The AWS Access Key Id you provided does not exist in our records.', {
+			fields: {AWSAccessKeyId: claim.accessKeyId},
+		});
 	}
 
 	assertSignedHeaders(claim, request.headers);
 	const canonical = canonicalRequest(claim, request);
 	const signingKey = signingKeyFor(claim, credentials);
 	// Node.js gives header bytes as latin1. Clients sign either those bytes or the UTF-8 of the same text.
-	const isValid = isSignatureOf(canonical, 'latin1', claim, signingKey)
-		|| (/[\u0080-\u00FF]/.test(canonical) && isSignatureOf(canonical, 'utf8', claim, signingKey));
+	const isValid =
+		isSignatureOf(canonical, 'latin1', claim, signingKey) ||
+		(/[\u0080-\u00FF]/.test(canonical) && isSignatureOf(canonical, 'utf8', claim, signingKey));
 	if (!isValid) {
-		throw new S3Error('SignatureDoesNotMatch', 'The request signature we calculated does not match the signature you provided. Check your key and signing method.', {
-			fields: {AWSAccessKeyId: claim.accessKeyId, SignatureProvided: claim.signature, CanonicalRequest: canonical},
-		});
+		throw new S3Error(
+			'SignatureDoesNotMatch',
+			'The request signature we calculated does not match the signature you provided. Check your key and signing method.',
+			{
+				fields: {AWSAccessKeyId: claim.accessKeyId, SignatureProvided: claim.signature, CanonicalRequest: canonical},
+			},
+		);
 	}
 
 	const {region, scope, timestamp, signature, payload} = claim;
@@ -63,10 +78,16 @@ const readHeader = ({headers, nowMs}: SignedRequest): Claim => {
 	}
 
 	if (!authorization.startsWith('AWS4-HMAC-SHA256 ')) {
-		throw new S3Error('InvalidRequest', 'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.');
+		throw new S3Error(
+			'InvalidRequest',
+			'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.',
+		);
 	}
 
-	const match = /^AWS4-HMAC-SHA256\s+Credential=([^,\s]+)\s*,\s*SignedHeaders=([^,\s]+)\s*,\s*Signature=([\da-f]{64})\s*$/.exec(authorization);
+	const match =
+		/^AWS4-HMAC-SHA256\s+Credential=([^,\s]+)\s*,\s*SignedHeaders=([^,\s]+)\s*,\s*Signature=([\da-f]{64})\s*$/.exec(
+			authorization,
+		);
 	if (match === null) {
 		throw new S3Error('AuthorizationHeaderMalformed', 'The authorization header is malformed.');
 	}
@@ -78,9 +99,17 @@ const readHeader = ({headers, nowMs}: SignedRequest): Claim => {
 	}
 
 	if (Math.abs(nowMs - atMs) > skewMsMax) {
-		throw new S3Error('RequestTimeTooSkewed', 'The difference between the request time and the current time is too large.', {
-			fields: {RequestTime: timestamp, ServerTime: new Date(nowMs).toISOString(), MaxAllowedSkewMilliseconds: String(skewMsMax)},
-		});
+		throw new S3Error(
+			'RequestTimeTooSkewed',
+			'The difference between the request time and the current time is too large.',
+			{
+				fields: {
+					RequestTime: timestamp,
+					ServerTime: new Date(nowMs).toISOString(),
+					MaxAllowedSkewMilliseconds: String(skewMsMax),
+				},
+			},
+		);
 	}
 
 	const payload = textOf(headers['x-amz-content-sha256']);
@@ -88,7 +117,14 @@ const readHeader = ({headers, nowMs}: SignedRequest): Claim => {
 		throw new S3Error('InvalidRequest', 'Missing required header for this request: x-amz-content-sha256');
 	}
 
-	return {...readCredential(match[1]!, timestamp, 'AuthorizationHeaderMalformed'), signedHeaders: match[2]!.split(';'), signature: match[3]!, timestamp, payload, isPresigned: false};
+	return {
+		...readCredential(match[1]!, timestamp, 'AuthorizationHeaderMalformed'),
+		signedHeaders: match[2]!.split(';'),
+		signature: match[3]!,
+		timestamp,
+		payload,
+		isPresigned: false,
+	};
 };
 
 const readPresigned = ({target: {query}, headers, nowMs}: SignedRequest): Claim => {
@@ -99,8 +135,16 @@ const readPresigned = ({target: {query}, headers, nowMs}: SignedRequest): Claim 
 	const credential = query.get('X-Amz-Credential');
 	const signedHeaders = query.get('X-Amz-SignedHeaders');
 	const signature = query.get('X-Amz-Signature');
-	if (query.get('X-Amz-Algorithm') !== 'AWS4-HMAC-SHA256' || credential === undefined || signedHeaders === undefined || signature === undefined || atMs === undefined) {
-		throw malformed('Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.');
+	if (
+		query.get('X-Amz-Algorithm') !== 'AWS4-HMAC-SHA256' ||
+		credential === undefined ||
+		signedHeaders === undefined ||
+		signature === undefined ||
+		atMs === undefined
+	) {
+		throw malformed(
+			'Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.',
+		);
 	}
 
 	if (!(Number.isInteger(expiresSeconds) && expiresSeconds > 0 && expiresSeconds <= 604_800)) {
@@ -112,21 +156,47 @@ const readPresigned = ({target: {query}, headers, nowMs}: SignedRequest): Claim 
 	}
 
 	if (nowMs > atMs + expiresSeconds * 1000) {
-		throw new S3Error('AccessDenied', 'Request has expired', {fields: {Expires: new Date(atMs + expiresSeconds * 1000).toISOString(), ServerTime: new Date(nowMs).toISOString()}});
+		throw new S3Error('AccessDenied', 'Request has expired', {
+			fields: {
+				Expires: new Date(atMs + expiresSeconds * 1000).toISOString(),
+				ServerTime: new Date(nowMs).toISOString(),
+			},
+		});
 	}
 
 	const payload = query.get('X-Amz-Content-Sha256') ?? textOf(headers['x-amz-content-sha256']) ?? 'UNSIGNED-PAYLOAD';
-	return {...readCredential(credential, timestamp, 'AuthorizationQueryParametersError'), signedHeaders: signedHeaders.split(';'), signature, timestamp, payload, isPresigned: true};
+	return {
+		...readCredential(credential, timestamp, 'AuthorizationQueryParametersError'),
+		signedHeaders: signedHeaders.split(';'),
+		signature,
+		timestamp,
+		payload,
+		isPresigned: true,
+	};
 };
 
-const readCredential = (credential: string, timestamp: string, code: 'AuthorizationHeaderMalformed' | 'AuthorizationQueryParametersError') => {
+const readCredential = (
+	credential: string,
+	timestamp: string,
+	code: 'AuthorizationHeaderMalformed' | 'AuthorizationQueryParametersError',
+) => {
 	const [accessKeyId, date, region, service, terminator, ...rest] = credential.split('/');
-	if (accessKeyId === undefined || date === undefined || region === undefined || service !== 's3' || terminator !== 'aws4_request' || rest.length > 0) {
+	if (
+		accessKeyId === undefined ||
+		date === undefined ||
+		region === undefined ||
+		service !== 's3' ||
+		terminator !== 'aws4_request' ||
+		rest.length > 0
+	) {
 		throw new S3Error(code, 'The credential is malformed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/s3/aws4_request".');
 	}
 
 	if (date !== timestamp.slice(0, 8)) {
-		throw new S3Error(code, `Invalid credential date "${date}". This date is not the same as X-Amz-Date: "${timestamp.slice(0, 8)}".`);
+		throw new S3Error(
+			code,
+			`Invalid credential date "${date}". This date is not the same as X-Amz-Date: "${timestamp.slice(0, 8)}".`,
+		);
 	}
 
 	return {accessKeyId, date, region, scope: `${date}/${region}/s3/aws4_request`};
@@ -134,10 +204,16 @@ const readCredential = (credential: string, timestamp: string, code: 'Authorizat
 
 /** S3 wants the host and every `x-amz-` header signed: what is not signed could have been added on the way. */
 const assertSignedHeaders = ({signedHeaders, isPresigned}: Claim, headers: IncomingHttpHeaders): void => {
-	const unsigned = Object.keys(headers).filter(name =>
-		(name === 'host' || name.startsWith('x-amz-')) && !signedHeaders.includes(name) && !(isPresigned && name === 'x-amz-content-sha256'));
+	const unsigned = Object.keys(headers).filter(
+		name =>
+			(name === 'host' || name.startsWith('x-amz-')) &&
+			!signedHeaders.includes(name) &&
+			!(isPresigned && name === 'x-amz-content-sha256'),
+	);
 	if (unsigned.length > 0) {
-		throw new S3Error('AccessDenied', 'There were headers present in the request which were not signed', {fields: {HeadersNotSigned: unsigned.join(', ')}});
+		throw new S3Error('AccessDenied', 'There were headers present in the request which were not signed', {
+			fields: {HeadersNotSigned: unsigned.join(', ')},
+		});
 	}
 };
 
@@ -154,17 +230,28 @@ const canonicalRequest = (claim: Claim, {method, target, headers}: SignedRequest
 const canonicalQuery = ({parameters}: RequestTarget): string =>
 	parameters.length === 0
 		? ''
-		: parameters.filter(([name]) => name !== 'X-Amz-Signature').map(([name, value]) => `${encodeUri(name)}=${encodeUri(value)}`).sort().join('&');
+		: parameters
+				.filter(([name]) => name !== 'X-Amz-Signature')
+				.map(([name, value]) => `${encodeUri(name)}=${encodeUri(value)}`)
+				.sort()
+				.join('&');
 
-const isSignatureOf = (canonical: string, encoding: 'latin1' | 'utf8', {timestamp, scope, signature}: Claim, signingKey: KeyObject): boolean => {
+const isSignatureOf = (
+	canonical: string,
+	encoding: 'latin1' | 'utf8',
+	{timestamp, scope, signature}: Claim,
+	signingKey: KeyObject,
+): boolean => {
 	const canonicalHash = hash('sha256', Buffer.from(canonical, encoding));
 	return isEqual(sign(signingKey, `AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${canonicalHash}`), signature);
 };
 
 /** The signature of a text, as S3 writes it. */
-export const sign = (signingKey: KeyObject, text: string): string => createHmac('sha256', signingKey).update(text).digest('hex');
+export const sign = (signingKey: KeyObject, text: string): string =>
+	createHmac('sha256', signingKey).update(text).digest('hex');
 
-export const isEqual = (a: string, b: string): boolean => a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
+export const isEqual = (a: string, b: string): boolean =>
+	a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 
 // A key is good for a day in a region: four hashes less for each request.
 const signingKeys = new Map<string, KeyObject>();
@@ -193,7 +280,16 @@ const signingKeyFor = ({date, region}: Claim, {secretAccessKey}: Credentials): K
 
 const parseTimestamp = (timestamp: string): number | undefined => {
 	const match = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(timestamp);
-	return match === null ? undefined : Date.UTC(Number(match[1]), Number(match[2]) - 1, Number(match[3]), Number(match[4]), Number(match[5]), Number(match[6]));
+	return match === null
+		? undefined
+		: Date.UTC(
+				Number(match[1]),
+				Number(match[2]) - 1,
+				Number(match[3]),
+				Number(match[4]),
+				Number(match[5]),
+				Number(match[6]),
+			);
 };
 
 const toTimestamp = (date: string | undefined): string => {
@@ -201,4 +297,5 @@ const toTimestamp = (date: string | undefined): string => {
 	return Number.isNaN(atMs) ? '' : new Date(atMs).toISOString().replaceAll(/[-:]|\.\d+/g, '');
 };
 
-const textOf = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value.join(',') : value);
+const textOf = (value: string | string[] | undefined): string | undefined =>
+	Array.isArray(value) ? value.join(',') : value;

@@ -7,7 +7,13 @@ import {writeXml} from './xml-writer.ts';
 export const parseTags = (pairs: ReadonlyArray<readonly [string, string]>, countMax: number): TextByName => {
 	const tags: Record<string, string> = {};
 	for (const [name, value] of pairs) {
-		if (name === '' || name.length > 128 || value.length > 256 || /^aws:/i.test(name) || !/^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u.test(name + value)) {
+		if (
+			name === '' ||
+			name.length > 128 ||
+			value.length > 256 ||
+			/^aws:/i.test(name) ||
+			!/^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u.test(name + value)
+		) {
 			throw new S3Error('InvalidTag', 'The TagKey or TagValue you have provided is invalid', {fields: {TagKey: name}});
 		}
 
@@ -32,15 +38,18 @@ export const parseTagDocument = (document: string, countMax: number): TextByName
 		throw malformed();
 	}
 
-	return parseTags(childrenOf(tagSet, 'Tag').map(tag => {
-		const name = childText(tag, 'Key');
-		const value = childText(tag, 'Value');
-		if (name === undefined || value === undefined) {
-			throw malformed();
-		}
+	return parseTags(
+		childrenOf(tagSet, 'Tag').map(tag => {
+			const name = childText(tag, 'Key');
+			const value = childText(tag, 'Value');
+			if (name === undefined || value === undefined) {
+				throw malformed();
+			}
 
-		return [name, value] as const;
-	}), countMax);
+			return [name, value] as const;
+		}),
+		countMax,
+	);
 };
 
 export const writeTagDocument = (tags: TextByName): string =>

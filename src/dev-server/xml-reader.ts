@@ -19,15 +19,19 @@ export const readXml = (document: string, rootName: string): XmlElement => {
 };
 
 /** The first child of this name. */
-export const childOf = (element: XmlElement, name: string): XmlElement | undefined => element.children.find(child => child.name === name);
+export const childOf = (element: XmlElement, name: string): XmlElement | undefined =>
+	element.children.find(child => child.name === name);
 
 /** The text of the first child of this name. */
 export const childText = (element: XmlElement, name: string): string | undefined => childOf(element, name)?.text;
 
 /** All children of this name. */
-export const childrenOf = (element: XmlElement, name: string): XmlElement[] => element.children.filter(child => child.name === name);
+export const childrenOf = (element: XmlElement, name: string): XmlElement[] =>
+	element.children.filter(child => child.name === name);
 
-export const malformed = (why = 'The XML you provided was not well-formed or did not validate against our published schema'): S3Error => new S3Error('MalformedXML', why);
+export const malformed = (
+	why = 'The XML you provided was not well-formed or did not validate against our published schema',
+): S3Error => new S3Error('MalformedXML', why);
 
 class Parser {
 	readonly #document: string;
@@ -112,12 +116,14 @@ class Parser {
 	}
 }
 
-const characterByEntity: Readonly<Record<string, string>> = {amp: '&', lt: '<', gt: '>', quot: '"', apos: '\''};
+const characterByEntity: Readonly<Record<string, string>> = {amp: '&', lt: '<', gt: '>', quot: '"', apos: "'"};
 
 // An XML processor turns written line ends into \n; a carriage return survives only as a reference.
 const unescapeXml = (text: string): string => {
 	const normalized = text.includes('\r') ? text.replaceAll(/\r\n?/g, '\n') : text;
-	return normalized.includes('&') ? normalized.replaceAll(/&([^;&]{0,10});?/g, (_, entity: string) => toCharacter(entity)) : normalized;
+	return normalized.includes('&')
+		? normalized.replaceAll(/&([^;&]{0,10});?/g, (_, entity: string) => toCharacter(entity))
+		: normalized;
 };
 
 const toCharacter = (entity: string): string => {
@@ -127,8 +133,9 @@ const toCharacter = (entity: string): string => {
 	}
 
 	const number = /^#(?:x([\da-f]{1,6})|(\d{1,7}))$/i.exec(entity);
-	const codePoint = number === null ? Number.NaN : Number.parseInt(number[1] ?? number[2]!, number[1] === undefined ? 10 : 16);
-	if (!(codePoint <= 0x10_FF_FF) || (codePoint >= 0xD8_00 && codePoint <= 0xDF_FF)) {
+	const codePoint =
+		number === null ? Number.NaN : Number.parseInt(number[1] ?? number[2]!, number[1] === undefined ? 10 : 16);
+	if (!(codePoint <= 0x10_ff_ff) || (codePoint >= 0xd8_00 && codePoint <= 0xdf_ff)) {
 		throw malformed();
 	}
 

@@ -1,5 +1,11 @@
 /** A tree of elements: text, nested elements, or a list for a repeated element. `undefined` is left out. */
-export type XmlContent = string | number | boolean | undefined | readonly XmlContent[] | {readonly [name: string]: XmlContent};
+export type XmlContent =
+	| string
+	| number
+	| boolean
+	| undefined
+	| readonly XmlContent[]
+	| {readonly [name: string]: XmlContent};
 
 const namespace = 'http://s3.amazonaws.com/doc/2006-03-01/';
 
@@ -43,7 +49,10 @@ const writeElement = (name: string, content: XmlContent): string => `<${name}>${
 // S3 writes control characters as references although XML 1.0 has none for them: clients read them back.
 const escapeXml = (text: string): string =>
 	/[&<>"\0-\u001F\u007F\uFFFE\uFFFF]/.test(text)
-		? text.replaceAll(/[&<>"\0-\u001F\u007F\uFFFE\uFFFF]/g, character => entityByCharacter[character] ?? `&#x${character.charCodeAt(0).toString(16)};`)
+		? text.replaceAll(
+				/[&<>"\0-\u001F\u007F\uFFFE\uFFFF]/g,
+				character => entityByCharacter[character] ?? `&#x${character.charCodeAt(0).toString(16)};`,
+			)
 		: text;
 
 const entityByCharacter: Readonly<Record<string, string>> = {'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;'};

@@ -2,7 +2,13 @@ import {FsError} from '../model/fs-error.ts';
 import {metadataBytes, metadataBytesMax} from '../model/object-attributes.ts';
 import {isStoreError} from '../model/store-error.ts';
 import {copyObject} from '../staging/server-side-copy.ts';
-import {type FileAttributes, directoryContentType, presentAttributes, readAttributes, writeAttributes} from './attributes.ts';
+import {
+	type FileAttributes,
+	directoryContentType,
+	presentAttributes,
+	readAttributes,
+	writeAttributes,
+} from './attributes.ts';
 import {persist} from './file-operations.ts';
 import type {EntryStat, Target, TimeChange} from './filesystem.ts';
 import type {Node} from './namespace.ts';
@@ -42,22 +48,59 @@ const statOfFile = (volume: Volume, file: OpenFile): EntryStat =>
 	toStat(volume, file.path, file.attributes, file.sizeBytes, file.isUnlinked ? 0 : 1);
 
 const statOfNode = (volume: Volume, node: Node): EntryStat =>
-	toStat(volume, node.path, node.attributes, node.kind === 'directory' ? 0 : node.head.sizeBytes, node.kind === 'directory' ? 2 : 1);
+	toStat(
+		volume,
+		node.path,
+		node.attributes,
+		node.kind === 'directory' ? 0 : node.head.sizeBytes,
+		node.kind === 'directory' ? 2 : 1,
+	);
 
-const toStat = (volume: Volume, path: string, attributes: FileAttributes, sizeBytes: number, nlink: number): EntryStat => {
+const toStat = (
+	volume: Volume,
+	path: string,
+	attributes: FileAttributes,
+	sizeBytes: number,
+	nlink: number,
+): EntryStat => {
 	const {kind, permissions, uid, gid, mtimeNs, atimeNs, rdev} = presentAttributes(attributes, volume.defaults);
-	return {ino: volume.inodes.of(path), kind, permissions, uid, gid, sizeBytes, mtimeNs, atimeNs, ctimeNs: mtimeNs, rdev, nlink};
+	return {
+		ino: volume.inodes.of(path),
+		kind,
+		permissions,
+		uid,
+		gid,
+		sizeBytes,
+		mtimeNs,
+		atimeNs,
+		ctimeNs: mtimeNs,
+		rdev,
+		nlink,
+	};
 };
 
 export const chmod = async (volume: Volume, target: Target, permissions: number): Promise<void> => {
 	await change(volume, target, attributes => ({...attributes, permissions}), 'the mode');
 };
 
-export const chown = async (volume: Volume, target: Target, owner: {uid?: number | undefined; gid?: number | undefined}): Promise<void> => {
-	await change(volume, target, attributes => ({...attributes, uid: owner.uid ?? attributes.uid, gid: owner.gid ?? attributes.gid}), 'the owner');
+export const chown = async (
+	volume: Volume,
+	target: Target,
+	owner: {uid?: number | undefined; gid?: number | undefined},
+): Promise<void> => {
+	await change(
+		volume,
+		target,
+		attributes => ({...attributes, uid: owner.uid ?? attributes.uid, gid: owner.gid ?? attributes.gid}),
+		'the owner',
+	);
 };
 
-export const utimens = async (volume: Volume, target: Target, times: {atime: TimeChange; mtime: TimeChange}): Promise<void> => {
+export const utimens = async (
+	volume: Volume,
+	target: Target,
+	times: {atime: TimeChange; mtime: TimeChange},
+): Promise<void> => {
 	const now = wallClockNs();
 	const pick = (time: TimeChange, old: bigint) => (time === 'omit' ? old : time === 'now' ? now : time);
 	if (volume.options.attributes === 'uniform') {
@@ -66,10 +109,20 @@ export const utimens = async (volume: Volume, target: Target, times: {atime: Tim
 		return;
 	}
 
-	await change(volume, target, attributes => ({...attributes, atimeNs: pick(times.atime, attributes.atimeNs), mtimeNs: pick(times.mtime, attributes.mtimeNs)}), 'the times');
+	await change(
+		volume,
+		target,
+		attributes => ({
+			...attributes,
+			atimeNs: pick(times.atime, attributes.atimeNs),
+			mtimeNs: pick(times.mtime, attributes.mtimeNs),
+		}),
+		'the times',
+	);
 };
 
-export const listxattr = async (volume: Volume, path: string): Promise<string[]> => Object.keys((await attributesOf(volume, path)).xattrs);
+export const listxattr = async (volume: Volume, path: string): Promise<string[]> =>
+	Object.keys((await attributesOf(volume, path)).xattrs);
 
 export const getxattr = async (volume: Volume, path: string, name: string): Promise<Uint8Array | undefined> => {
 	if (!name.startsWith('user.')) {
@@ -80,31 +133,50 @@ export const getxattr = async (volume: Volume, path: string, name: string): Prom
 	return value === undefined ? undefined : Buffer.from(value, 'base64');
 };
 
-export const setxattr = async (volume: Volume, path: string, name: string, value: Uint8Array, mode: 'create' | 'replace' | 'either'): Promise<void> => {
+export const setxattr = async (
+	volume: Volume,
+	path: string,
+	name: string,
+	value: Uint8Array,
+	mode: 'create' | 'replace' | 'either',
+): Promise<void> => {
 	assertUserAttribute(volume, name);
-	await change(volume, {path}, attributes => {
-		const exists = name in attributes.xattrs;
-		if (mode === 'create' && exists) {
-			throw new FsError('EEXIST', `${path} has the attribute ${name}`);
-		}
+	await change(
+		volume,
+		{path},
+		attributes => {
+			const exists = name in attributes.xattrs;
+			if (mode === 'create' && exists) {
+				throw new FsError('EEXIST', `${path} has the attribute ${name}`);
+			}
 
-		if (mode === 'replace' && !exists) {
-			throw new FsError('ENODATA', `${path} has no attribute ${name}`);
-		}
+			if (mode === 'replace' && !exists) {
+				throw new FsError('ENODATA', `${path} has no attribute ${name}`);
+			}
 
-		return {...attributes, xattrs: {...attributes.xattrs, [name]: Buffer.from(value).toString('base64')}};
-	}, 'extended attributes');
+			return {...attributes, xattrs: {...attributes.xattrs, [name]: Buffer.from(value).toString('base64')}};
+		},
+		'extended attributes',
+	);
 };
 
 export const removexattr = async (volume: Volume, path: string, name: string): Promise<void> => {
 	assertUserAttribute(volume, name);
-	await change(volume, {path}, attributes => {
-		if (!(name in attributes.xattrs)) {
-			throw new FsError('ENODATA', `${path} has no attribute ${name}`);
-		}
+	await change(
+		volume,
+		{path},
+		attributes => {
+			if (!(name in attributes.xattrs)) {
+				throw new FsError('ENODATA', `${path} has no attribute ${name}`);
+			}
 
-		return {...attributes, xattrs: Object.fromEntries(Object.entries(attributes.xattrs).filter(([key]) => key !== name))};
-	}, 'extended attributes');
+			return {
+				...attributes,
+				xattrs: Object.fromEntries(Object.entries(attributes.xattrs).filter(([key]) => key !== name)),
+			};
+		},
+		'extended attributes',
+	);
 };
 
 const assertUserAttribute = (volume: Volume, name: string): void => {
@@ -118,7 +190,10 @@ const attributesOf = async (volume: Volume, path: string): Promise<FileAttribute
 
 type AttributeChange = (attributes: FileAttributes) => FileAttributes;
 
-/** Changes attributes where they are kept: with the changes of a file that is being written, in the object, or in the marker of a directory. */
+/**
+Changes attributes where they are kept: with the changes of a file that is being written, in the object, or in the
+marker of a directory.
+*/
 const change = async (volume: Volume, target: Target, apply: AttributeChange, what: string): Promise<void> => {
 	assertWritable(volume);
 	const file = 'handle' in target ? volume.files.handle(target.handle).file : volume.files.changed(target.path);
@@ -136,7 +211,7 @@ const change = async (volume: Volume, target: Target, apply: AttributeChange, wh
 		const open = volume.files.get(path);
 		if (open === undefined) {
 			await changeInStore(volume, path, apply, what);
-		} else if (!await changeUnlessWritten(volume, open, apply, what)) {
+		} else if (!(await changeUnlessWritten(volume, open, apply, what))) {
 			await changeWithContent(volume, open, apply, what);
 		}
 
@@ -148,7 +223,12 @@ const change = async (volume: Volume, target: Target, apply: AttributeChange, wh
 };
 
 /** As long as the object is all there is of an open file, it is changed; nobody may write meanwhile. */
-const changeUnlessWritten = async (volume: Volume, file: OpenFile, apply: AttributeChange, what: string): Promise<boolean> =>
+const changeUnlessWritten = async (
+	volume: Volume,
+	file: OpenFile,
+	apply: AttributeChange,
+	what: string,
+): Promise<boolean> =>
 	file.exclusively(async () => {
 		if (!file.hasChanges) {
 			await changeInStore(volume, file.path, apply, what);
@@ -159,7 +239,12 @@ const changeUnlessWritten = async (volume: Volume, file: OpenFile, apply: Attrib
 	});
 
 /** The attributes go with the bytes: at once, unless somebody who writes the file is to close it yet. */
-const changeWithContent = async (volume: Volume, file: OpenFile, apply: AttributeChange, what: string): Promise<void> => {
+const changeWithContent = async (
+	volume: Volume,
+	file: OpenFile,
+	apply: AttributeChange,
+	what: string,
+): Promise<void> => {
 	await file.exclusively(async () => {
 		const attributes = checked(volume, file.attributes, apply, what, file.base?.metadata ?? {});
 		await file.writableLayer();
@@ -211,7 +296,12 @@ const changeInStore = async (volume: Volume, path: string, apply: AttributeChang
 	}
 };
 
-const changeDirectory = async (volume: Volume, node: Extract<Node, {kind: 'directory'}>, apply: AttributeChange, what: string): Promise<void> => {
+const changeDirectory = async (
+	volume: Volume,
+	node: Extract<Node, {kind: 'directory'}>,
+	apply: AttributeChange,
+	what: string,
+): Promise<void> => {
 	const attributes = checked(volume, node.attributes, apply, what, node.marker?.metadata ?? {});
 	if (isSame(attributes, node.attributes)) {
 		return;
@@ -224,11 +314,13 @@ const changeDirectory = async (volume: Volume, node: Extract<Node, {kind: 'direc
 
 	const key = `${node.path}/`;
 	const metadata = writeAttributes(attributes, node.marker?.metadata ?? {}, volume.defaults);
-	// Other S3 clients may have put bytes under the key of a directory: nobody can read them here, and nobody may lose them.
+	// Other S3 clients may have put bytes under the key of a directory: nobody can read them here, and nobody may lose
+	// them.
 	const {sizeBytes = 0, contentType = directoryContentType} = node.marker ?? {};
-	const result = node.marker === undefined || sizeBytes === 0
-		? await volume.store.put(key, new Uint8Array(), {metadata, contentType})
-		: await copyObject(volume.store, node.marker, key, {replace: {metadata, contentType}});
+	const result =
+		node.marker === undefined || sizeBytes === 0
+			? await volume.store.put(key, new Uint8Array(), {metadata, contentType})
+			: await copyObject(volume.store, node.marker, key, {replace: {metadata, contentType}});
 	const marker = {key, sizeBytes, lastModifiedMs: Date.now(), metadata, contentType, ...result};
 	volume.namespace.noteMarker(node.path);
 	volume.cache.change(node.path, {state: 'directory', marker});
@@ -236,7 +328,13 @@ const changeDirectory = async (volume: Volume, node: Extract<Node, {kind: 'direc
 };
 
 /** The changed attributes, when they can be kept. */
-const checked = (volume: Volume, before: FileAttributes, apply: AttributeChange, what: string, metadata: Readonly<Record<string, string>>): FileAttributes => {
+const checked = (
+	volume: Volume,
+	before: FileAttributes,
+	apply: AttributeChange,
+	what: string,
+	metadata: Readonly<Record<string, string>>,
+): FileAttributes => {
 	const after = apply(before);
 	if (volume.options.attributes === 'uniform' && !isSame(before, after)) {
 		throw new FsError('EPERM', `In a volume with uniform attributes ${what} of a single file cannot be changed`);
@@ -250,5 +348,9 @@ const checked = (volume: Volume, before: FileAttributes, apply: AttributeChange,
 };
 
 const isSame = (a: FileAttributes, b: FileAttributes): boolean =>
-	a.permissions === b.permissions && a.uid === b.uid && a.gid === b.gid && a.mtimeNs === b.mtimeNs && a.atimeNs === b.atimeNs
-	&& JSON.stringify(a.xattrs) === JSON.stringify(b.xattrs);
+	a.permissions === b.permissions &&
+	a.uid === b.uid &&
+	a.gid === b.gid &&
+	a.mtimeNs === b.mtimeNs &&
+	a.atimeNs === b.atimeNs &&
+	JSON.stringify(a.xattrs) === JSON.stringify(b.xattrs);

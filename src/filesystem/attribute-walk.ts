@@ -1,6 +1,11 @@
 import {parentOf} from '../model/object-key.ts';
 
-type ListedPage = {readonly keys: readonly string[]; readonly positions: ReadonlyMap<string, number>; /** Everything before this was asked for. */ askedCount: number; lastPosition: number};
+type ListedPage = {
+	readonly keys: readonly string[];
+	readonly positions: ReadonlyMap<string, number> /** Everything before this was asked for. */;
+	askedCount: number;
+	lastPosition: number;
+};
 
 /**
 Notices a program that asks for the attributes of one entry of a listing after the other (`ls -l`, `find`, `rsync`), and
@@ -13,7 +18,12 @@ export class AttributeWalk {
 	listed(directory: string, keys: readonly string[]): void {
 		this.#pages.delete(directory);
 		if (keys.length > 1) {
-			this.#pages.set(directory, {keys, positions: new Map(keys.map((key, position) => [key, position])), askedCount: 0, lastPosition: -1});
+			this.#pages.set(directory, {
+				keys,
+				positions: new Map(keys.map((key, position) => [key, position])),
+				askedCount: 0,
+				lastPosition: -1,
+			});
 		}
 
 		if (this.#pages.size > directoryCountMax) {
@@ -24,7 +34,10 @@ export class AttributeWalk {
 		}
 	}
 
-	/** An entry is asked for: the entries that should be asked for with it. None for the first one, which may be the only one. */
+	/**
+	An entry is asked for: the entries that should be asked for with it. None for the first one, which may be the only
+	one.
+	*/
 	next(key: string): readonly string[] {
 		const page = this.#pages.get(parentOf(key));
 		const position = page?.positions.get(key);

@@ -24,9 +24,18 @@ export type AttributeDefaults = Pick<VolumeOptions, 'uid' | 'gid' | 'fileMode' |
 export const directoryContentType = 'application/x-directory';
 
 /** The attributes of an object; in a `uniform` volume they are the volume's. */
-export const readAttributes = (object: Pick<ObjectVersion, 'key' | 'lastModifiedMs'>, metadata: Metadata, defaults: AttributeDefaults): FileAttributes => {
+export const readAttributes = (
+	object: Pick<ObjectVersion, 'key' | 'lastModifiedMs'>,
+	metadata: Metadata,
+	defaults: AttributeDefaults,
+): FileAttributes => {
 	const parsed: ObjectAttributes = defaults.attributes === 'uniform' ? {} : parseObjectAttributes(metadata);
-	const kind = object.key.endsWith('/') || object.key === '' ? 'directory' : parsed.kind === undefined || parsed.kind === 'directory' ? 'file' : parsed.kind;
+	const kind =
+		object.key.endsWith('/') || object.key === ''
+			? 'directory'
+			: parsed.kind === undefined || parsed.kind === 'directory'
+				? 'file'
+				: parsed.kind;
 	const mtimeNs = parsed.mtimeNs ?? BigInt(Math.round(object.lastModifiedMs)) * 1_000_000n;
 	return {
 		kind,
@@ -41,25 +50,40 @@ export const readAttributes = (object: Pick<ObjectVersion, 'key' | 'lastModified
 };
 
 /** The metadata of an object with these attributes: only what differs from the defaults. */
-export const writeAttributes = (attributes: FileAttributes, previous: Metadata, defaults: AttributeDefaults): Metadata => {
+export const writeAttributes = (
+	attributes: FileAttributes,
+	previous: Metadata,
+	defaults: AttributeDefaults,
+): Metadata => {
 	if (defaults.attributes === 'uniform') {
 		return previous;
 	}
 
 	const {kind, permissions, uid, gid, mtimeNs, atimeNs, rdev, xattrs} = attributes;
-	return formatObjectAttributes({
-		kind,
-		permissions: kind === 'file' || kind === 'directory' ? (permissions === defaultPermissions(kind, defaults) ? undefined : permissions) : permissions,
-		uid: uid === defaults.uid ? undefined : uid,
-		gid: gid === defaults.gid ? undefined : gid,
-		mtimeNs,
-		atimeNs: atimeNs === mtimeNs ? undefined : atimeNs,
-		rdev,
-		xattrs,
-	}, previous);
+	return formatObjectAttributes(
+		{
+			kind,
+			permissions:
+				kind === 'file' || kind === 'directory'
+					? permissions === defaultPermissions(kind, defaults)
+						? undefined
+						: permissions
+					: permissions,
+			uid: uid === defaults.uid ? undefined : uid,
+			gid: gid === defaults.gid ? undefined : gid,
+			mtimeNs,
+			atimeNs: atimeNs === mtimeNs ? undefined : atimeNs,
+			rdev,
+			xattrs,
+		},
+		previous,
+	);
 };
 
-/** The attributes as users see them: with the pod's group. The kubelet would make the same with chgrp and chmod of every file. */
+/**
+The attributes as users see them: with the pod's group. The kubelet would make the same with chgrp and chmod of
+every file.
+*/
 export const presentAttributes = (attributes: FileAttributes, defaults: AttributeDefaults): FileAttributes => {
 	if (defaults.fsGroup === undefined || attributes.kind === 'symlink') {
 		return attributes;
@@ -77,14 +101,20 @@ The attributes of a new entry: it belongs to who makes it; but to the group of i
 set-group-ID bit, which a new directory takes over as well (inode(7)).
 */
 export const newAttributes = (
-	entry: Pick<FileAttributes, 'kind' | 'permissions' | 'rdev'>, owner: Pick<FileAttributes, 'uid' | 'gid'>, parent: FileAttributes, nowNs: bigint,
+	entry: Pick<FileAttributes, 'kind' | 'permissions' | 'rdev'>,
+	owner: Pick<FileAttributes, 'uid' | 'gid'>,
+	parent: FileAttributes,
+	nowNs: bigint,
 ): FileAttributes => {
 	const handsDownGroup = (parent.permissions & setGroupId) !== 0;
 	return {
-		...entry, uid: owner.uid,
+		...entry,
+		uid: owner.uid,
 		gid: handsDownGroup ? parent.gid : owner.gid,
 		permissions: handsDownGroup && entry.kind === 'directory' ? entry.permissions | setGroupId : entry.permissions,
-		mtimeNs: nowNs, atimeNs: nowNs, xattrs: {},
+		mtimeNs: nowNs,
+		atimeNs: nowNs,
+		xattrs: {},
 	};
 };
 

@@ -5,7 +5,13 @@ import {type FileAttributes, writeAttributes} from './attributes.ts';
 import type {Volume} from './volume.ts';
 
 /** Makes an object that must not exist yet. EEXIST when it does. */
-export const createObject = async (volume: Volume, path: string, body: Uint8Array, attributes: FileAttributes, contentType?: string): Promise<ObjectHead> => {
+export const createObject = async (
+	volume: Volume,
+	path: string,
+	body: Uint8Array,
+	attributes: FileAttributes,
+	contentType?: string,
+): Promise<ObjectHead> => {
 	const metadata = writeAttributes(attributes, {}, volume.defaults);
 	try {
 		const result = await volume.store.put(path, body, {ifNoneMatch: '*', metadata, contentType});

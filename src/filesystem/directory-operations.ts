@@ -13,7 +13,9 @@ export class Directories {
 	readonly #volume: Volume;
 	readonly #open = new Map<Handle, OpenDirectory>();
 	#nextHandle = 1;
-	/** The first page of the root as S3 last gave it: shown when S3 cannot be reached, so that nothing hangs on the root. */
+	/**
+	The first page of the root as S3 last gave it: shown when S3 cannot be reached, so that nothing hangs on the root.
+	*/
 	#lastRootPage: ListPage = {objects: [], prefixes: []};
 
 	constructor(volume: Volume) {
@@ -70,7 +72,12 @@ export class Directories {
 		const index = Math.max(0, offset - 2);
 		const fileKind = options.attributes === 'uniform' ? 'file' : 'unknown';
 		for (const [position, {name, isDirectory}] of (await stream.entriesFrom(index)).entries()) {
-			entries.push({name, kind: isDirectory ? 'directory' : fileKind, ino: inodes.of(joinPath(path, name)), nextOffset: index + position + 3});
+			entries.push({
+				name,
+				kind: isDirectory ? 'directory' : fileKind,
+				ino: inodes.of(joinPath(path, name)),
+				nextOffset: index + position + 3,
+			});
 		}
 
 		const names = stream.allNames;
@@ -88,7 +95,7 @@ export class Directories {
 
 	/** Remembers the root, for the day on which S3 cannot be reached. */
 	async primeRoot(): Promise<void> {
-		this.#lastRootPage = {...await this.#volume.namespace.list('', undefined), continuationToken: undefined};
+		this.#lastRootPage = {...(await this.#volume.namespace.list('', undefined)), continuationToken: undefined};
 	}
 
 	async #list(path: string, continuationToken: string | undefined): Promise<ListPage> {

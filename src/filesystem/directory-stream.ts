@@ -29,7 +29,11 @@ export class DirectoryStream {
 	/** Every name of the directory, while there are few enough to be worth remembering. */
 	#names: Set<string> | undefined = new Set();
 
-	constructor(options: {directory: string; list: (continuationToken: string | undefined) => Promise<ListPage>; localNames: () => readonly string[]}) {
+	constructor(options: {
+		directory: string;
+		list: (continuationToken: string | undefined) => Promise<ListPage>;
+		localNames: () => readonly string[];
+	}) {
 		this.#prefix = options.directory === '' ? '' : `${options.directory}/`;
 		this.#list = options.list;
 		this.#localNames = options.localNames;
@@ -86,7 +90,10 @@ export class DirectoryStream {
 		}
 
 		const {continuationToken} = page;
-		const next = continuationToken === undefined ? undefined : {continuationToken, lastKey: lastKeyOf(page) ?? previous?.next?.lastKey ?? ''};
+		const next =
+			continuationToken === undefined
+				? undefined
+				: {continuationToken, lastKey: lastKeyOf(page) ?? previous?.next?.lastKey ?? ''};
 		listed.push(...this.#localBetween(previous?.next?.lastKey, next?.lastKey));
 		listed.sort((a, b) => compareKeys(a.key, b.key));
 		const directories = new Set(listed.filter(({isDirectory}) => isDirectory).map(({name}) => name));
@@ -109,7 +116,11 @@ export class DirectoryStream {
 
 	#localBetween(after: string | undefined, upTo: string | undefined): Array<StreamEntry & {key: string}> {
 		return this.#localNames()
-			.filter(name => (after === undefined || compareKeys(this.#prefix + name, after) > 0) && (upTo === undefined || compareKeys(this.#prefix + name, upTo) <= 0))
+			.filter(
+				name =>
+					(after === undefined || compareKeys(this.#prefix + name, after) > 0) &&
+					(upTo === undefined || compareKeys(this.#prefix + name, upTo) <= 0),
+			)
 			.map(name => ({name, isDirectory: false, key: name}));
 	}
 
@@ -123,7 +134,9 @@ export class DirectoryStream {
 		}
 
 		if (lastKey !== undefined) {
-			this.#shadowable = new Set([...this.#shadowable].filter(name => compareKeys(`${this.#prefix}${name}/`, lastKey) > 0));
+			this.#shadowable = new Set(
+				[...this.#shadowable].filter(name => compareKeys(`${this.#prefix}${name}/`, lastKey) > 0),
+			);
 		}
 
 		if (this.#names !== undefined && this.#names.size > namesMax) {

@@ -22,7 +22,7 @@ export const read = async (volume: Volume, number: Handle, buffer: Uint8Array, o
 	}
 
 	let bytesRead = await file.read(handle, offset, buffer);
-	if (bytesRead === 0 && await growAtEnd(volume, handle)) {
+	if (bytesRead === 0 && (await growAtEnd(volume, handle))) {
 		bytesRead = await file.read(handle, offset, buffer);
 	}
 
@@ -32,8 +32,9 @@ export const read = async (volume: Volume, number: Handle, buffer: Uint8Array, o
 };
 
 /**
-A reader keeps the version that it opened; one that stands at its end goes on in a longer one. One that goes back from there
-does not: programs that read the end of an archive first would take its index from one version and its content from another.
+A reader keeps the version that it opened; one that stands at its end goes on in a longer one. One that goes back
+from there does not: programs that read the end of an archive first would take its index from one version and its
+content from another.
 */
 const assertSameVersion = (handle: FileHandle, offset: number): void => {
 	if (handle.generation === handle.file.generation) {
@@ -60,7 +61,12 @@ const growAtEnd = async (volume: Volume, handle: FileHandle): Promise<boolean> =
 	}
 
 	const node = await lookupAtEnd(volume, file);
-	if (node?.kind !== 'object' || file.hasChanges || node.head.etag === file.base?.etag || node.head.sizeBytes <= file.sizeBytes) {
+	if (
+		node?.kind !== 'object' ||
+		file.hasChanges ||
+		node.head.etag === file.base?.etag ||
+		node.head.sizeBytes <= file.sizeBytes
+	) {
 		return false;
 	}
 
@@ -85,7 +91,13 @@ const lookupAtEnd = async (volume: Volume, file: OpenFile): Promise<Node | undef
 	return volume.namespace.lookupObject(file.path);
 };
 
-export const write = async (volume: Volume, number: Handle, data: Uint8Array, offset: number, options: {writepage?: boolean} = {}): Promise<number> => {
+export const write = async (
+	volume: Volume,
+	number: Handle,
+	data: Uint8Array,
+	offset: number,
+	options: {writepage?: boolean} = {},
+): Promise<number> => {
 	assertWritable(volume);
 	const handle = volume.files.handle(number);
 	const {file} = handle;
@@ -101,7 +113,11 @@ export const write = async (volume: Volume, number: Handle, data: Uint8Array, of
 };
 
 /** Returns when S3 (or the journal, as `durability` says) has what was written. */
-export const flush = async (volume: Volume, number: Handle, options: {hasOtherDescriptor?: (path: string) => Promise<boolean>} = {}): Promise<void> => {
+export const flush = async (
+	volume: Volume,
+	number: Handle,
+	options: {hasOtherDescriptor?: (path: string) => Promise<boolean>} = {},
+): Promise<void> => {
 	const handle = volume.files.handle(number);
 	if (!handle.flags.write) {
 		return;
@@ -110,7 +126,7 @@ export const flush = async (volume: Volume, number: Handle, options: {hasOtherDe
 	const {file} = handle;
 	// A shell closes one of two descriptors of a new file before anything is written: the file is not worth an upload yet.
 	const isUntouched = file.base === undefined && file.sizeBytes === 0 && !handle.hasWritten && file.hasUnsealedChanges;
-	if (!isUntouched || await options.hasOtherDescriptor?.(file.path) !== true) {
+	if (!isUntouched || (await options.hasOtherDescriptor?.(file.path)) !== true) {
 		await persist(volume, file);
 	}
 };
@@ -178,10 +194,12 @@ export const release = async (volume: Volume, number: Handle): Promise<void> => 
 		await file.exclusively(async () => file.discardChanges());
 	} else if (file.hasChanges) {
 		// Pages of a mapping may have been written after the last close.
-		await file.exclusively(async () => file.seal({waitsForUpload: false})).catch((error: unknown) => {
-			// Nobody waits for a release; the upload does not need the journal.
-			file.unreportedError = error as Error;
-		});
+		await file
+			.exclusively(async () => file.seal({waitsForUpload: false}))
+			.catch((error: unknown) => {
+				// Nobody waits for a release; the upload does not need the journal.
+				file.unreportedError = error as Error;
+			});
 		volume.uploads.start(file);
 	}
 
@@ -198,7 +216,11 @@ export const truncate = async (volume: Volume, target: Target, sizeBytes: number
 };
 
 /** A task on a file by its path, as between an open and a close. */
-const withFile = async <Result>(volume: Volume, path: string, task: (file: OpenFile) => Promise<Result>): Promise<Result> => {
+const withFile = async <Result>(
+	volume: Volume,
+	path: string,
+	task: (file: OpenFile) => Promise<Result>,
+): Promise<Result> => {
 	const flags: OpenFlags = {read: true, write: true, append: false, truncate: false, create: false, exclusive: false};
 	const {handle} = await open(volume, path, flags);
 	try {

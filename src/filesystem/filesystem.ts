@@ -100,20 +100,47 @@ export interface FileSystem {
 
 	/** For `create` the mode is that of a new file. Errors: ENOENT, EEXIST, EISDIR, ELOOP (a symlink), EROFS. */
 	open(path: string, flags: OpenFlags, create?: {permissions: number; caller: Caller}): Promise<OpenResult>;
-	/** Up to `buffer.length` bytes from `offset` into `buffer`; fewer only at the end of the file. ESTALE when the version that was opened is gone. */
+	/**
+	Up to `buffer.length` bytes from `offset` into `buffer`; fewer only at the end of the file. ESTALE when the
+	version that was opened is gone.
+	*/
 	read(handle: Handle, buffer: Uint8Array, offset: number): Promise<number>;
-	/** Takes all of `data` or fails. With `append` the offset counts only for pages that the kernel writes back (mmap). */
+	/**
+	Takes all of `data` or fails. With `append` the offset counts only for pages that the kernel writes back (mmap).
+	*/
 	write(handle: Handle, data: Uint8Array, offset: number, options?: {writepage?: boolean}): Promise<number>;
 	/** close(2) of one descriptor: returns when the file is in S3 (durability `close`) or in the journal (`journal`). */
-	flush(handle: Handle, options?: {/** Whether the process that closes has the file (by its path) open otherwise, so that another close is to come. */ hasOtherDescriptor?: (path: string) => Promise<boolean>}): Promise<void>;
+	flush(
+		handle: Handle,
+		options?: {
+			/**
+			Whether the process that closes has the file (by its path) open otherwise, so that another close is to come.
+			*/
+			hasOtherDescriptor?: (path: string) => Promise<boolean>;
+		},
+	): Promise<void>;
 	/** As flush; also reports an upload that failed since the last one. */
 	fsync(handle: Handle): Promise<void>;
 	/** The last descriptor is gone. Never fails; what is dirty still (mmap) goes to the upload queue. */
 	release(handle: Handle): Promise<void>;
 
 	truncate(target: Target, sizeBytes: number): Promise<void>;
-	fallocate(handle: Handle, request: {offset: number; length: number; keepSize: boolean; zeroRange: boolean; punchHole: boolean; otherFlags: boolean}): Promise<void>;
-	copyFileRange(source: {handle: Handle; offset: number}, destination: {handle: Handle; offset: number}, length: number): Promise<number>;
+	fallocate(
+		handle: Handle,
+		request: {
+			offset: number;
+			length: number;
+			keepSize: boolean;
+			zeroRange: boolean;
+			punchHole: boolean;
+			otherFlags: boolean;
+		},
+	): Promise<void>;
+	copyFileRange(
+		source: {handle: Handle; offset: number},
+		destination: {handle: Handle; offset: number},
+		length: number,
+	): Promise<number>;
 
 	chmod(target: Target, permissions: number): Promise<void>;
 	/** `undefined` leaves one of them as it is. */
@@ -135,10 +162,17 @@ export interface FileSystem {
 	symlink(target: string, path: string, caller: Caller): Promise<void>;
 	readlink(path: string): Promise<string>;
 	mknod(path: string, node: {kind: EntryKind; permissions: number; rdev: number}, caller: Caller): Promise<void>;
-	rename(from: string, to: string, options?: {noReplace?: boolean; exchange?: boolean; whiteout?: boolean}): Promise<void>;
+	rename(
+		from: string,
+		to: string,
+		options?: {noReplace?: boolean; exchange?: boolean; whiteout?: boolean},
+	): Promise<void>;
 
 	opendir(path: string): Promise<Handle>;
-	/** Entries after `offset` (0: from the start), `.` and `..` first; empty at the end. Each call returns at least one entry before the end. */
+	/**
+	Entries after `offset` (0: from the start), `.` and `..` first; empty at the end. Each call returns at least one
+	entry before the end.
+	*/
 	readdir(handle: Handle, offset: number): Promise<DirectoryEntry[]>;
 	releasedir(handle: Handle): Promise<void>;
 	fsyncdir(handle: Handle): Promise<void>;

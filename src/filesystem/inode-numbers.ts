@@ -19,7 +19,7 @@ export class InodeNumbers {
 
 	/** The number of what has this path now. The root is 1 (FUSE_ROOT_ID). */
 	of(path: string): number {
-		return path === '' ? 1 : this.#assigned.get(path) ?? numberOf(path);
+		return path === '' ? 1 : (this.#assigned.get(path) ?? numberOf(path));
 	}
 
 	/** A new file has this path. */
@@ -64,7 +64,7 @@ export class InodeNumbers {
 	/** Numbers above 2^52: a hash never gives them. */
 	#fresh(): number {
 		this.#counter++;
-		return (2 ** 52) + this.#counter;
+		return 2 ** 52 + this.#counter;
 	}
 }
 
@@ -80,5 +80,5 @@ const trim = (map: Map<unknown, unknown>, countMax: number): void => {
 /** 2 to 2^52: what a JavaScript number holds exactly. */
 const numberOf = (path: string): number => {
 	const digest = createHash('sha1').update(path).digest();
-	return ((digest.readUInt32BE(0) % 2 ** 20) * 2 ** 32) + digest.readUInt32BE(4) + 2;
+	return (digest.readUInt32BE(0) % 2 ** 20) * 2 ** 32 + digest.readUInt32BE(4) + 2;
 };

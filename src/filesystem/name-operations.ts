@@ -61,7 +61,7 @@ export const rmdir = async (volume: Volume, path: string): Promise<void> => {
 
 /** To be called with the tree locked. ENOTEMPTY when anything is in it, also what cannot be shown. */
 export const removeEmptyDirectory = async (volume: Volume, path: string): Promise<void> => {
-	if (volume.files.hasChangedWithin(path) || !await volume.namespace.isEmpty(path)) {
+	if (volume.files.hasChangedWithin(path) || !(await volume.namespace.isEmpty(path))) {
 		throw new FsError('ENOTEMPTY', `${path} is not empty`);
 	}
 
@@ -98,7 +98,11 @@ export const unlink = async (volume: Volume, path: string): Promise<void> => {
 Runs a step that takes the object of a file away (unlink, or a rename over it). Whoever has the file open keeps it:
 what S3 will not keep is brought to local disk first.
 */
-export const detachOpenFile = async (volume: Volume, file: OpenFile | undefined, takeAway: () => Promise<void>): Promise<void> => {
+export const detachOpenFile = async (
+	volume: Volume,
+	file: OpenFile | undefined,
+	takeAway: () => Promise<void>,
+): Promise<void> => {
 	if (file === undefined) {
 		await takeAway();
 		return;
@@ -132,7 +136,10 @@ export const detachOpenFile = async (volume: Volume, file: OpenFile | undefined,
 	});
 };
 
-/** The bytes of the version that is open come to local disk; when S3 has them no more, its readers hear of it (ESTALE), not we. */
+/**
+The bytes of the version that is open come to local disk; when S3 has them no more, its readers hear of it (ESTALE),
+not we.
+*/
 const keepBytes = async (file: OpenFile): Promise<void> => {
 	try {
 		await file.materialize();
@@ -144,8 +151,8 @@ const keepBytes = async (file: OpenFile): Promise<void> => {
 };
 
 /**
-Files whose new version is to be copied on the server from an object that is about to go are uploaded first; a bucket with
-versions keeps the object for them. To be called with the name locked.
+Files whose new version is to be copied on the server from an object that is about to go are uploaded first; a
+bucket with versions keeps the object for them. To be called with the name locked.
 */
 export const settleCopiesOf = async (volume: Volume, isGoing: (key: string) => boolean): Promise<void> => {
 	for (const file of volume.files.all()) {
@@ -181,13 +188,24 @@ export const readlink = async (volume: Volume, path: string): Promise<string> =>
 const linkBytesMax = 4095;
 
 /** Fifos, sockets and device nodes are type bits on an empty object; a regular file is made empty. */
-export const mknod = async (volume: Volume, path: string, node: {kind: EntryKind; permissions: number; rdev: number}, caller: Caller): Promise<void> => {
+export const mknod = async (
+	volume: Volume,
+	path: string,
+	node: {kind: EntryKind; permissions: number; rdev: number},
+	caller: Caller,
+): Promise<void> => {
 	assertWritable(volume);
 	assertCreatable(volume, path);
 	await createSpecial(volume, path, node, caller, new Uint8Array());
 };
 
-const createSpecial = async (volume: Volume, path: string, node: {kind: EntryKind; permissions: number; rdev: number}, caller: Caller, body: Uint8Array): Promise<void> => {
+const createSpecial = async (
+	volume: Volume,
+	path: string,
+	node: {kind: EntryKind; permissions: number; rdev: number},
+	caller: Caller,
+	body: Uint8Array,
+): Promise<void> => {
 	if (volume.options.attributes === 'uniform' && node.kind !== 'file') {
 		throw new FsError('EPERM', 'A volume with uniform attributes has files and directories only');
 	}
@@ -198,10 +216,12 @@ const createSpecial = async (volume: Volume, path: string, node: {kind: EntryKin
 	});
 };
 
-/** EEXIST when the name is taken, ENOENT or ENOTDIR when it cannot be made; otherwise the attributes of the directory. */
+/**
+EEXIST when the name is taken, ENOENT or ENOTDIR when it cannot be made; otherwise the attributes of the directory.
+*/
 const requireFree = async (volume: Volume, path: string): Promise<FileAttributes> => {
 	const parent = await volume.namespace.requireParent(path);
-	if (volume.files.changed(path) !== undefined || await volume.namespace.lookup(path) !== undefined) {
+	if (volume.files.changed(path) !== undefined || (await volume.namespace.lookup(path)) !== undefined) {
 		throw new FsError('EEXIST', `${path} exists`);
 	}
 

@@ -9,7 +9,12 @@ import {type AttributeDefaults, type FileAttributes, directoryContentType, readA
 
 /** What a path is in S3. A directory without a marker object has no head. */
 export type Node =
-	| {readonly kind: 'directory'; readonly path: string; readonly marker: ObjectHead | undefined; readonly attributes: FileAttributes}
+	| {
+			readonly kind: 'directory';
+			readonly path: string;
+			readonly marker: ObjectHead | undefined;
+			readonly attributes: FileAttributes;
+	  }
 	| {readonly kind: 'object'; readonly path: string; readonly head: ObjectHead; readonly attributes: FileAttributes};
 
 /**
@@ -30,7 +35,13 @@ export class Namespace {
 	readonly #walk = new AttributeWalk();
 	#rootAttributes: FileAttributes;
 
-	constructor(options: {store: ObjectStore; cache: MetadataCache; defaults: AttributeDefaults; now: () => number; metrics?: MetricSink | undefined}) {
+	constructor(options: {
+		store: ObjectStore;
+		cache: MetadataCache;
+		defaults: AttributeDefaults;
+		now: () => number;
+		metrics?: MetricSink | undefined;
+	}) {
 		this.#store = options.store;
 		this.#cache = options.cache;
 		this.#defaults = options.defaults;
@@ -40,8 +51,13 @@ export class Namespace {
 		this.#rootAttributes = readAttributes({key: '', lastModifiedMs: Date.now()}, {}, options.defaults);
 	}
 
-	/** What the path is, at most `metadata-ttl` old; `undefined` when there is nothing. The root is answered from memory. */
-	async lookup(path: string, options: {/** Asks S3 again before it says that there is nothing. */ doubtsAbsence?: boolean} = {}): Promise<Node | undefined> {
+	/**
+	What the path is, at most `metadata-ttl` old; `undefined` when there is nothing. The root is answered from memory.
+	*/
+	async lookup(
+		path: string,
+		options: {/** Asks S3 again before it says that there is nothing. */ doubtsAbsence?: boolean} = {},
+	): Promise<Node | undefined> {
 		if (path === '') {
 			return {kind: 'directory', path, marker: undefined, attributes: this.#rootAttributes};
 		}
@@ -101,7 +117,10 @@ export class Namespace {
 	}
 
 	/** The object of the path as S3 has it now, whatever the cache says; `undefined` when there is none. */
-	async lookupObject(path: string, ask: (key: string) => Promise<ObjectHead | undefined> = async key => this.#store.head(key)): Promise<Node | undefined> {
+	async lookupObject(
+		path: string,
+		ask: (key: string) => Promise<ObjectHead | undefined> = async key => this.#store.head(key),
+	): Promise<Node | undefined> {
 		const token = this.#cache.beginRead();
 		const head = await ask(path);
 		if (head === undefined) {
@@ -119,11 +138,18 @@ export class Namespace {
 		const prefix = directory === '' ? '' : `${directory}/`;
 		const page = await this.#store.list({prefix, delimiter: '/', continuationToken});
 		if (this.#defaults.attributes === 'posix') {
-			this.#walk.listed(directory, page.objects.map(({key}) => key));
+			this.#walk.listed(
+				directory,
+				page.objects.map(({key}) => key),
+			);
 		}
 
 		for (const object of page.objects) {
-			if (object.key !== prefix && isEntryName(object.key.slice(prefix.length)) && this.#cache.get(object.key)?.state !== 'object') {
+			if (
+				object.key !== prefix &&
+				isEntryName(object.key.slice(prefix.length)) &&
+				this.#cache.get(object.key)?.state !== 'object'
+			) {
 				this.#cache.record(object.key, {state: 'listed', object}, token);
 			}
 		}
@@ -162,7 +188,7 @@ export class Namespace {
 		}
 
 		const key = `${directory}/`;
-		if (await this.#store.head(key) === undefined) {
+		if ((await this.#store.head(key)) === undefined) {
 			try {
 				await this.#store.put(key, new Uint8Array(), {ifNoneMatch: '*', contentType: directoryContentType});
 			} catch (error) {

@@ -42,12 +42,27 @@ export const openFileSystem = async (parts: FileSystemParts): Promise<FileSystem
 	const blockCache = parts.blockCache ?? noBlockCache;
 	const now = parts.now ?? (() => performance.now());
 	const {uid, gid, fileMode, dirMode} = options;
-	const defaults: AttributeDefaults = {uid, gid, fileMode, dirMode, attributes: options.attributes, fsGroup: parts.fsGroup};
+	const defaults: AttributeDefaults = {
+		uid,
+		gid,
+		fileMode,
+		dirMode,
+		attributes: options.attributes,
+		fsGroup: parts.fsGroup,
+	};
 	// The kernel keeps attributes for the other half of the time.
 	const cache = new MetadataCache({ttlMs: options.metadataTtlMs / 2, now});
-	const reader = new ObjectReader({store, blockCache, memoryBytesMax: parts.memoryBytesMax * 0.6, partBytes: options.partBytes, metrics});
+	const reader = new ObjectReader({
+		store,
+		blockCache,
+		memoryBytesMax: parts.memoryBytesMax * 0.6,
+		partBytes: options.partBytes,
+		metrics,
+	});
 	const uploader = new Uploader({
-		store, partBytes: options.partBytes, memoryBytesMax: parts.memoryBytesMax * 0.4,
+		store,
+		partBytes: options.partBytes,
+		memoryBytesMax: parts.memoryBytesMax * 0.4,
 		readObject: async (object, offset, target) => reader.read({lastModifiedMs: 0, ...object}, offset, target),
 		onUselessConditions() {
 			parts.onEvent?.({event: 'the server cannot make a write conditional'});
@@ -55,10 +70,30 @@ export const openFileSystem = async (parts: FileSystemParts): Promise<FileSystem
 	});
 	const files = new FileTable();
 	const kernelPages = new Map<string, string>();
-	const uploads = new Uploads({uploader, staging, cache, files, kernelPages, onEvent: parts.onEvent ?? (() => undefined), retryDelayMs: parts.retryDelayMs, metrics});
+	const uploads = new Uploads({
+		uploader,
+		staging,
+		cache,
+		files,
+		kernelPages,
+		onEvent: parts.onEvent ?? (() => undefined),
+		retryDelayMs: parts.retryDelayMs,
+		metrics,
+	});
 	const volume: Volume = {
-		options, defaults, store, reader, staging, cache, files, uploads, kernelPages, now,
-		namespace: new Namespace({store, cache, defaults, now, metrics}), locks: new PathLocks(), inodes: new InodeNumbers(),
+		options,
+		defaults,
+		store,
+		reader,
+		staging,
+		cache,
+		files,
+		uploads,
+		kernelPages,
+		now,
+		namespace: new Namespace({store, cache, defaults, now, metrics}),
+		locks: new PathLocks(),
+		inodes: new InodeNumbers(),
 	};
 	if (!options.readOnly) {
 		await recover(volume);
@@ -89,7 +124,15 @@ const recover = async (volume: Volume): Promise<void> => {
 			const base = record.base === 'previous' ? undefined : record.base;
 			const described = {key: record.key, lastModifiedMs: record.sealedAtMs};
 			const attributes = readAttributes(described, record.metadata, volume.defaults);
-			file = new OpenFile({path: record.key, base, attributes, staging: volume.staging, reader: volume.reader, defaults: volume.defaults, now: volume.now()});
+			file = new OpenFile({
+				path: record.key,
+				base,
+				attributes,
+				staging: volume.staging,
+				reader: volume.reader,
+				defaults: volume.defaults,
+				now: volume.now(),
+			});
 		}
 
 		file.pushRecovered(layer, record);

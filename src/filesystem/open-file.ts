@@ -27,9 +27,21 @@ export type FileHandle = {
 
 /** A piece of a file for one read. */
 type ReadPiece =
-	| {readonly kind: 'local'; readonly start: number; readonly end: number; readonly layer: StagedLayer; readonly position: number}
+	| {
+			readonly kind: 'local';
+			readonly start: number;
+			readonly end: number;
+			readonly layer: StagedLayer;
+			readonly position: number;
+	  }
 	| {readonly kind: 'zero'; readonly start: number; readonly end: number}
-	| {readonly kind: 'object'; readonly start: number; readonly end: number; readonly object: ObjectHead; readonly offset: number};
+	| {
+			readonly kind: 'object';
+			readonly start: number;
+			readonly end: number;
+			readonly object: ObjectHead;
+			readonly offset: number;
+	  };
 
 /**
 A file that is open, or has changes that S3 does not have. It is the object `base` with layers of changes on top, the
@@ -50,7 +62,10 @@ export class OpenFile {
 	#base: ObjectHead | undefined;
 	#attributes: FileAttributes;
 	#layers: StagedLayer[] = [];
-	/** What lies below the layers was written here from its start: to go on at its end is to write the same file, not to append to another. */
+	/**
+	What lies below the layers was written here from its start: to go on at its end is to write the same file, not to
+	append to another.
+	*/
 	#hasOwnContent = false;
 	/** What the sealed layers are to become. */
 	readonly #sealed = new WeakMap<StagedLayer, {metadata: Metadata; contentType: string | undefined}>();
@@ -62,7 +77,15 @@ export class OpenFile {
 	readonly #reader: ObjectReader;
 	readonly #defaults: AttributeDefaults;
 
-	constructor(options: {path: string; base: ObjectHead | undefined; attributes: FileAttributes; staging: StagingArea; reader: ObjectReader; defaults: AttributeDefaults; now: number}) {
+	constructor(options: {
+		path: string;
+		base: ObjectHead | undefined;
+		attributes: FileAttributes;
+		staging: StagingArea;
+		reader: ObjectReader;
+		defaults: AttributeDefaults;
+		now: number;
+	}) {
 		this.path = options.path;
 		this.#base = options.base;
 		this.#attributes = options.attributes;
@@ -141,20 +164,30 @@ export class OpenFile {
 	}
 
 	/** A layer of an earlier run. */
-	pushRecovered(layer: StagedLayer, {metadata, contentType, sealedAtMs}: {metadata: Metadata; contentType: string | undefined; sealedAtMs: number}): void {
+	pushRecovered(
+		layer: StagedLayer,
+		{metadata, contentType, sealedAtMs}: {metadata: Metadata; contentType: string | undefined; sealedAtMs: number},
+	): void {
 		this.#layers.push(layer);
 		this.#sealed.set(layer, {metadata, contentType});
 		this.#sealedAtMs.set(layer, sealedAtMs);
-		this.#recorded.set(layer, `${this.#layers.length > 1 ? 'previous' : this.#base?.etag ?? 'none'} ${layer.version}`);
+		this.#recorded.set(
+			layer,
+			`${this.#layers.length > 1 ? 'previous' : (this.#base?.etag ?? 'none')} ${layer.version}`,
+		);
 	}
 
 	touch(mtimeNs: bigint): void {
-		this.#attributes = {...this.#attributes, mtimeNs, atimeNs: this.#attributes.atimeNs > mtimeNs ? this.#attributes.atimeNs : mtimeNs};
+		this.#attributes = {
+			...this.#attributes,
+			mtimeNs,
+			atimeNs: this.#attributes.atimeNs > mtimeNs ? this.#attributes.atimeNs : mtimeNs,
+		};
 	}
 
 	/**
-	What is written so far is to reach S3 as it is now. It will, even when this process dies, once `recordSealed` was called:
-	at once, unless the caller is to wait for a short upload anyway. To be called exclusively.
+	What is written so far is to reach S3 as it is now. It will, even when this process dies, once `recordSealed` was
+	called: at once, unless the caller is to wait for a short upload anyway. To be called exclusively.
 	*/
 	async seal(options: {waitsForUpload: boolean}): Promise<void> {
 		const layer = this.#layers.at(-1);
@@ -170,7 +203,10 @@ export class OpenFile {
 		}
 	}
 
-	/** Brings the journal records of all sealed layers up to date: what each lies on changes when the one below it is uploaded. */
+	/**
+	Brings the journal records of all sealed layers up to date: what each lies on changes when the one below it is
+	uploaded.
+	*/
 	async recordSealed(): Promise<void> {
 		for (const layer of [...this.#layers]) {
 			const index = this.#layers.indexOf(layer);
@@ -180,7 +216,7 @@ export class OpenFile {
 			}
 
 			const base = index === 0 ? this.#base : 'previous';
-			const recorded = `${base === 'previous' ? base : base?.etag ?? 'none'} ${layer.version}`;
+			const recorded = `${base === 'previous' ? base : (base?.etag ?? 'none')} ${layer.version}`;
 			if (this.#recorded.get(layer) !== recorded) {
 				await this.#staging.record(layer, {key: this.path, base, ...sealed});
 				this.#recorded.set(layer, recorded);
@@ -248,7 +284,9 @@ export class OpenFile {
 		}
 	}
 
-	/** Brings all bytes of the object that still show to local disk: the object is about to go. To be called exclusively. */
+	/**
+	Brings all bytes of the object that still show to local disk: the object is about to go. To be called exclusively.
+	*/
 	async materialize(): Promise<void> {
 		const buffer = Buffer.allocUnsafe(Math.min(materializeBytes, this.sizeBytes));
 		for (let offset = 0; offset < this.sizeBytes; offset += materializeBytes) {
@@ -266,12 +304,16 @@ export class OpenFile {
 
 	/** Whether changes name bytes of such an object, of which the bucket keeps no old version. */
 	refersTo(isGoing: (key: string) => boolean): boolean {
-		return this.#layers.some(layer => layer.objects.some(object => object.versionId === undefined && isGoing(object.key)));
+		return this.#layers.some(layer =>
+			layer.objects.some(object => object.versionId === undefined && isGoing(object.key)),
+		);
 	}
 
 	/** The object that has all the bytes of a range, where nothing was changed: a copy of them can stay on the server. */
 	objectAt(offset: number, length: number): ObjectHead | undefined {
-		return this.#layers.length === 0 && this.#base !== undefined && offset + length <= this.#base.sizeBytes ? this.#base : undefined;
+		return this.#layers.length === 0 && this.#base !== undefined && offset + length <= this.#base.sizeBytes
+			? this.#base
+			: undefined;
 	}
 
 	/** Fills `target` from an offset; how many bytes, fewer only at the end. */
@@ -303,7 +345,13 @@ export class OpenFile {
 					continue;
 				}
 
-				throw isGone ? new FsError('ESTALE', `${this.path} was replaced or deleted elsewhere, and the version that was opened is gone`, {cause: error}) : error;
+				throw isGone
+					? new FsError(
+							'ESTALE',
+							`${this.path} was replaced or deleted elsewhere, and the version that was opened is gone`,
+							{cause: error},
+						)
+					: error;
 			} finally {
 				for (const layer of pinned) {
 					layer.unpin();
@@ -336,7 +384,9 @@ export class OpenFile {
 		const layer = this.#layers[layerIndex];
 		if (layer === undefined) {
 			const base = this.#base;
-			return base === undefined ? [{kind: 'zero', start, end}] : [{kind: 'object', start, end, object: base, offset: start}];
+			return base === undefined
+				? [{kind: 'zero', start, end}]
+				: [{kind: 'object', start, end, object: base, offset: start}];
 		}
 
 		return layer.slice(start, end).flatMap((piece): ReadPiece[] => {
@@ -356,7 +406,9 @@ export class OpenFile {
 
 				case 'object': {
 					const {object, objectOffset} = piece.source;
-					return [{kind: 'object', ...range, object: {lastModifiedMs: 0, metadata: {}, ...object}, offset: objectOffset}];
+					return [
+						{kind: 'object', ...range, object: {lastModifiedMs: 0, metadata: {}, ...object}, offset: objectOffset},
+					];
 				}
 			}
 		});

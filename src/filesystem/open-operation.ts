@@ -10,9 +10,15 @@ import {type Volume, assertWritable, wallClockNs} from './volume.ts';
 
 type Creation = {permissions: number; caller: Caller};
 
-export const open = async (volume: Volume, path: string, flags: OpenFlags, creation?: Creation): Promise<OpenResult> => {
+export const open = async (
+	volume: Volume,
+	path: string,
+	flags: OpenFlags,
+	creation?: Creation,
+): Promise<OpenResult> => {
 	if (flags.write || flags.truncate || flags.create) {
-		const isChange = flags.write || flags.truncate || (flags.create && await volume.namespace.lookup(path) === undefined);
+		const isChange =
+			flags.write || flags.truncate || (flags.create && (await volume.namespace.lookup(path)) === undefined);
 		if (isChange) {
 			assertWritable(volume);
 		}
@@ -27,7 +33,13 @@ export const open = async (volume: Volume, path: string, flags: OpenFlags, creat
 		}
 
 		const handle = volume.files.addHandle({
-			file, flags, sequence: volume.reader.createSequence(), generation: file.generation, hasReachedEnd: false, endBytes: 0, hasWritten: false,
+			file,
+			flags,
+			sequence: volume.reader.createSequence(),
+			generation: file.generation,
+			hasReachedEnd: false,
+			endBytes: 0,
+			hasWritten: false,
 		});
 		try {
 			if (flags.truncate && (file.sizeBytes > 0 || !file.hasChanges)) {
@@ -44,7 +56,12 @@ export const open = async (volume: Volume, path: string, flags: OpenFlags, creat
 };
 
 /** The file of a path: open already, found in S3, or new. */
-const openFile = async (volume: Volume, path: string, flags: OpenFlags, creation: Creation | undefined): Promise<OpenFile> => {
+const openFile = async (
+	volume: Volume,
+	path: string,
+	flags: OpenFlags,
+	creation: Creation | undefined,
+): Promise<OpenFile> => {
 	const changed = volume.files.changed(path);
 	if (changed !== undefined) {
 		if (flags.create && flags.exclusive) {
@@ -85,13 +102,20 @@ const lookupForOpen = async (volume: Volume, path: string, flags: OpenFlags): Pr
 		return known;
 	}
 
-	// A name that is not there, and whose content would not matter if it came to be there just now, need not be asked for twice.
+	// A name that is not there, and whose content would not matter if it came to be there just now, need not be asked
+	// for twice.
 	if (known === undefined && flags.create && (flags.truncate || (flags.append && !flags.read))) {
 		return undefined;
 	}
 
-	const ask = known?.kind === 'object' && !flags.write ? async (key: string) => volume.reader.openSmall(key, known.head) : undefined;
-	return await volume.namespace.lookupObject(path, ask) ?? (known === undefined ? undefined : volume.namespace.lookup(path));
+	const ask =
+		known?.kind === 'object' && !flags.write
+			? async (key: string) => volume.reader.openSmall(key, known.head)
+			: undefined;
+	return (
+		(await volume.namespace.lookupObject(path, ask)) ??
+		(known === undefined ? undefined : volume.namespace.lookup(path))
+	);
 };
 
 const adoptVersion = (volume: Volume, path: string, node: Extract<Node, {kind: 'object'}>): OpenFile => {
@@ -127,7 +151,7 @@ const createLocally = async (volume: Volume, path: string, creation: Creation | 
 /** O_EXCL: of all nodes that try, S3 lets one win. */
 const createExclusively = async (volume: Volume, path: string, creation: Creation | undefined): Promise<OpenFile> => {
 	const parent = await volume.namespace.requireParent(path);
-	if (await volume.namespace.lookup(path) !== undefined) {
+	if ((await volume.namespace.lookup(path)) !== undefined) {
 		throw new FsError('EEXIST', `${path} exists`);
 	}
 
@@ -137,10 +161,23 @@ const createExclusively = async (volume: Volume, path: string, creation: Creatio
 };
 
 const newFileAttributes = (creation: Creation | undefined, parent: FileAttributes): FileAttributes =>
-	newAttributes({kind: 'file', permissions: creation?.permissions ?? 0o644, rdev: 0}, creation?.caller ?? {uid: 0, gid: 0}, parent, wallClockNs());
+	newAttributes(
+		{kind: 'file', permissions: creation?.permissions ?? 0o644, rdev: 0},
+		creation?.caller ?? {uid: 0, gid: 0},
+		parent,
+		wallClockNs(),
+	);
 
 const addFile = (volume: Volume, path: string, base: ObjectHead | undefined, attributes: FileAttributes): OpenFile => {
-	const file = new OpenFile({path, base, attributes, staging: volume.staging, reader: volume.reader, defaults: volume.defaults, now: volume.now()});
+	const file = new OpenFile({
+		path,
+		base,
+		attributes,
+		staging: volume.staging,
+		reader: volume.reader,
+		defaults: volume.defaults,
+		now: volume.now(),
+	});
 	volume.files.add(file);
 	return file;
 };

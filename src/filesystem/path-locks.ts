@@ -32,7 +32,7 @@ export class PathLocks {
 	}
 
 	#grantWaiting(): void {
-		for (let index = 0; index < this.#waiting.length;) {
+		for (let index = 0; index < this.#waiting.length; ) {
 			const holder = this.#waiting[index]!; // The loop's bound.
 			if (this.#canHold(holder, this.#waiting.slice(0, index))) {
 				this.#waiting.splice(index, 1);
@@ -55,7 +55,12 @@ export class PathLocks {
 	}
 }
 
-const conflicts = (a: Holder, b: Holder): boolean => a.locks.some(left => b.locks.some(right =>
-	left.path === right.path
-	|| (left.isTree === true && isWithin(right.path, left.path))
-	|| (right.isTree === true && isWithin(left.path, right.path))));
+const conflicts = (a: Holder, b: Holder): boolean =>
+	a.locks.some(left =>
+		b.locks.some(
+			right =>
+				left.path === right.path ||
+				(left.isTree === true && isWithin(right.path, left.path)) ||
+				(right.isTree === true && isWithin(left.path, right.path)),
+		),
+	);

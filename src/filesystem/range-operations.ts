@@ -3,7 +3,14 @@ import {assertFileBytes} from './file-size.ts';
 import type {Handle} from './filesystem.ts';
 import {type Volume, assertWritable, wallClockNs} from './volume.ts';
 
-export type AllocationRequest = {offset: number; length: number; keepSize: boolean; zeroRange: boolean; punchHole: boolean; otherFlags: boolean};
+export type AllocationRequest = {
+	offset: number;
+	length: number;
+	keepSize: boolean;
+	zeroRange: boolean;
+	punchHole: boolean;
+	otherFlags: boolean;
+};
 
 /**
 fallocate(2): space is checked, a range is zeroed (S3 has no holes: a punched one is zeros), and the file grows unless
@@ -48,7 +55,10 @@ copy_file_range(2). Where the source is an object without changes and the range 
 the server: the new object names them, and the upload copies them there.
 */
 export const copyFileRange = async (
-	volume: Volume, source: {handle: Handle; offset: number}, destination: {handle: Handle; offset: number}, length: number,
+	volume: Volume,
+	source: {handle: Handle; offset: number},
+	destination: {handle: Handle; offset: number},
+	length: number,
 ): Promise<number> => {
 	assertWritable(volume);
 	const from = volume.files.handle(source.handle);
@@ -71,7 +81,11 @@ export const copyFileRange = async (
 				layer.setSource(to.sizeBytes, destination.offset, {kind: 'zero'});
 			}
 
-			layer.setSource(destination.offset, destination.offset + available, {kind: 'object', object, objectOffset: source.offset});
+			layer.setSource(destination.offset, destination.offset + available, {
+				kind: 'object',
+				object,
+				objectOffset: source.offset,
+			});
 			to.touch(wallClockNs());
 		});
 		return available;

@@ -17,7 +17,12 @@ rename(2). A file is copied on the server under its new name, then its old name 
 whole or not at all, and for a moment both. A tree is copied whole before the first old key goes, so that a failure or a
 crash on the way leaves the old tree as it was.
 */
-export const rename = async (volume: Volume, from: string, to: string, options: {noReplace?: boolean; exchange?: boolean; whiteout?: boolean} = {}): Promise<void> => {
+export const rename = async (
+	volume: Volume,
+	from: string,
+	to: string,
+	options: {noReplace?: boolean; exchange?: boolean; whiteout?: boolean} = {},
+): Promise<void> => {
 	assertWritable(volume);
 	if (options.exchange === true || options.whiteout === true) {
 		throw new FsError('EINVAL', 'S3 cannot exchange two names');
@@ -36,23 +41,31 @@ export const rename = async (volume: Volume, from: string, to: string, options: 
 		throw new FsError('EINVAL', `${from} cannot be moved into itself`);
 	}
 
-	await volume.locks.run([{path: from, isTree: true}, {path: to, isTree: true}], async () => {
-		for (const file of volume.files.within(from)) {
-			await persistForRename(volume, file);
-		}
+	await volume.locks.run(
+		[
+			{path: from, isTree: true},
+			{path: to, isTree: true},
+		],
+		async () => {
+			for (const file of volume.files.within(from)) {
+				await persistForRename(volume, file);
+			}
 
-		await settleCopiesOf(volume, key => isWithin(key, from) || key === to);
-		const source = await volume.namespace.require(from);
-		await volume.namespace.requireParent(to);
-		const target = volume.files.changed(to) === undefined ? await volume.namespace.lookup(to) : 'changed';
-		if (target !== undefined && options.noReplace === true) {
-			throw new FsError('EEXIST', `${to} exists`);
-		}
+			await settleCopiesOf(volume, key => isWithin(key, from) || key === to);
+			const source = await volume.namespace.require(from);
+			await volume.namespace.requireParent(to);
+			const target = volume.files.changed(to) === undefined ? await volume.namespace.lookup(to) : 'changed';
+			if (target !== undefined && options.noReplace === true) {
+				throw new FsError('EEXIST', `${to} exists`);
+			}
 
-		await (source.kind === 'directory' ? renameDirectory(volume, from, to, target) : renameFile(volume, source, to, target));
-		volume.namespace.forgetLookups();
-		volume.inodes.renamed(from, to);
-	});
+			await (source.kind === 'directory'
+				? renameDirectory(volume, from, to, target)
+				: renameFile(volume, source, to, target));
+			volume.namespace.forgetLookups();
+			volume.inodes.renamed(from, to);
+		},
+	);
 };
 
 /** S3 must have all bytes of a file before it can copy it. */
@@ -65,7 +78,12 @@ const persistForRename = async (volume: Volume, file: OpenFile): Promise<void> =
 
 type Target = Node | 'changed' | undefined;
 
-const renameFile = async (volume: Volume, source: Extract<Node, {kind: 'object'}>, to: string, target: Target): Promise<void> => {
+const renameFile = async (
+	volume: Volume,
+	source: Extract<Node, {kind: 'object'}>,
+	to: string,
+	target: Target,
+): Promise<void> => {
 	if (target !== 'changed' && target?.kind === 'directory') {
 		throw new FsError('EISDIR', `${to} is a directory`);
 	}
@@ -133,7 +151,11 @@ const moveKernelPages = ({kernelPages}: Volume, from: string, {head, sourceEtag}
 type MovedObject = {readonly head: ObjectHead; readonly sourceEtag: string};
 
 /** Copies an object as it is now; `undefined` when it is gone. */
-const copyLatest = async (volume: Volume, known: ObjectHead | ListedObject, to: string): Promise<MovedObject | undefined> => {
+const copyLatest = async (
+	volume: Volume,
+	known: ObjectHead | ListedObject,
+	to: string,
+): Promise<MovedObject | undefined> => {
 	let source: ObjectHead | ListedObject = known;
 	for (let attempt = 1; ; attempt++) {
 		const isWhole = 'metadata' in source;
@@ -148,7 +170,10 @@ const copyLatest = async (volume: Volume, known: ObjectHead | ListedObject, to: 
 
 		try {
 			const copied = await copyObject(volume.store, {metadata: {}, ...source}, to);
-			return {head: {metadata: {}, ...source, key: to, lastModifiedMs: Date.now(), versionId: undefined, ...copied}, sourceEtag: source.etag};
+			return {
+				head: {metadata: {}, ...source, key: to, lastModifiedMs: Date.now(), versionId: undefined, ...copied},
+				sourceEtag: source.etag,
+			};
 		} catch (error) {
 			if (!isStoreError(error, 'preconditionFailed', 'notFound') || attempt >= 4) {
 				throw error;
@@ -169,7 +194,7 @@ const renameDirectory = async (volume: Volume, from: string, to: string, target:
 		throw new FsError('ENOTDIR', `${to} is not a directory`);
 	}
 
-	if (target !== undefined && (volume.files.hasChangedWithin(to) || !await volume.namespace.isEmpty(to))) {
+	if (target !== undefined && (volume.files.hasChangedWithin(to) || !(await volume.namespace.isEmpty(to)))) {
 		throw new FsError('ENOTEMPTY', `${to} is not empty`);
 	}
 
@@ -191,13 +216,22 @@ const renameDirectory = async (volume: Volume, from: string, to: string, target:
 	}
 };
 
-const moveTree = async (volume: Volume, from: string, {to, exists}: {to: string; exists: boolean}, open: readonly OpenFile[]): Promise<void> => {
+const moveTree = async (
+	volume: Volume,
+	from: string,
+	{to, exists}: {to: string; exists: boolean},
+	open: readonly OpenFile[],
+): Promise<void> => {
 	await exclusivelyAll(open, async () => {
 		await Promise.all(open.map(async file => settle(volume, file)));
 		await volume.namespace.ensureMarker(parentOf(from));
 		const objects = await volume.namespace.listTree(from);
 		const moved = await copyTree(volume, objects, from, {to, exists});
-		await deleteKeys(volume, objects.map(object => object.key), from);
+		await deleteKeys(
+			volume,
+			objects.map(object => object.key),
+			from,
+		);
 		for (const file of open) {
 			const head = moved.get(file.path);
 			if (head === undefined) {
@@ -210,7 +244,12 @@ const moveTree = async (volume: Volume, from: string, {to, exists}: {to: string;
 };
 
 /** Copies every object; on a failure the copies go again, and the old tree is as it was. The copies, by old key. */
-const copyTree = async (volume: Volume, objects: readonly ListedObject[], from: string, {to, exists}: {to: string; exists: boolean}): Promise<Map<string, MovedObject>> => {
+const copyTree = async (
+	volume: Volume,
+	objects: readonly ListedObject[],
+	from: string,
+	{to, exists}: {to: string; exists: boolean},
+): Promise<Map<string, MovedObject>> => {
 	const toKey = (key: string) => `${to}${key.slice(from.length)}`;
 	const marker = objects.find(({key}) => key === `${from}/`);
 	for (const {key} of objects) {
@@ -220,13 +259,17 @@ const copyTree = async (volume: Volume, objects: readonly ListedObject[], from: 
 	const moved = new Map<string, MovedObject>();
 	const tried: string[] = [];
 	try {
-		await forEachParallel(objects.filter(object => object !== marker), copiesAtOnceMax, async object => {
-			tried.push(toKey(object.key));
-			const copy = await copyLatest(volume, object, toKey(object.key));
-			if (copy !== undefined && volume.files.get(object.key) !== undefined) {
-				moved.set(object.key, copy);
-			}
-		});
+		await forEachParallel(
+			objects.filter(object => object !== marker),
+			copiesAtOnceMax,
+			async object => {
+				tried.push(toKey(object.key));
+				const copy = await copyLatest(volume, object, toKey(object.key));
+				if (copy !== undefined && volume.files.get(object.key) !== undefined) {
+					moved.set(object.key, copy);
+				}
+			},
+		);
 		// Last, so that an empty directory that the tree is moved over is as it was until nothing can fail any more.
 		if (!exists) {
 			tried.push(`${to}/`);
@@ -245,7 +288,11 @@ const deleteKeys = async (volume: Volume, keys: readonly string[], directory: st
 	for (let start = 0; start < keys.length; start += 1000) {
 		const [failure] = await volume.store.deleteMany(keys.slice(start, start + 1000));
 		if (failure !== undefined) {
-			throw new FsError('EIO', `${directory} was copied, but ${failure.key} of the old tree could not be deleted: ${failure.error.message}`, {cause: failure.error});
+			throw new FsError(
+				'EIO',
+				`${directory} was copied, but ${failure.key} of the old tree could not be deleted: ${failure.error.message}`,
+				{cause: failure.error},
+			);
 		}
 	}
 };

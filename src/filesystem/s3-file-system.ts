@@ -12,7 +12,10 @@ import {rename} from './rename.ts';
 import type {Volume} from './volume.ts';
 
 /** The file system over one volume: each operation is in the file of its kind. */
-export const createS3FileSystem = (volume: Volume, parts: {cacheBytes: () => number; close: () => Promise<void>}): FileSystem & {primeRoot: () => Promise<void>} => {
+export const createS3FileSystem = (
+	volume: Volume,
+	parts: {cacheBytes: () => number; close: () => Promise<void>},
+): FileSystem & {primeRoot: () => Promise<void>} => {
 	const directories = new Directories(volume);
 	const status = (): FileSystemStatus => {
 		const changed = volume.files.all().filter(file => file.hasChanges);
@@ -85,11 +88,21 @@ const toOldestAgeMs = (files: readonly OpenFile[]): number | undefined => {
 
 /** S3 has no size. Large, but small enough for programs that count in signed 64-bit bytes. */
 const fileSystemStat: FileSystemStat = {
-	blockBytes: 4096, blocksTotal: 2 ** 38, blocksFree: 2 ** 38, filesTotal: 2 ** 32, filesFree: 2 ** 32, nameBytesMax,
+	blockBytes: 4096,
+	blocksTotal: 2 ** 38,
+	blocksFree: 2 ** 38,
+	filesTotal: 2 ** 32,
+	filesFree: 2 ** 32,
+	nameBytesMax,
 };
 
-const drain = async (volume: Volume, status: () => FileSystemStatus, options: {signal?: AbortSignal; onProgress?: (status: FileSystemStatus) => void} = {}): Promise<void> => {
-	const progress = options.onProgress === undefined ? undefined : setInterval(() => options.onProgress?.(status()), 500);
+const drain = async (
+	volume: Volume,
+	status: () => FileSystemStatus,
+	options: {signal?: AbortSignal; onProgress?: (status: FileSystemStatus) => void} = {},
+): Promise<void> => {
+	const progress =
+		options.onProgress === undefined ? undefined : setInterval(() => options.onProgress?.(status()), 500);
 	try {
 		for (;;) {
 			const changed = volume.files.all().filter(file => file.hasChanges && !file.isUnlinked);
@@ -100,10 +113,15 @@ const drain = async (volume: Volume, status: () => FileSystemStatus, options: {s
 
 			options.signal?.throwIfAborted();
 			volume.uploads.assertOpen(`${changed.length} files with changes stay in the journal`);
-			await untilAborted(Promise.allSettled(changed.map(async file => {
-				await file.exclusively(async () => file.seal({waitsForUpload: false}));
-				await volume.uploads.settle(file).catch(async (error: unknown) => waitBeforeRetry(error, options.signal));
-			})), options.signal);
+			await untilAborted(
+				Promise.allSettled(
+					changed.map(async file => {
+						await file.exclusively(async () => file.seal({waitsForUpload: false}));
+						await volume.uploads.settle(file).catch(async (error: unknown) => waitBeforeRetry(error, options.signal));
+					}),
+				),
+				options.signal,
+			);
 		}
 	} finally {
 		clearInterval(progress);
@@ -114,10 +132,14 @@ const waitBeforeRetry = async (error: unknown, signal: AbortSignal | undefined):
 	if (!isStoreError(error, 'aborted')) {
 		await new Promise<void>(resolve => {
 			const timer = setTimeout(resolve, 1000);
-			signal?.addEventListener('abort', () => {
-				clearTimeout(timer);
-				resolve();
-			}, {once: true});
+			signal?.addEventListener(
+				'abort',
+				() => {
+					clearTimeout(timer);
+					resolve();
+				},
+				{once: true},
+			);
 		});
 	}
 };

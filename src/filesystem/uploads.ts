@@ -12,7 +12,13 @@ import type {OpenFile} from './open-file.ts';
 /** What an operator must hear of. */
 export type UploadEvent =
 	| {readonly event: 'conflict'; readonly path: string}
-	| {readonly event: 'upload failed'; readonly path: string; readonly error: Error; readonly isFinal: boolean; /** Where the bytes are kept, when nobody was told of the failure. */ readonly keptAt?: string | undefined}
+	| {
+			readonly event: 'upload failed';
+			readonly path: string;
+			readonly error: Error;
+			readonly isFinal: boolean /** Where the bytes are kept, when nobody was told of the failure. */;
+			readonly keptAt?: string | undefined;
+	  }
 	| {readonly event: 'recovered'; readonly path: string; readonly bytes: number}
 	| {readonly event: 'journal damaged'; readonly path: string}
 	/** Two nodes that change one file in the same moment may not notice each other. */
@@ -50,8 +56,14 @@ export class Uploads {
 	lastError: {readonly atMs: number; readonly message: string} | undefined;
 
 	constructor(options: {
-		uploader: Uploader; staging: StagingArea; cache: MetadataCache; files: FileTable; kernelPages: Map<string, string>;
-		onEvent: (event: UploadEvent) => void; retryDelayMs?: number | undefined; metrics?: MetricSink | undefined;
+		uploader: Uploader;
+		staging: StagingArea;
+		cache: MetadataCache;
+		files: FileTable;
+		kernelPages: Map<string, string>;
+		onEvent: (event: UploadEvent) => void;
+		retryDelayMs?: number | undefined;
+		metrics?: MetricSink | undefined;
 	}) {
 		this.#uploader = options.uploader;
 		this.#staging = options.staging;
@@ -122,10 +134,12 @@ export class Uploads {
 			this.#forgetRetry(file);
 		}
 
-		await Promise.allSettled([...this.#running.values()].map(async ({promise, abort}) => {
-			abort.abort();
-			await promise;
-		}));
+		await Promise.allSettled(
+			[...this.#running.values()].map(async ({promise, abort}) => {
+				abort.abort();
+				await promise;
+			}),
+		);
 	}
 
 	#begin(file: OpenFile): Running {
@@ -166,7 +180,10 @@ export class Uploads {
 		this.lastError = this.#retries.size === 0 ? undefined : this.lastError;
 	}
 
-	/** Files that were copied on the server from the version that is to be replaced go first, where the bucket keeps no old one. */
+	/**
+	Files that were copied on the server from the version that is to be replaced go first, where the bucket keeps no
+	old one.
+	*/
 	async #settleCopiesOf(file: OpenFile): Promise<void> {
 		if (file.base === undefined || file.base.versionId !== undefined) {
 			return;
@@ -174,7 +191,13 @@ export class Uploads {
 
 		for (const other of this.#files.all()) {
 			// Two that were copied from each other cannot both go first.
-			if (other === file || this.#waitingForCopies.has(other) || other.oldestSealed === undefined || other.isUnlinked || !other.refersTo(key => key === file.path)) {
+			if (
+				other === file ||
+				this.#waitingForCopies.has(other) ||
+				other.oldestSealed === undefined ||
+				other.isUnlinked ||
+				!other.refersTo(key => key === file.path)
+			) {
 				continue;
 			}
 
@@ -191,12 +214,24 @@ export class Uploads {
 		}
 	}
 
-	async #upload(file: OpenFile, layer: StagedLayer, signal: AbortSignal, stopSignal: AbortSignal): Promise<UploadOutcome> {
-		return this.#slots.run(async () => this.#uploader.upload({
-			key: file.path, base: file.base, layer, signal, stopSignal,
-			metadata: file.sealedMetadata(layer), contentType: file.base?.contentType,
-			mayBeStored: this.#maybeStored.has(layer),
-		}));
+	async #upload(
+		file: OpenFile,
+		layer: StagedLayer,
+		signal: AbortSignal,
+		stopSignal: AbortSignal,
+	): Promise<UploadOutcome> {
+		return this.#slots.run(async () =>
+			this.#uploader.upload({
+				key: file.path,
+				base: file.base,
+				layer,
+				signal,
+				stopSignal,
+				metadata: file.sealedMetadata(layer),
+				contentType: file.base?.contentType,
+				mayBeStored: this.#maybeStored.has(layer),
+			}),
+		);
 	}
 
 	#take(file: OpenFile, path: string, outcome: UploadOutcome): void {
@@ -223,11 +258,17 @@ export class Uploads {
 
 		this.failedCount++;
 		this.lastError = {atMs: Date.now(), message: `${file.path}: ${error.message}`};
-		const isFinal = isBug(error) || (isStoreError(error) && !error.isTransient && !isStoreError(error, ...curableCodes));
+		const isFinal =
+			isBug(error) || (isStoreError(error) && !error.isTransient && !isStoreError(error, ...curableCodes));
 		(isFinal ? this.#counts.refused : this.#counts.delayed).value++;
 		let keptAt: string | undefined;
 		await file.recordSealed().catch((cause: unknown) => {
-			this.#onEvent({event: 'upload failed', path: file.path, error: new Error(`The journal could not be written: ${(cause as Error).message}`, {cause}), isFinal: false});
+			this.#onEvent({
+				event: 'upload failed',
+				path: file.path,
+				error: new Error(`The journal could not be written: ${(cause as Error).message}`, {cause}),
+				isFinal: false,
+			});
 		});
 		if (isFinal && file.handles.size === 0) {
 			// Nobody has the file open who could be told. Unless a close was: the bytes are kept for a person to look at.
@@ -272,10 +313,16 @@ const createCounts = (metrics: MetricSink) => ({
 	refused: metrics.counter('pnx_volume_uploads_total', {result: 'refused'}),
 });
 
-/** What met a bug of ours never reaches S3: an error for its writer, and kept on disk, is better than wrong bytes in the bucket. */
-const isBug = (error: Error): boolean => error instanceof AssertionError || error instanceof TypeError || error instanceof RangeError;
+/**
+What met a bug of ours never reaches S3: an error for its writer, and kept on disk, is better than wrong bytes in
+the bucket.
+*/
+const isBug = (error: Error): boolean =>
+	error instanceof AssertionError || error instanceof TypeError || error instanceof RangeError;
 
 const uploadsAtOnceMax = 16;
 const retryDelayMsMax = 60_000;
-/** Failures that an operator can cure while we try on: credentials that are renewed, clocks, a disk that is made free. */
+/**
+Failures that an operator can cure while we try on: credentials that are renewed, clocks, a disk that is made free.
+*/
 const curableCodes = ['badCredentials', 'clockSkew', 'noSpace', 'corrupt'] as const;

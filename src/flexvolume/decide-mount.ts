@@ -20,37 +20,53 @@ export type MountDecision =
 	| {readonly decision: 'refused'; readonly message: string};
 
 /** What a volume without the option `memory` takes at most; see `cli/memory-budget.ts`. */
-const automaticMemoryBytesMax = 128 * (2 ** 20);
+const automaticMemoryBytesMax = 128 * 2 ** 20;
 
 /** Whether the policy lets a pod of this namespace have this volume. */
 export const decideMount = (policy: NodePolicy, {namespace, options, hasSecret}: MountQuestion): MountDecision => {
 	if (!isNamespaceName(namespace)) {
-		return {decision: 'refused', message: `Cannot mount: the pod's namespace is no name that Kubernetes gives: ${JSON.stringify(namespace.slice(0, 80))}`};
+		return {
+			decision: 'refused',
+			message: `Cannot mount: the pod's namespace is no name that Kubernetes gives: ${JSON.stringify(namespace.slice(0, 80))}`,
+		};
 	}
 
 	const rule = findRule(policy, namespace);
 	const section = hasSecret ? 'withSecret' : 'withNodeCredentials';
-	const refuse = (what: string, remedy: string): MountDecision =>
-		({decision: 'refused', message: `The node policy refuses this volume to namespace "${namespace}": ${what}. To allow it, ${remedy}`});
+	const refuse = (what: string, remedy: string): MountDecision => ({
+		decision: 'refused',
+		message: `The node policy refuses this volume to namespace "${namespace}": ${what}. To allow it, ${remedy}`,
+	});
 	const remedyOf = (key: string, value: unknown): string => toRemedy({rule, namespace, section, key, value});
 
 	const grant = rule[section];
 	if (grant === undefined) {
 		return hasSecret
 			? refuse('it may not bring credentials of its own', `leave out secretRef, or ${remedyOf('', true)}`)
-			: refuse('it must bring credentials of its own', `give the volume a secretRef to a Secret of type pnx/volume, or ${remedyOf('', true)}`);
+			: refuse(
+					'it must bring credentials of its own',
+					`give the volume a secretRef to a Secret of type pnx/volume, or ${remedyOf('', true)}`,
+				);
 	}
 
 	const {endpoint, name, prefix} = options;
 	const endpointMatch = matchEndpoint(grant.endpoints, endpoint, namespace);
 	if (endpointMatch === undefined) {
 		const where = endpoint === '' ? 'AWS (no option "endpoint")' : `endpoint ${endpoint}`;
-		return refuse(`${where} is not one that it may use ${hasSecret ? 'with a Secret' : 'with the node\'s credentials'}`, remedyOf('endpoints', toPlainEndpoint(endpoint)));
+		return refuse(
+			`${where} is not one that it may use ${hasSecret ? 'with a Secret' : "with the node's credentials"}`,
+			remedyOf('endpoints', toPlainEndpoint(endpoint)),
+		);
 	}
 
-	const forbidden = rule.forbiddenOptions.find(definition => options[definition.field] !== parseOptionValue(definition, definition.default));
+	const forbidden = rule.forbiddenOptions.find(
+		definition => options[definition.field] !== parseOptionValue(definition, definition.default),
+	);
 	if (forbidden !== undefined) {
-		return refuse(`it may not set the option "${forbidden.name}"`, `leave the option out, or take "${forbidden.name}" out of ${rule.place ?? 'rules'}.forbidOptions of the policy`);
+		return refuse(
+			`it may not set the option "${forbidden.name}"`,
+			`leave the option out, or take "${forbidden.name}" out of ${rule.place ?? 'rules'}.forbidOptions of the policy`,
+		);
 	}
 
 	const limited = keepLimits(rule, options);
@@ -59,33 +75,61 @@ export const decideMount = (policy: NodePolicy, {namespace, options, hasSecret}:
 	}
 
 	if (!isPlainPrefix(prefix)) {
-		return {decision: 'refused', message: `Cannot mount: the option "prefix" must not have "." or ".." or nothing between its slashes: current value is ${JSON.stringify(prefix.slice(0, 80))}`};
+		return {
+			decision: 'refused',
+			message: `Cannot mount: the option "prefix" must not have "." or ".." or nothing between its slashes: current value is ${JSON.stringify(prefix.slice(0, 80))}`,
+		};
 	}
 
 	const bucketRemedy = remedyOf('buckets', {bucket: name, ...(prefix === '' ? {} : {prefix})});
 	const isListed = grant.buckets.some(pattern => isBucketListed(pattern, {name, prefix, namespace}));
 	if (!isListed && !grant.isOwnBucketAllowed) {
-		return refuse(`${describeVolume(options)} is not one that it may use ${hasSecret ? 'with a Secret' : 'with the node\'s credentials'}`, bucketRemedy);
+		return refuse(
+			`${describeVolume(options)} is not one that it may use ${hasSecret ? 'with a Secret' : "with the node's credentials"}`,
+			bucketRemedy,
+		);
 	}
 
-	return {decision: 'allowed', options: limited.options, rule: toVolumeRule({grant, policy, namespace, isListed, isByName: endpointMatch === 'named', bucketRemedy, creationRemedy: remedyOf('create', true)})};
+	return {
+		decision: 'allowed',
+		options: limited.options,
+		rule: toVolumeRule({
+			grant,
+			policy,
+			namespace,
+			isListed,
+			isByName: endpointMatch === 'named',
+			bucketRemedy,
+			creationRemedy: remedyOf('create', true),
+		}),
+	};
 };
 
 /** The first rule that names the namespace. */
 export const findRule = ({rules}: NodePolicy, namespace: string): PolicyRule =>
-	rules.find(({namespaces}) => namespaces.some(pattern => matchesPattern(pattern, namespace, namespace))) ?? builtInRule;
+	rules.find(({namespaces}) => namespaces.some(pattern => matchesPattern(pattern, namespace, namespace))) ??
+	builtInRule;
 
-const isBucketListed = ({bucket, prefix: allowed}: BucketPattern, {name, prefix, namespace}: {name: string; prefix: string; namespace: string}): boolean =>
-	matchesPattern(bucket, name, namespace) && (allowed === undefined || isWithinPattern(allowed, trimSlashes(prefix), namespace));
+const isBucketListed = (
+	{bucket, prefix: allowed}: BucketPattern,
+	{name, prefix, namespace}: {name: string; prefix: string; namespace: string},
+): boolean =>
+	matchesPattern(bucket, name, namespace) &&
+	(allowed === undefined || isWithinPattern(allowed, trimSlashes(prefix), namespace));
 
 /** A server, or a proxy before it, might take `a/../b` for `b`. */
 const isPlainPrefix = (prefix: string): boolean => {
 	const trimmed = trimSlashes(prefix);
-	return trimmed === '' || trimmed.split('/').every(component => component !== '' && component !== '.' && component !== '..');
+	return (
+		trimmed === '' || trimmed.split('/').every(component => component !== '' && component !== '.' && component !== '..')
+	);
 };
 
 /** Larger sizes than the limit are refused where the author asked for them, and lowered where they are the default. */
-const keepLimits = ({limits}: PolicyRule, options: VolumeOptions): {readonly options: VolumeOptions} | {readonly tooLarge: string} => {
+const keepLimits = (
+	{limits}: PolicyRule,
+	options: VolumeOptions,
+): {readonly options: VolumeOptions} | {readonly tooLarge: string} => {
 	const lowered: Record<string, number> = {};
 	for (const {definition, bytesMax} of limits) {
 		const asked = Number(options[definition.field]);
@@ -95,7 +139,9 @@ const keepLimits = ({limits}: PolicyRule, options: VolumeOptions): {readonly opt
 		}
 
 		if (asked !== Number(parseOptionValue(definition, definition.default))) {
-			return {tooLarge: `option "${definition.name}" may be ${formatBytes(bytesMax)} at most, and is ${formatBytes(asked)}`};
+			return {
+				tooLarge: `option "${definition.name}" may be ${formatBytes(bytesMax)} at most, and is ${formatBytes(asked)}`,
+			};
 		}
 
 		lowered[definition.field] = bytesMax;
@@ -104,16 +150,34 @@ const keepLimits = ({limits}: PolicyRule, options: VolumeOptions): {readonly opt
 	return {options: Object.freeze({...options, ...lowered})};
 };
 
-const toVolumeRule = ({grant, policy: {cluster}, namespace, isListed, isByName, bucketRemedy, creationRemedy}: {grant: PolicyGrant; policy: NodePolicy; namespace: string; isListed: boolean; isByName: boolean; bucketRemedy: string; creationRemedy: string}): VolumeRule => ({
+const toVolumeRule = ({
+	grant,
+	policy: {cluster},
+	namespace,
+	isListed,
+	isByName,
+	bucketRemedy,
+	creationRemedy,
+}: {
+	grant: PolicyGrant;
+	policy: NodePolicy;
+	namespace: string;
+	isListed: boolean;
+	isByName: boolean;
+	bucketRemedy: string;
+	creationRemedy: string;
+}): VolumeRule => ({
 	...(isListed ? {} : {ownedBy: {namespace, remedy: bucketRemedy}}),
 	...(cluster === undefined ? {} : {cluster}),
 	...(grant.isCreationAllowed ? {} : {creationForbidden: {remedy: creationRemedy}}),
 	...(isByName ? {} : {isLocalEndpointRefused: true}),
 });
 
-const describeVolume = ({name, prefix}: VolumeOptions): string => `bucket "${name}"${prefix === '' ? '' : ` with prefix ${JSON.stringify(prefix.slice(0, 80))}`}`;
+const describeVolume = ({name, prefix}: VolumeOptions): string =>
+	`bucket "${name}"${prefix === '' ? '' : ` with prefix ${JSON.stringify(prefix.slice(0, 80))}`}`;
 
 const trimSlashes = (text: string): string => text.replace(/^\/+|\/+$/g, '');
 
 /** As a pattern that allows just this endpoint. */
-const toPlainEndpoint = (endpoint: string): string => (endpoint === '' ? 'aws' : URL.parse(endpoint)?.origin ?? endpoint);
+const toPlainEndpoint = (endpoint: string): string =>
+	endpoint === '' ? 'aws' : (URL.parse(endpoint)?.origin ?? endpoint);

@@ -1,6 +1,7 @@
 /**
-The path of the first key that an object of this JSON text has twice; `undefined` when there is none. `JSON.parse` takes the
-last one without a word, another reader the first: what two programs read differently must not decide anything. The text must be valid JSON.
+The path of the first key that an object of this JSON text has twice; `undefined` when there is none. `JSON.parse`
+takes the last one without a word, another reader the first: what two programs read differently must not decide
+anything. The text must be valid JSON.
 */
 export const findDuplicateKey = (json: string): string | undefined => {
 	const levels: Level[] = [];

@@ -1,4 +1,10 @@
-import {nearestOptionName, OptionError, optionTable, parseOptionValue, type OptionDefinition} from '../model/volume-options.ts';
+import {
+	nearestOptionName,
+	OptionError,
+	optionTable,
+	parseOptionValue,
+	type OptionDefinition,
+} from '../model/volume-options.ts';
 import {parseEndpointPattern, type EndpointPattern} from './endpoint-pattern.ts';
 import {findDuplicateKey} from './find-duplicate-key.ts';
 import {PolicyError} from './policy-error.ts';
@@ -48,12 +54,20 @@ const grantKeys = ['ownBuckets', 'buckets', 'endpoints', 'create'];
 
 const anyPattern: PolicyPattern = {text: '*', components: [[{kind: 'any'}]]};
 
-/** What holds where nothing else is said: without a policy, for a namespace without a rule, for a key that a rule leaves out. */
+/**
+What holds where nothing else is said: without a policy, for a namespace without a rule, for a key that a rule
+leaves out.
+*/
 export const builtInRule: PolicyRule = {
 	place: undefined,
 	namespaces: [anyPattern],
 	withNodeCredentials: {isOwnBucketAllowed: true, buckets: [], endpoints: [{kind: 'aws'}], isCreationAllowed: true},
-	withSecret: {isOwnBucketAllowed: false, buckets: [{bucket: anyPattern, prefix: undefined}], endpoints: [{kind: 'aws'}, {kind: 'any'}], isCreationAllowed: true},
+	withSecret: {
+		isOwnBucketAllowed: false,
+		buckets: [{bucket: anyPattern, prefix: undefined}],
+		endpoints: [{kind: 'aws'}, {kind: 'any'}],
+		isCreationAllowed: true,
+	},
 	limits: [],
 	forbiddenOptions: [],
 };
@@ -107,7 +121,9 @@ const parseRule = (rule: PolicyFields): PolicyRule => {
 		namespaces,
 		withNodeCredentials: parseGrant(rule, 'withNodeCredentials'),
 		withSecret: parseGrant(rule, 'withSecret'),
-		limits: (rule.texts('limits') ?? []).map(([name, value]) => parseLimit(`${rule.place}.limits.${name}`, name, value)),
+		limits: (rule.texts('limits') ?? []).map(([name, value]) =>
+			parseLimit(`${rule.place}.limits.${name}`, name, value),
+		),
 		forbiddenOptions: rule.list('forbidOptions', parseForbiddenOption) ?? builtInRule.forbiddenOptions,
 	};
 };
@@ -121,12 +137,21 @@ const parseGrant = (rule: PolicyFields, key: 'withNodeCredentials' | 'withSecret
 
 	const isOwnBucketAllowed = fields.flag('ownBuckets') ?? builtIn.isOwnBucketAllowed;
 	// A Secret that is only good for some buckets: the list says so, or "ownBuckets" alone does.
-	const buckets = fields.objects('buckets', ['bucket', 'prefix'])?.map(bucket => parseBucket(bucket)) ?? (fields.flag('ownBuckets') === true ? [] : builtIn.buckets);
-	return {isOwnBucketAllowed, buckets, endpoints: fields.list('endpoints', parseEndpointPattern) ?? builtIn.endpoints, isCreationAllowed: fields.flag('create') ?? builtIn.isCreationAllowed};
+	const buckets =
+		fields.objects('buckets', ['bucket', 'prefix'])?.map(bucket => parseBucket(bucket)) ??
+		(fields.flag('ownBuckets') === true ? [] : builtIn.buckets);
+	return {
+		isOwnBucketAllowed,
+		buckets,
+		endpoints: fields.list('endpoints', parseEndpointPattern) ?? builtIn.endpoints,
+		isCreationAllowed: fields.flag('create') ?? builtIn.isCreationAllowed,
+	};
 };
 
 const parseNamespacePattern = (text: string): PolicyPattern | {readonly wrong: string} =>
-	(/^[a-z\d*-]{1,63}$/.test(text) ? parsePolicyPattern(text) : {wrong: 'must be the name of a namespace, in which "*" stands for any characters'});
+	/^[a-z\d*-]{1,63}$/.test(text)
+		? parsePolicyPattern(text)
+		: {wrong: 'must be the name of a namespace, in which "*" stands for any characters'};
 
 const parseBucket = (fields: PolicyFields): BucketPattern => {
 	const bucket = fields.text('bucket');
@@ -135,7 +160,10 @@ const parseBucket = (fields: PolicyFields): BucketPattern => {
 	}
 
 	if (!/^[a-z\d.*-]+$/.test(bucket.replaceAll('{namespace}', 'n'))) {
-		throw new PolicyError(`${fields.place}.bucket`, `"${bucket.slice(0, 80)}" must be the name of a bucket (lower-case letters, digits, dots and hyphens), in which "*" stands for any characters and "{namespace}" for the pod's namespace`);
+		throw new PolicyError(
+			`${fields.place}.bucket`,
+			`"${bucket.slice(0, 80)}" must be the name of a bucket (lower-case letters, digits, dots and hyphens), in which "*" stands for any characters and "{namespace}" for the pod's namespace`,
+		);
 	}
 
 	const prefix = fields.text('prefix')?.replace(/^\/+|\/+$/g, '');
@@ -157,7 +185,13 @@ const parseText = (place: string, text: string): PolicyPattern => {
 const parseLimit = (place: string, name: string, value: string): OptionLimit => {
 	const definition = optionTable.find(option => option.name === name);
 	if (definition?.kind !== 'bytes') {
-		throw new PolicyError(place, `there is no option of this name that has a size; those that have are ${optionTable.filter(({kind}) => kind === 'bytes').map(option => option.name).join(', ')}`);
+		throw new PolicyError(
+			place,
+			`there is no option of this name that has a size; those that have are ${optionTable
+				.filter(({kind}) => kind === 'bytes')
+				.map(option => option.name)
+				.join(', ')}`,
+		);
 	}
 
 	try {
@@ -174,4 +208,6 @@ const parseLimit = (place: string, name: string, value: string): OptionLimit => 
 
 /** `name` is not among them: a volume without a bucket is none. */
 const parseForbiddenOption = (name: string): OptionDefinition | {readonly wrong: string} =>
-	optionTable.find(option => option.name === name && name !== 'name') ?? {wrong: `is no option that can be forbidden; did you mean "${nearestOptionName(name)}"?`};
+	optionTable.find(option => option.name === name && name !== 'name') ?? {
+		wrong: `is no option that can be forbidden; did you mean "${nearestOptionName(name)}"?`,
+	};

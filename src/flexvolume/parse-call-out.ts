@@ -6,7 +6,10 @@ export type CallOut =
 	/** `getvolumename`, `attach` and whatever a later kubelet may think of. */
 	| {readonly operation: 'unsupported'; readonly call: string};
 
-/** What the caller of the driver has to change; the message is for a pod's event or the kubelet's log and carries no secret. */
+/**
+What the caller of the driver has to change; the message is for a pod's event or the kubelet's log and carries no
+secret.
+*/
 export class CallOutError extends Error {
 	override readonly name = 'CallOutError';
 }
@@ -51,7 +54,9 @@ export const parseCallOut = (argv: readonly string[]): CallOut => {
 const parseDirectory = (path: string, call: string): string => {
 	const components = path.split('/');
 	if (!path.startsWith('/') || path.includes('\0') || components.includes('..') || components.includes('.')) {
-		throw new CallOutError(`Cannot ${call}: the directory must be an absolute path without "." and "..": current value is "${path.slice(0, 200)}"`);
+		throw new CallOutError(
+			`Cannot ${call}: the directory must be an absolute path without "." and "..": current value is "${path.slice(0, 200)}"`,
+		);
 	}
 
 	const normal = `/${components.filter(component => component !== '').join('/')}`;

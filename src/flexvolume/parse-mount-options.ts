@@ -68,7 +68,9 @@ const parseStrings = (json: string): Record<string, string> => {
 		parsed = JSON.parse(json);
 	} catch {
 		// The parser's own message quotes the text around the error, which may be a secret.
-		throw new CallOutError('Cannot mount: the options are not valid JSON. The kubelet gives them as the last argument of "mount <directory> <JSON>"');
+		throw new CallOutError(
+			'Cannot mount: the options are not valid JSON. The kubelet gives them as the last argument of "mount <directory> <JSON>"',
+		);
 	}
 
 	if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
@@ -77,7 +79,9 @@ const parseStrings = (json: string): Record<string, string> => {
 
 	for (const [key, value] of Object.entries(parsed)) {
 		if (typeof value !== 'string') {
-			throw new CallOutError(`Cannot mount: option "${key.slice(0, 80)}" must be a string; put its value in quotes in the manifest`);
+			throw new CallOutError(
+				`Cannot mount: option "${key.slice(0, 80)}" must be a string; put its value in quotes in the manifest`,
+			);
 		}
 	}
 
@@ -132,5 +136,7 @@ const parseFsGroup = (value: string | undefined): number | undefined => {
 		return gid;
 	}
 
-	throw new CallOutError(`The pod's fsGroup must be a whole number from 0 to ${gidMax}: current value is "${value.slice(0, 80)}"`);
+	throw new CallOutError(
+		`The pod's fsGroup must be a whole number from 0 to ${gidMax}: current value is "${value.slice(0, 80)}"`,
+	);
 };

@@ -16,7 +16,8 @@ const spellings = {
 
 /**
 Reads the keys of a Secret (values in base64). No Secret: `undefined`. A Secret without both keys is an error rather
-than a silent fall-back to the node's own credentials. Keys that we do not know are left alone. No message quotes a value.
+than a silent fall-back to the node's own credentials. Keys that we do not know are left alone. No message quotes a
+value.
 */
 export const parseSecrets = (secrets: Readonly<Record<string, string>>): SecretCredentials | undefined => {
 	if (Object.keys(secrets).length === 0) {
@@ -28,7 +29,9 @@ export const parseSecrets = (secrets: Readonly<Record<string, string>>): SecretC
 	const sessionToken = parseField(secrets, 'sessionToken');
 	if (accessKeyId === undefined || secretAccessKey === undefined) {
 		const missing = accessKeyId === undefined ? spellings.accessKeyId[0] : spellings.secretAccessKey[0];
-		throw new CallOutError(`The Secret of the volume has no key "${missing}"; it needs "${spellings.accessKeyId[0]}" and "${spellings.secretAccessKey[0]}"`);
+		throw new CallOutError(
+			`The Secret of the volume has no key "${missing}"; it needs "${spellings.accessKeyId[0]}" and "${spellings.secretAccessKey[0]}"`,
+		);
 	}
 
 	return {accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : {sessionToken})};
@@ -44,7 +47,9 @@ const parseField = (secrets: Readonly<Record<string, string>>, field: keyof Secr
 
 		const value = decode(key, encoded);
 		if (found !== undefined && found.value !== value) {
-			throw new CallOutError(`The Secret of the volume has two different values in "${found.key}" and "${key}"; keep one of them`);
+			throw new CallOutError(
+				`The Secret of the volume has two different values in "${found.key}" and "${key}"; keep one of them`,
+			);
 		}
 
 		found ??= {key, value};
@@ -65,7 +70,9 @@ const decode = (key: string, encoded: string): string => {
 	}
 
 	if (/[\0-\u001F\u007F-\uFFFF]/.test(value)) {
-		throw new CallOutError(`Key "${key}" of the volume's Secret holds characters that no AWS credential has; was it base64-encoded twice, or cut?`);
+		throw new CallOutError(
+			`Key "${key}" of the volume's Secret holds characters that no AWS credential has; was it base64-encoded twice, or cut?`,
+		);
 	}
 
 	return value;

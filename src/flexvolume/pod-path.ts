@@ -13,7 +13,10 @@ export type PodPath = {
 /** The driver's name as the kubelet writes it into paths: `pnx/volume` with the slash escaped. */
 const driverDirectory = 'pnx~volume';
 
-/** Uids are 36 characters, of static pods 32, or whatever their author wrote; volumes are DNS labels, or DNS subdomains where they are PersistentVolumes. */
+/**
+Uids are 36 characters, of static pods 32, or whatever their author wrote; volumes are DNS labels, or DNS subdomains
+where they are PersistentVolumes.
+*/
 const namePattern = /^[^\0-\u001F\u007F]{1,255}$/;
 /** RFC 1123, a DNS subdomain. It goes into the log and into what the volume remembers. */
 const podNamePattern = /^[a-z\d][a-z\d.-]{0,252}$/;
@@ -24,30 +27,52 @@ Every other path is an error: a kubelet asks for no other.
 */
 export const parsePodPath = (path: string, call: 'mount' | 'unmount'): PodPath => {
 	const [pods, podUid = '', volumes, driver, volumeName = ''] = path.split('/').slice(-5);
-	if (pods !== 'pods' || volumes !== 'volumes' || driver !== driverDirectory || !namePattern.test(podUid) || !namePattern.test(volumeName)) {
-		throw new CallOutError(`Cannot ${call}: ${JSON.stringify(path.slice(-200))} is no directory of a pod's volume (…/pods/<uid>/volumes/${driverDirectory}/<name>); by hand, use "pnx-volume ${call}"`);
+	if (
+		pods !== 'pods' ||
+		volumes !== 'volumes' ||
+		driver !== driverDirectory ||
+		!namePattern.test(podUid) ||
+		!namePattern.test(volumeName)
+	) {
+		throw new CallOutError(
+			`Cannot ${call}: ${JSON.stringify(path.slice(-200))} is no directory of a pod's volume (…/pods/<uid>/volumes/${driverDirectory}/<name>); by hand, use "pnx-volume ${call}"`,
+		);
 	}
 
 	return {podsDirectory: path.split('/').slice(0, -4).join('/'), podUid, volumeName};
 };
 
-/** The namespace of the pod that a mount is for; an error when the options of the call are not those of the pod that the path belongs to. */
-export const checkPodIdentity = ({podUid, volumeName}: PodPath, {pod, volumeName: toldVolumeName}: Pick<MountOptions, 'pod' | 'volumeName'>): {readonly namespace: string} => {
+/**
+The namespace of the pod that a mount is for; an error when the options of the call are not those of the pod that
+the path belongs to.
+*/
+export const checkPodIdentity = (
+	{podUid, volumeName}: PodPath,
+	{pod, volumeName: toldVolumeName}: Pick<MountOptions, 'pod' | 'volumeName'>,
+): {readonly namespace: string} => {
 	const {name, namespace, uid} = pod;
 	if (namespace === undefined || uid === undefined || toldVolumeName === undefined) {
-		throw new CallOutError('Cannot mount: the options do not say which pod and volume it is for (kubernetes.io/pod.namespace, kubernetes.io/pod.uid, kubernetes.io/pvOrVolumeName); only a kubelet calls the driver, by hand use "pnx-volume mount"');
+		throw new CallOutError(
+			'Cannot mount: the options do not say which pod and volume it is for (kubernetes.io/pod.namespace, kubernetes.io/pod.uid, kubernetes.io/pvOrVolumeName); only a kubelet calls the driver, by hand use "pnx-volume mount"',
+		);
 	}
 
 	if (uid !== podUid || toldVolumeName !== volumeName) {
-		throw new CallOutError(`Cannot mount: the options are for volume ${JSON.stringify(toldVolumeName.slice(0, 80))} of pod ${JSON.stringify(uid.slice(0, 80))}, the directory is of volume "${volumeName}" of pod "${podUid}"`);
+		throw new CallOutError(
+			`Cannot mount: the options are for volume ${JSON.stringify(toldVolumeName.slice(0, 80))} of pod ${JSON.stringify(uid.slice(0, 80))}, the directory is of volume "${volumeName}" of pod "${podUid}"`,
+		);
 	}
 
 	if (name !== undefined && !podNamePattern.test(name)) {
-		throw new CallOutError(`Cannot mount: the pod's name is none that Kubernetes gives: ${JSON.stringify(name.slice(0, 80))}`);
+		throw new CallOutError(
+			`Cannot mount: the pod's name is none that Kubernetes gives: ${JSON.stringify(name.slice(0, 80))}`,
+		);
 	}
 
 	if (!isNamespaceName(namespace)) {
-		throw new CallOutError(`Cannot mount: the pod's namespace is no name that Kubernetes gives: ${JSON.stringify(namespace.slice(0, 80))}`);
+		throw new CallOutError(
+			`Cannot mount: the pod's namespace is no name that Kubernetes gives: ${JSON.stringify(namespace.slice(0, 80))}`,
+		);
 	}
 
 	return {namespace};

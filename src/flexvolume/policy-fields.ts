@@ -8,7 +8,10 @@ export type PolicyFields = {
 	readonly text: (key: string) => string | undefined;
 	readonly flag: (key: string) => boolean | undefined;
 	/** The texts of a list, each parsed; a result with `wrong` is an error. */
-	readonly list: <Item extends object>(key: string, parse: (text: string) => Item | {readonly wrong: string}) => Item[] | undefined;
+	readonly list: <Item extends object>(
+		key: string,
+		parse: (text: string) => Item | {readonly wrong: string},
+	) => Item[] | undefined;
 	/** The objects of a list. */
 	readonly objects: (key: string, keys: readonly string[]) => PolicyFields[] | undefined;
 	/** An object, or `true` or `false` in its place. */
@@ -34,7 +37,11 @@ export const readPolicyFields = (value: unknown, place: string, keys: readonly s
 		}
 	}
 
-	const typed = <Type extends string | boolean>(key: string, type: 'string' | 'boolean', rule: string): Type | undefined => {
+	const typed = <Type extends string | boolean>(
+		key: string,
+		type: 'string' | 'boolean',
+		rule: string,
+	): Type | undefined => {
 		const field = fields.get(key);
 		if (field !== undefined && typeof field !== type) {
 			throw new PolicyError(join(place, key), `it must be ${rule}`);
@@ -46,7 +53,10 @@ export const readPolicyFields = (value: unknown, place: string, keys: readonly s
 	const items = (key: string): unknown[] | undefined => {
 		const field = fields.get(key);
 		if (field !== undefined && (!Array.isArray(field) || field.length > listLengthMax)) {
-			throw new PolicyError(join(place, key), `it must be a list of at most ${listLengthMax} items, in square brackets`);
+			throw new PolicyError(
+				join(place, key),
+				`it must be a list of at most ${listLengthMax} items, in square brackets`,
+			);
 		}
 
 		return field;
@@ -58,18 +68,26 @@ export const readPolicyFields = (value: unknown, place: string, keys: readonly s
 		text: key => typed<string>(key, 'string', 'a text in quotes'),
 		flag: key => typed<boolean>(key, 'boolean', 'true or false'),
 		list: (key, parse) => items(key)?.map((item, index) => parseItem(item, `${join(place, key)}[${index}]`, parse)),
-		objects: (key, itemKeys) => items(key)?.map((item, index) => readPolicyFields(item, `${join(place, key)}[${index}]`, itemKeys)),
+		objects: (key, itemKeys) =>
+			items(key)?.map((item, index) => readPolicyFields(item, `${join(place, key)}[${index}]`, itemKeys)),
 		objectOrFlag(key, objectKeys) {
 			const field = fields.get(key);
-			return field === undefined || typeof field === 'boolean' ? field : readPolicyFields(field, join(place, key), objectKeys);
+			return field === undefined || typeof field === 'boolean'
+				? field
+				: readPolicyFields(field, join(place, key), objectKeys);
 		},
-		texts: key => (fields.has(key) ? [...toObject(fields.get(key), join(place, key))].filter(([name]) => name !== commentKey).map(([name, item]) => {
-			if (typeof item !== 'string') {
-				throw new PolicyError(join(place, key, name), 'it must be a text in quotes');
-			}
+		texts: key =>
+			fields.has(key)
+				? [...toObject(fields.get(key), join(place, key))]
+						.filter(([name]) => name !== commentKey)
+						.map(([name, item]) => {
+							if (typeof item !== 'string') {
+								throw new PolicyError(join(place, key, name), 'it must be a text in quotes');
+							}
 
-			return [name, item] as const;
-		}) : undefined),
+							return [name, item] as const;
+						})
+				: undefined,
 	};
 };
 
@@ -81,7 +99,11 @@ const toObject = (value: unknown, place: string): Map<string, unknown> => {
 	return new Map(Object.entries(value));
 };
 
-const parseItem = <Item extends object>(item: unknown, place: string, parse: (text: string) => Item | {readonly wrong: string}): Item => {
+const parseItem = <Item extends object>(
+	item: unknown,
+	place: string,
+	parse: (text: string) => Item | {readonly wrong: string},
+): Item => {
 	if (typeof item !== 'string') {
 		throw new PolicyError(place, 'it must be a text in quotes');
 	}
@@ -96,7 +118,10 @@ const parseItem = <Item extends object>(item: unknown, place: string, parse: (te
 
 /** As users write keys: the comparison is in lower case. */
 const nearestKey = (key: string, keys: readonly string[]): string => {
-	const {nearest} = nearestName(key, keys.map(candidate => candidate.toLowerCase()));
+	const {nearest} = nearestName(
+		key,
+		keys.map(candidate => candidate.toLowerCase()),
+	);
 	return keys.find(candidate => candidate.toLowerCase() === nearest) ?? nearest;
 };
 

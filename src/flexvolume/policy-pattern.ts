@@ -35,7 +35,10 @@ export const parsePolicyPattern = (text: string): PolicyPattern | {readonly wron
 	}
 
 	if (components.some(tokens => isAmbiguous(tokens))) {
-		return {wrong: 'lets one namespace use what is meant for another: with "{namespace}-*", namespace "a" gets "a-b-c" of namespace "a-b"; put a "." or "/" between "{namespace}" and "*"'};
+		return {
+			wrong:
+				'lets one namespace use what is meant for another: with "{namespace}-*", namespace "a" gets "a-b-c" of namespace "a-b"; put a "." or "/" between "{namespace}" and "*"',
+		};
 	}
 
 	return {text, components};
@@ -50,22 +53,34 @@ export const matchesPattern = (pattern: PolicyPattern, text: string, namespace: 
 /** Whether a path is what the pattern says, or lies below that. */
 export const isWithinPattern = ({components}: PolicyPattern, path: string, namespace: string): boolean => {
 	const given = path.split('/');
-	return given.length >= components.length && components.every((tokens, index) => toExpression(tokens, namespace).test(given[index] ?? ''));
+	return (
+		given.length >= components.length &&
+		components.every((tokens, index) => toExpression(tokens, namespace).test(given[index] ?? ''))
+	);
 };
 
-const tokenize = (text: string): Token[] => text.split(/(\*+|\{namespace\})/).filter(part => part !== '').map(part => {
-	if (part.startsWith('*')) {
-		return {kind: 'any'};
-	}
+const tokenize = (text: string): Token[] =>
+	text
+		.split(/(\*+|\{namespace\})/)
+		.filter(part => part !== '')
+		.map(part => {
+			if (part.startsWith('*')) {
+				return {kind: 'any'};
+			}
 
-	return part === '{namespace}' ? {kind: 'namespace'} : {kind: 'text', text: part};
-});
+			return part === '{namespace}' ? {kind: 'namespace'} : {kind: 'text', text: part};
+		});
 
-const isDots = ([first, ...others]: readonly Token[]): boolean => others.length === 0 && first?.kind === 'text' && (first.text === '.' || first.text === '..');
+const isDots = ([first, ...others]: readonly Token[]): boolean =>
+	others.length === 0 && first?.kind === 'text' && (first.text === '.' || first.text === '..');
 
 /** Whether a namespace's name and a wildcard meet without a character between them that no name of a namespace has. */
 const isAmbiguous = (tokens: readonly Token[]): boolean =>
-	tokens.some(({kind}, index) => kind === 'namespace' && (runsIntoWildcard(tokens.slice(index + 1)) || runsIntoWildcard(tokens.slice(0, index).reverse())));
+	tokens.some(
+		({kind}, index) =>
+			kind === 'namespace' &&
+			(runsIntoWildcard(tokens.slice(index + 1)) || runsIntoWildcard(tokens.slice(0, index).reverse())),
+	);
 
 const runsIntoWildcard = (tokens: readonly Token[]): boolean => {
 	for (const token of tokens) {

@@ -1,10 +1,22 @@
 import type {PolicyRule} from './node-policy.ts';
 
 /**
-What to add to the policy so that a namespace may have what it was refused: into the rule that held, or, where the built-in one
-did, a rule of its own. `key` is a key of the section; empty for the section itself.
+What to add to the policy so that a namespace may have what it was refused: into the rule that held, or, where the
+built-in one did, a rule of its own. `key` is a key of the section; empty for the section itself.
 */
-export const toRemedy = ({rule, namespace, section, key, value}: {rule: PolicyRule; namespace: string; section: 'withNodeCredentials' | 'withSecret'; key: string; value: unknown}): string => {
+export const toRemedy = ({
+	rule,
+	namespace,
+	section,
+	key,
+	value,
+}: {
+	rule: PolicyRule;
+	namespace: string;
+	section: 'withNodeCredentials' | 'withSecret';
+	key: string;
+	value: unknown;
+}): string => {
 	const isList = key === 'buckets' || key === 'endpoints';
 	if (rule.place === undefined) {
 		const content = key === '' ? value : {[key]: isList ? [value] : value};
@@ -12,7 +24,11 @@ export const toRemedy = ({rule, namespace, section, key, value}: {rule: PolicyRu
 	}
 
 	const place = [rule.place, section, key].filter(part => part !== '').join('.');
-	const advice = isList ? `add ${JSON.stringify(value)} to ${place} of the policy (docs/POLICY.md)` : `set ${place} of the policy (docs/POLICY.md) to ${JSON.stringify(value)}`;
+	const advice = isList
+		? `add ${JSON.stringify(value)} to ${place} of the policy (docs/POLICY.md)`
+		: `set ${place} of the policy (docs/POLICY.md) to ${JSON.stringify(value)}`;
 	const isForOthers = rule.namespaces.some(({text}) => text !== namespace);
-	return isForOthers ? `${advice}; that rule is for others, too: for this namespace alone, do it in a copy of the rule, put before it, with ${JSON.stringify({namespaces: [namespace]}).slice(1, -1)}` : advice;
+	return isForOthers
+		? `${advice}; that rule is for others, too: for this namespace alone, do it in a copy of the rule, put before it, with ${JSON.stringify({namespaces: [namespace]}).slice(1, -1)}`
+		: advice;
 };

@@ -4,8 +4,8 @@ import type {SecretCredentials} from './parse-secrets.ts';
 const unmistakableLengthMin = 12;
 
 /**
-A text for a reply or a log in which the credentials, plain or in base64, are blotted out should they have got there. A short one, as
-development servers have them ("dev"), only where it stands alone: a "device" is none.
+A text for a reply or a log in which the credentials, plain or in base64, are blotted out should they have got
+there. A short one, as development servers have them ("dev"), only where it stands alone: a "device" is none.
 */
 export const redactSecrets = (text: string, credentials: SecretCredentials | undefined): string => {
 	let redacted = text;
@@ -18,6 +18,13 @@ export const redactSecrets = (text: string, credentials: SecretCredentials | und
 	return redacted;
 };
 
-const blotOut = (text: string, secret: string): string => (secret.length >= unmistakableLengthMin
-	? text.replaceAll(secret, '[secret]')
-	: text.replaceAll(new RegExp(`(?<![\\p{L}\\p{N}])${secret.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`)}(?![\\p{L}\\p{N}])`, 'gu'), '[secret]'));
+const blotOut = (text: string, secret: string): string =>
+	secret.length >= unmistakableLengthMin
+		? text.replaceAll(secret, '[secret]')
+		: text.replaceAll(
+				new RegExp(
+					`(?<![\\p{L}\\p{N}])${secret.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`)}(?![\\p{L}\\p{N}])`,
+					'gu',
+				),
+				'[secret]',
+			);

@@ -22,5 +22,18 @@ export const toFuseResult = (name: ErrnoName): number => -constants.errno[name];
 export const isOrdinaryAnswer = (name: ErrnoName): boolean => ordinaryAnswers.has(name);
 
 const ordinaryAnswers: ReadonlySet<ErrnoName> = new Set<ErrnoName>([
-	'EEXIST', 'EILSEQ', 'EINVAL', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENODATA', 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'EOPNOTSUPP', 'EPERM', 'ERANGE', 'EROFS',
+	'EEXIST',
+	'EILSEQ',
+	'EINVAL',
+	'EISDIR',
+	'ELOOP',
+	'ENAMETOOLONG',
+	'ENODATA',
+	'ENOENT',
+	'ENOTDIR',
+	'ENOTEMPTY',
+	'EOPNOTSUPP',
+	'EPERM',
+	'ERANGE',
+	'EROFS',
 ]);

@@ -34,7 +34,10 @@ export type FuseMountOptions = {
 export type FuseMount = {
 	/** Settles when the kernel has let go of the file system: by `unmount()`, or by somebody else's umount(8). */
 	readonly ended: Promise<void>;
-	/** Unmounts. Who still uses it gets until the end of `graceMs`, then ENOTCONN. Resolves when nothing is mounted by us. */
+	/**
+	Unmounts. Who still uses it gets until the end of `graceMs`, then ENOTCONN. Resolves when nothing is mounted by
+	us.
+	*/
 	unmount(options: {graceMs: number}): Promise<void>;
 	/** How many operations of the kernel wait for their answer, and for how long the oldest of them. */
 	status(): {readonly runningCount: number; readonly oldestRunningMs: number};
@@ -45,7 +48,10 @@ const operationCountMax = 32;
 
 const requestBytesMax = 2 ** 20;
 
-/** fuse_common.h: requests come through a pipe instead of into a buffer. Ours are copied to JavaScript anyway, so that is one copy more. */
+/**
+fuse_common.h: requests come through a pipe instead of into a buffer. Ours are copied to JavaScript anyway, so that
+is one copy more.
+*/
 const spliceReadCapability = 1 << 9;
 
 const run = promisify(execFile);
@@ -54,7 +60,12 @@ const run = promisify(execFile);
 export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> => {
 	const {fileSystem, mountPoint, log} = options;
 	const metrics = new OperationMetrics(options.metrics);
-	const runner = new OperationRunner({log, metrics, isEachLogged: options.isEachLogged, durationMsMax: options.operationMsMax});
+	const runner = new OperationRunner({
+		log,
+		metrics,
+		isEachLogged: options.isEachLogged,
+		durationMsMax: options.operationMsMax,
+	});
 	const {promise: ended, resolve} = Promise.withResolvers<void>();
 	let hasEnded = false;
 	const end = (): void => {
@@ -63,10 +74,22 @@ export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> =
 		resolve();
 	};
 
-	const {listxattr, getxattr, setxattr, removexattr, ...operations} = createFuseOperations({fileSystem, runner, log, metrics, operationCountMax, requestBytesMax, requestContext: () => fuse.context()});
+	const {listxattr, getxattr, setxattr, removexattr, ...operations} = createFuseOperations({
+		fileSystem,
+		runner,
+		log,
+		metrics,
+		operationCountMax,
+		requestBytesMax,
+		requestContext: () => fuse.context(),
+	});
 	const fuse = new Fuse(
 		mountPoint,
-		{...operations, ...(options.hasExtendedAttributes === false ? {} : {listxattr, getxattr, setxattr, removexattr}), initWithConfig: (connection, callback) => callback(0, {want: connection.want & ~spliceReadCapability})} as Fuse.OPERATIONS,
+		{
+			...operations,
+			...(options.hasExtendedAttributes === false ? {} : {listxattr, getxattr, setxattr, removexattr}),
+			initWithConfig: (connection, callback) => callback(0, {want: connection.want & ~spliceReadCapability}),
+		} as Fuse.OPERATIONS,
 		{
 			timeout: false, // Ours are in the file system and in the runner.
 			defaultPermissions: true,
@@ -87,7 +110,7 @@ export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> =
 			},
 		},
 	);
-	addMountOptions(fuse, [...await accessOptions(log), 'nodev', 'nosuid', ...(options.readOnly ? ['ro'] : [])]);
+	addMountOptions(fuse, [...(await accessOptions(log)), 'nodev', 'nosuid', ...(options.readOnly ? ['ro'] : [])]);
 
 	const close = async (): Promise<void> => {
 		await promisify(fuse.unmount.bind(fuse))();
@@ -125,8 +148,8 @@ export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> =
 };
 
 /**
-Options that the kernel and libfuse take, but the wrapper does not know: it composes the option string in this method and
-has no other door. Its version is pinned, and `test/fuse/mount.ts` looks at the mounted result.
+Options that the kernel and libfuse take, but the wrapper does not know: it composes the option string in this
+method and has no other door. Its version is pinned, and `test/fuse/mount.ts` looks at the mounted result.
 */
 const addMountOptions = (fuse: Fuse, added: readonly string[]): void => {
 	const composer = fuse as unknown as {_fuseOptions: () => string};
@@ -152,6 +175,7 @@ const accessOptions = async (log: FuseLog): Promise<string[]> => {
 	return [];
 };
 
-const isLoopExit = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'EFUSELOOPEXIT';
+const isLoopExit = (error: unknown): boolean =>
+	error instanceof Error && 'code' in error && error.code === 'EFUSELOOPEXIT';
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -26,9 +26,13 @@ export const toFuseStat = (stat: EntryStat): Fuse.Stats => ({
 });
 
 /** All that a directory entry tells: what kind it is. */
-export const toFuseEntryStat = (kind: EntryKind | 'unknown'): Fuse.Stats => (kind === 'unknown' ? {} : entryStats[kind]);
+export const toFuseEntryStat = (kind: EntryKind | 'unknown'): Fuse.Stats =>
+	kind === 'unknown' ? {} : entryStats[kind];
 
-const entryStats = Object.fromEntries(entryKinds.map(kind => [kind, {mode: typeBitsOf(kind)}])) as Record<EntryKind, Fuse.Stats>;
+const entryStats = Object.fromEntries(entryKinds.map(kind => [kind, {mode: typeBitsOf(kind)}])) as Record<
+	EntryKind,
+	Fuse.Stats
+>;
 
 export const toFuseStatfs = (stat: FileSystemStat): Fuse.Statfs => ({
 	bsize: stat.blockBytes,
@@ -62,8 +66,8 @@ const toTimespec = (timeNs: TimeNs): Fuse.Timespec => {
 };
 
 /** The special nanoseconds of utimensat(2): UTIME_NOW and UTIME_OMIT (linux/stat.h). */
-const utimeNow = 0x3F_FF_FF_FF;
-const utimeOmit = 0x3F_FF_FF_FE;
+const utimeNow = 0x3f_ff_ff_ff;
+const utimeOmit = 0x3f_ff_ff_fe;
 
 export const toTimeChange = ({seconds, nanoseconds}: Fuse.Timespec): TimeChange => {
 	if (nanoseconds === utimeNow) {

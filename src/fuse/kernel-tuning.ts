@@ -15,7 +15,10 @@ export const tuneKernel = async (device: {major: number; minor: number}, log: Fu
 	const settings = [
 		{file: `/sys/class/bdi/${device.major}:${device.minor}/read_ahead_kb`, value: readAheadKibibytes},
 		{file: `/sys/fs/fuse/connections/${device.minor}/max_background`, value: backgroundRequestsMax},
-		{file: `/sys/fs/fuse/connections/${device.minor}/congestion_threshold`, value: Math.floor(backgroundRequestsMax * 3 / 4)},
+		{
+			file: `/sys/fs/fuse/connections/${device.minor}/congestion_threshold`,
+			value: Math.floor((backgroundRequestsMax * 3) / 4),
+		},
 	];
 	for (const {file, value} of settings) {
 		try {

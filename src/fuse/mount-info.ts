@@ -1,6 +1,11 @@
 import {readFile} from 'node:fs/promises';
 
-export type MountInfo = {readonly major: number; readonly minor: number; readonly fileSystemType: string; readonly source: string};
+export type MountInfo = {
+	readonly major: number;
+	readonly minor: number;
+	readonly fileSystemType: string;
+	readonly source: string;
+};
 
 /**
 What is mounted on a directory in our mount namespace, the topmost when there are several; `undefined` when it is no
@@ -16,11 +21,21 @@ export const parseMountInfo = (table: string, mountPoint: string): MountInfo | u
 		const fields = line.split(' ');
 		const separator = fields.indexOf('-');
 		const [major, minor] = (fields[2] ?? '').split(':').map(Number);
-		if (separator === -1 || major === undefined || minor === undefined || unescapeOctal(fields[4] ?? '') !== mountPoint) {
+		if (
+			separator === -1 ||
+			major === undefined ||
+			minor === undefined ||
+			unescapeOctal(fields[4] ?? '') !== mountPoint
+		) {
 			continue;
 		}
 
-		found = {major, minor, fileSystemType: fields[separator + 1] ?? '', source: unescapeOctal(fields[separator + 2] ?? '')};
+		found = {
+			major,
+			minor,
+			fileSystemType: fields[separator + 1] ?? '',
+			source: unescapeOctal(fields[separator + 2] ?? ''),
+		};
 	}
 
 	return found;

@@ -11,7 +11,9 @@ export const parseRenameFlags = (flags: number): {noReplace: boolean; exchange: 
 };
 
 /** fallocate(2): KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE; COLLAPSE_RANGE, INSERT_RANGE and UNSHARE_RANGE are the others. */
-export const parseFallocateMode = (mode: number): {keepSize: boolean; punchHole: boolean; zeroRange: boolean; otherFlags: boolean} => ({
+export const parseFallocateMode = (
+	mode: number,
+): {keepSize: boolean; punchHole: boolean; zeroRange: boolean; otherFlags: boolean} => ({
 	keepSize: (mode & 0x01) !== 0,
 	punchHole: (mode & 0x02) !== 0,
 	zeroRange: (mode & 0x10) !== 0,
@@ -22,7 +24,10 @@ export const parseFallocateMode = (mode: number): {keepSize: boolean; punchHole:
 export const parseXattrFlags = (flags: number): 'create' | 'replace' | 'either' => {
 	assertKnown('setxattr', flags, 0b11);
 	if (flags === 0b11) {
-		throw new FsError('EINVAL', 'Cannot set an extended attribute as XATTR_CREATE and XATTR_REPLACE exclude each other');
+		throw new FsError(
+			'EINVAL',
+			'Cannot set an extended attribute as XATTR_CREATE and XATTR_REPLACE exclude each other',
+		);
 	}
 
 	return flags === 1 ? 'create' : flags === 2 ? 'replace' : 'either';

@@ -1,11 +1,15 @@
 import {noMetrics, type Counter, type Histogram, type MetricSink} from '../model/metric-sink.ts';
 
-/** `refused`: an ordinary answer to an ordinary question, such as ENOENT. `failed`: something went wrong, such as EIO. */
+/**
+`refused`: an ordinary answer to an ordinary question, such as ENOENT. `failed`: something went wrong, such as EIO.
+*/
 export type OperationResult = 'ok' | 'refused' | 'failed';
 
 type Instruments = {readonly duration: Histogram; readonly results: Readonly<Record<OperationResult, Counter>>};
 
-/** Counts the operations of the kernel by their names. What it needs for one is made when the first of its name ends. */
+/**
+Counts the operations of the kernel by their names. What it needs for one is made when the first of its name ends.
+*/
 export class OperationMetrics {
 	/** Bytes that programs read and wrote. */
 	readonly readBytes: Counter;
@@ -31,7 +35,8 @@ export class OperationMetrics {
 	}
 
 	#create(operation: string): Instruments {
-		const counter = (result: OperationResult): Counter => this.#sink.counter('pnx_volume_fuse_operations_total', {operation, result});
+		const counter = (result: OperationResult): Counter =>
+			this.#sink.counter('pnx_volume_fuse_operations_total', {operation, result});
 		return {
 			duration: this.#sink.histogram('pnx_volume_fuse_operation_duration_seconds', {operation}),
 			// All three at once: a rate can only be told of what was there before, be it 0.

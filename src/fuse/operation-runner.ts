@@ -30,7 +30,9 @@ type RunningOperation = {
 
 const watchIntervalMs = 1000;
 
-/** Runs each operation of the kernel: answers it exactly once, times it, logs it, and watches over what takes too long. */
+/**
+Runs each operation of the kernel: answers it exactly once, times it, logs it, and watches over what takes too long.
+*/
 export class OperationRunner {
 	readonly #log: FuseLog;
 	readonly #isEachLogged: boolean;
@@ -39,7 +41,12 @@ export class OperationRunner {
 	readonly #running = new Set<RunningOperation>();
 	readonly #watch: NodeJS.Timeout;
 
-	constructor(options: {log: FuseLog; isEachLogged: boolean; durationMsMax: number; metrics?: OperationMetrics | undefined}) {
+	constructor(options: {
+		log: FuseLog;
+		isEachLogged: boolean;
+		durationMsMax: number;
+		metrics?: OperationMetrics | undefined;
+	}) {
 		this.#log = options.log;
 		this.#isEachLogged = options.isEachLogged;
 		this.#durationMsMax = options.durationMsMax;
@@ -136,7 +143,10 @@ export class OperationRunner {
 	}
 }
 
-const describe = ({name, subject, startedMs}: RunningOperation, fields: Record<string, unknown>): Record<string, unknown> => ({
+const describe = (
+	{name, subject, startedMs}: RunningOperation,
+	fields: Record<string, unknown>,
+): Record<string, unknown> => ({
 	op: name,
 	subject,
 	durationMs: Math.round((performance.now() - startedMs) * 100) / 100,

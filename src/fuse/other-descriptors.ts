@@ -14,7 +14,9 @@ export const hasOtherDescriptor = async (threadId: number, path: string): Promis
 		}
 
 		// The link is text from the kernel: the file itself is not touched.
-		const targets = await Promise.all(descriptors.map(async descriptor => readlink(`${directory}/${descriptor}`).catch(() => '')));
+		const targets = await Promise.all(
+			descriptors.map(async descriptor => readlink(`${directory}/${descriptor}`).catch(() => '')),
+		);
 		return targets.some(target => target.endsWith(`/${path}`));
 	} catch {
 		return false; // The process is gone or not ours to see: the caller has a way without it.

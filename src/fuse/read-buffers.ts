@@ -2,8 +2,9 @@
 const pooledBytesMin = 64 * 2 ** 10;
 
 /**
-Buffers for the answers to reads. The native layer copies an answer before it lets go of it, so a buffer can serve the next
-read at once: measured with files in memory, that is half as fast again as a new 1 MiB buffer for each read.
+Buffers for the answers to reads. The native layer copies an answer before it lets go of it, so a buffer can serve
+the next read at once: measured with files in memory, that is half as fast again as a new 1 MiB buffer for each
+read.
 */
 export class ReadBuffers {
 	readonly #bytesMax: number;
@@ -25,7 +26,10 @@ export class ReadBuffers {
 		return (this.#idle.pop() ?? Buffer.allocUnsafeSlow(this.#bytesMax)).subarray(0, length);
 	}
 
-	/** Gives a buffer back that nobody writes to any more. Call it after the answer: its bytes are copied in the next tick, before this takes effect. */
+	/**
+	Gives a buffer back that nobody writes to any more. Call it after the answer: its bytes are copied in the next
+	tick, before this takes effect.
+	*/
 	giveBackAfterAnswer(buffer: Buffer): void {
 		if (buffer.buffer.byteLength === this.#bytesMax && buffer.byteOffset === 0) {
 			process.nextTick(() => {

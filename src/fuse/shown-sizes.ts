@@ -1,7 +1,8 @@
 /**
-The size of each file as the kernel was last told. The kernel cuts reads at the size that it knows, and does not ask again on open:
-a file that grew elsewhere would be read in part. An open() that is answered with ESTALE makes the kernel look the name up
-again (path_openat with LOOKUP_REVAL) and open once more: so it learns the new size, and no program sees the error.
+The size of each file as the kernel was last told. The kernel cuts reads at the size that it knows, and does not ask
+again on open: a file that grew elsewhere would be read in part. An open() that is answered with ESTALE makes the
+kernel look the name up again (path_openat with LOOKUP_REVAL) and open once more: so it learns the new size, and no
+program sees the error.
 */
 export class ShownSizes {
 	readonly #sizes = new Map<string, number>();
@@ -30,7 +31,10 @@ export class ShownSizes {
 		this.#sizes.delete(path);
 	}
 
-	/** Whether the kernel believes another size. Once only for each open: the kernel tries again once, and a second refusal would reach the program. */
+	/**
+	Whether the kernel believes another size. Once only for each open: the kernel tries again once, and a second
+	refusal would reach the program.
+	*/
 	takeIsWrong(path: string, sizeBytes: number): boolean {
 		const shown = this.#sizes.get(path);
 		this.#sizes.delete(path);

@@ -7,7 +7,16 @@ overlap, and adjacent ones of one source are merged where the source allows it.
 export type ExtentSource =
 	| {readonly kind: 'local'}
 	| {readonly kind: 'zero'}
-	| {readonly kind: 'object'; readonly object: {readonly key: string; readonly etag: string; readonly versionId?: string | undefined; readonly sizeBytes: number}; /** Offset in the object of the extent's first byte. */ readonly objectOffset: number};
+	| {
+			readonly kind: 'object';
+			readonly object: {
+				readonly key: string;
+				readonly etag: string;
+				readonly versionId?: string | undefined;
+				readonly sizeBytes: number;
+			} /** Offset in the object of the extent's first byte. */;
+			readonly objectOffset: number;
+	  };
 
 export type Extent = {readonly start: number; readonly end: number; readonly source: ExtentSource};
 

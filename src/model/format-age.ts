@@ -1,4 +1,9 @@
-const units = [['d', 86_400], ['h', 3600], ['m', 60], ['s', 1]] as const;
+const units = [
+	['d', 86_400],
+	['h', 3600],
+	['m', 60],
+	['s', 1],
+] as const;
 
 /** A time that has passed, for people, in its largest unit: `40s`, `3m`, `2h`, `5d`. */
 export const formatAge = (seconds: number): string => {

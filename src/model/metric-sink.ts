@@ -6,8 +6,9 @@ export type Counter = {value: number};
 export type Histogram = {readonly observe: (value: number) => void};
 
 /**
-Where the parts of a process count what they do. Names and labels are those of `observability/metric-table.ts`; the same name
-and labels give the same counter. Keep what it returns: a look-up for each operation would cost more than the counting.
+Where the parts of a process count what they do. Names and labels are those of `observability/metric-table.ts`; the
+same name and labels give the same counter. Keep what it returns: a look-up for each operation would cost more than
+the counting.
 */
 export interface MetricSink {
 	counter(name: string, labels?: MetricLabels): Counter;

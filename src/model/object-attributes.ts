@@ -28,26 +28,50 @@ export type ObjectAttributes = {
 
 type Metadata = Readonly<Record<string, string>>;
 
-/** The user metadata of S3 may have 2 KB in all: names and values, in bytes (Amazon S3 User Guide, "User-defined object metadata"). */
+/**
+The user metadata of S3 may have 2 KB in all: names and values, in bytes (Amazon S3 User Guide, "User-defined object
+metadata").
+*/
 export const metadataBytesMax = 2048;
 
 /** The keys that `formatObjectAttributes` owns: all others are somebody else's and are kept as they are. */
-const ownKeys = new Set(['file-permissions', 'file-owner', 'file-group', 'file-mtime', 'file-atime', 'file-rdev', 'xattr']);
+const ownKeys = new Set([
+	'file-permissions',
+	'file-owner',
+	'file-group',
+	'file-mtime',
+	'file-atime',
+	'file-rdev',
+	'xattr',
+]);
 
 /** Keys of other programs that say the same; dropped when we write ours, so that the two cannot disagree. */
 const foreignKeys = new Set([
-	'mode', 'uid', 'gid', 'mtime', 'atime', 'ctime', 'goog-reserved-posix-mode', 'goog-reserved-posix-uid', 'goog-reserved-posix-gid', 'goog-reserved-file-mtime',
+	'mode',
+	'uid',
+	'gid',
+	'mtime',
+	'atime',
+	'ctime',
+	'goog-reserved-posix-mode',
+	'goog-reserved-posix-uid',
+	'goog-reserved-posix-gid',
+	'goog-reserved-file-mtime',
 ]);
 
 /** What the metadata says; malformed values count as absent. */
 export const parseObjectAttributes = (metadata: Metadata): ObjectAttributes => {
-	const mode = parseOctal(metadata['file-permissions']) ?? parseMode(metadata['mode']) ?? parseOctal(metadata['goog-reserved-posix-mode']);
+	const mode =
+		parseOctal(metadata['file-permissions']) ??
+		parseMode(metadata['mode']) ??
+		parseOctal(metadata['goog-reserved-posix-mode']);
 	return {
 		kind: mode === undefined ? undefined : kindOfMode(mode),
 		permissions: mode === undefined ? undefined : mode & 0o7777,
 		uid: parseId(metadata['file-owner'] ?? metadata['uid'] ?? metadata['goog-reserved-posix-uid']),
 		gid: parseId(metadata['file-group'] ?? metadata['gid'] ?? metadata['goog-reserved-posix-gid']),
-		mtimeNs: parseAwsTime(metadata['file-mtime']) ?? parseSeconds(metadata['mtime'] ?? metadata['goog-reserved-file-mtime']),
+		mtimeNs:
+			parseAwsTime(metadata['file-mtime']) ?? parseSeconds(metadata['mtime'] ?? metadata['goog-reserved-file-mtime']),
 		atimeNs: parseAwsTime(metadata['file-atime']) ?? parseSeconds(metadata['atime']),
 		rdev: parseId(metadata['file-rdev']),
 		xattrs: parseXattrs(metadata['xattr']),
@@ -55,7 +79,10 @@ export const parseObjectAttributes = (metadata: Metadata): ObjectAttributes => {
 };
 
 /** The metadata of an object with these attributes; keys of other programs in `previous` are kept. */
-export const formatObjectAttributes = (attributes: ObjectAttributes, previous: Metadata = {}): Record<string, string> => {
+export const formatObjectAttributes = (
+	attributes: ObjectAttributes,
+	previous: Metadata = {},
+): Record<string, string> => {
 	const metadata: Record<string, string> = {};
 	for (const [key, value] of Object.entries(previous)) {
 		if (!ownKeys.has(key) && !foreignKeys.has(key)) {
@@ -97,7 +124,10 @@ export const formatObjectAttributes = (attributes: ObjectAttributes, previous: M
 
 /** What S3 counts against `metadataBytesMax`. */
 export const metadataBytes = (metadata: Metadata): number =>
-	Object.entries(metadata).reduce((total, [key, value]) => total + Buffer.byteLength(key) + Buffer.byteLength(value), 0);
+	Object.entries(metadata).reduce(
+		(total, [key, value]) => total + Buffer.byteLength(key) + Buffer.byteLength(value),
+		0,
+	);
 
 const parseOctal = (text: string | undefined): number | undefined =>
 	text !== undefined && /^0?[0-7]{1,7}$/.test(text) ? Number.parseInt(text, 8) : undefined;
@@ -132,7 +162,7 @@ const parseSeconds = (text: string | undefined): bigint | undefined => {
 	}
 
 	const fraction = BigInt((match[2] ?? '').padEnd(9, '0'));
-	return (BigInt(match[1]) * 1_000_000_000n) + (match[1].startsWith('-') ? -fraction : fraction);
+	return BigInt(match[1]) * 1_000_000_000n + (match[1].startsWith('-') ? -fraction : fraction);
 };
 
 const parseXattrs = (text: string | undefined): Record<string, string> | undefined => {
@@ -146,7 +176,9 @@ const parseXattrs = (text: string | undefined): Record<string, string> | undefin
 			return undefined;
 		}
 
-		return Object.fromEntries(Object.entries(parsed).filter((pair): pair is [string, string] => typeof pair[1] === 'string'));
+		return Object.fromEntries(
+			Object.entries(parsed).filter((pair): pair is [string, string] => typeof pair[1] === 'string'),
+		);
 	} catch {
 		// Somebody else's metadata under the same key: not extended attributes.
 		return undefined;

@@ -16,8 +16,12 @@ export const nameBytesMax = 255;
 
 /** Whether this is a name that Linux lets a directory entry have. */
 export const isEntryName = (name: string): boolean =>
-	name !== '' && name !== '.' && name !== '..' && !name.includes('\0') && !name.includes('/')
-	&& (name.length <= nameBytesMax / 3 || Buffer.byteLength(name) <= nameBytesMax);
+	name !== '' &&
+	name !== '.' &&
+	name !== '..' &&
+	!name.includes('\0') &&
+	!name.includes('/') &&
+	(name.length <= nameBytesMax / 3 || Buffer.byteLength(name) <= nameBytesMax);
 
 /** The path of the directory that holds this path; the root is its own parent. */
 export const parentOf = (path: string): string => {

@@ -50,7 +50,11 @@ export class Semaphore {
 }
 
 /** Runs a task for each item, `countMax` at once; the first failure ends the rest before they start. */
-export const forEachParallel = async <Item>(items: Iterable<Item>, countMax: number, task: (item: Item) => Promise<void>): Promise<void> => {
+export const forEachParallel = async <Item>(
+	items: Iterable<Item>,
+	countMax: number,
+	task: (item: Item) => Promise<void>,
+): Promise<void> => {
 	const iterator = items[Symbol.iterator]();
 	let hasFailed = false;
 	const worker = async () => {

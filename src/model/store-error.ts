@@ -51,7 +51,10 @@ export type StoreErrorDetails = {
 	region?: string;
 };
 
-/** A failure of the object store. The message says what was being done, to what, and why it failed; it carries no secret. */
+/**
+A failure of the object store. The message says what was being done, to what, and why it failed; it carries no
+secret.
+*/
 export class StoreError extends Error {
 	override readonly name = 'StoreError';
 	readonly code: StoreErrorCode;

@@ -18,7 +18,12 @@ export type ContentPiece = {
 		| {readonly kind: 'object'; readonly object: CopyableObject; readonly offset: number};
 };
 
-export type CopyableObject = {readonly key: string; readonly etag: string; readonly versionId?: string | undefined; readonly sizeBytes: number};
+export type CopyableObject = {
+	readonly key: string;
+	readonly etag: string;
+	readonly versionId?: string | undefined;
+	readonly sizeBytes: number;
+};
 
 export type PlannedPart =
 	/** The server copies a range of an object. */
@@ -39,11 +44,19 @@ A `RangeError` says that the object is larger than S3 takes.
 export const planUpload = (content: readonly ContentPiece[], options: {partBytes: number}): UploadPlan => {
 	const totalBytes = content.reduce((total, piece) => total + piece.bytes, 0);
 	if (totalBytes > objectBytesMax) {
-		throw new RangeError(`Cannot plan upload as an object of S3 must be <= ${objectBytesMax} bytes: current value is ${totalBytes}`);
+		throw new RangeError(
+			`Cannot plan upload as an object of S3 must be <= ${objectBytesMax} bytes: current value is ${totalBytes}`,
+		);
 	}
 
 	const only = content.length === 1 ? content[0] : undefined;
-	if (only?.source.kind === 'object' && only.source.offset === 0 && only.bytes === only.source.object.sizeBytes && only.bytes > 0 && only.bytes <= partBytesMax) {
+	if (
+		only?.source.kind === 'object' &&
+		only.source.offset === 0 &&
+		only.bytes === only.source.object.sizeBytes &&
+		only.bytes > 0 &&
+		only.bytes <= partBytesMax
+	) {
 		return {kind: 'copy', object: only.source.object};
 	}
 
@@ -68,7 +81,10 @@ export const growPartBytes = (totalBytes: number, partBytes: number): number => 
 	return needed <= partBytes ? partBytes : Math.ceil(needed / 2 ** 20) * 2 ** 20;
 };
 
-const planParts = (content: readonly ContentPiece[], {partBytes, copyBytesMin}: {partBytes: number; copyBytesMin: number}): PlannedPart[] => {
+const planParts = (
+	content: readonly ContentPiece[],
+	{partBytes, copyBytesMin}: {partBytes: number; copyBytesMin: number},
+): PlannedPart[] => {
 	const parts: PlannedPart[] = [];
 	let pending: ContentPiece[] = [];
 	let pendingBytes = 0;
@@ -129,7 +145,7 @@ const planCopies = (piece: ContentPiece): PlannedPart[] => {
 	const {object, offset} = piece.source;
 	const copies: PlannedPart[] = [];
 	const stride = Math.max(2 ** 30, growPartBytes(piece.bytes, partBytesMin));
-	for (let start = 0; start < piece.bytes;) {
+	for (let start = 0; start < piece.bytes; ) {
 		const rest = piece.bytes - start;
 		const end = rest < stride + partBytesMin ? piece.bytes : start + stride;
 		copies.push({kind: 'copy', object, start: offset + start, end: offset + end});

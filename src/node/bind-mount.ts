@@ -5,10 +5,23 @@ import {NodeError} from './node-error.ts';
 import {runCommand} from './run-command.ts';
 
 /**
-Shows `source` at `target` as well, and checks in the mount table that it is there. Leaves nothing behind when it fails. With `keepBelow` it
-comes to lie on the mounts that are there, which may be dead, and leaves those as they are.
+Shows `source` at `target` as well, and checks in the mount table that it is there. Leaves nothing behind when it
+fails. With `keepBelow` it comes to lie on the mounts that are there, which may be dead, and leaves those as they
+are.
 */
-export const bindMount = async ({source, target, readOnly, deadline, keepBelow = false}: {source: string; target: string; readOnly: boolean; deadline: Deadline; keepBelow?: boolean}): Promise<void> => {
+export const bindMount = async ({
+	source,
+	target,
+	readOnly,
+	deadline,
+	keepBelow = false,
+}: {
+	source: string;
+	target: string;
+	readOnly: boolean;
+	deadline: Deadline;
+	keepBelow?: boolean;
+}): Promise<void> => {
 	// `-o bind` and `-n` are what util-linux and busybox have in common. Neither looks at the target itself.
 	const bound = await runCommand('mount', ['-n', '-o', 'bind', source, target], deadline);
 	const device = mountsAt(readMountTable(), source).at(-1)?.device;
@@ -18,7 +31,9 @@ export const bindMount = async ({source, target, readOnly, deadline, keepBelow =
 			await detachMounts(target, deadline);
 		}
 
-		throw new NodeError(`Cannot bind the volume to ${target}: ${bound.message || 'the mount did not appear in the mount table'}`);
+		throw new NodeError(
+			`Cannot bind the volume to ${target}: ${bound.message || 'the mount did not appear in the mount table'}`,
+		);
 	}
 
 	if (readOnly) {
@@ -31,8 +46,9 @@ export const bindMount = async ({source, target, readOnly, deadline, keepBelow =
 };
 
 /**
-Takes a mount out of the group of its parent's peers. Otherwise all bind mounts of a volume would be peers of each other, and what is mounted
-on the dead mount of one pod, to heal it, would appear in every other pod: in one that is read-only, writable.
+Takes a mount out of the group of its parent's peers. Otherwise all bind mounts of a volume would be peers of each
+other, and what is mounted on the dead mount of one pod, to heal it, would appear in every other pod: in one that is
+read-only, writable.
 */
 export const isolateMount = async (path: string, deadline: Deadline): Promise<void> => {
 	const result = await runCommand('mount', ['--make-private', path], deadline);
@@ -54,8 +70,8 @@ const busyRetryMs = 100;
 const attemptMs = 5000;
 
 /**
-Takes away every mount at a path, stacked ones too, dead ones (ENOTCONN) and hanging ones too; success when there was none.
-Looks only at the mount table, never at the path itself.
+Takes away every mount at a path, stacked ones too, dead ones (ENOTCONN) and hanging ones too; success when there
+was none. Looks only at the mount table, never at the path itself.
 */
 export const detachMounts = async (path: string, deadline: Deadline): Promise<void> => {
 	for (let round = 0; round < stackedMountCountMax; round++) {
@@ -70,12 +86,20 @@ export const detachMounts = async (path: string, deadline: Deadline): Promise<vo
 	throw new NodeError(`Cannot unmount ${path}: more than ${stackedMountCountMax} mounts are stacked there`);
 };
 
-/** Takes away the upper mount of a stack at once, whoever still uses it; the copies that came from it to other namespaces go with it. */
+/**
+Takes away the upper mount of a stack at once, whoever still uses it; the copies that came from it to other
+namespaces go with it.
+*/
 export const detachTop = async (path: string, deadline: Deadline): Promise<void> => {
 	await detachOne(path, mountsAt(readMountTable(), path).length, deadline, lazyArguments);
 };
 
-const detachOne = async (path: string, before: number, deadline: Deadline, attempts: ReadonlyArray<readonly string[]> = unmountArguments): Promise<void> => {
+const detachOne = async (
+	path: string,
+	before: number,
+	deadline: Deadline,
+	attempts: ReadonlyArray<readonly string[]> = unmountArguments,
+): Promise<void> => {
 	let message = '';
 	for (const args of attempts) {
 		const result = await runCommand('umount', [...args, path], deadline.within(attemptMs));

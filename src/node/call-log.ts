@@ -19,10 +19,13 @@ export type CallRecord = {
 };
 
 /**
-Adds the line of a call to the log, in the shape of the daemons' lines: when, call, pod and volume, duration, outcome. Never the
-options, which hold secrets. Whether it could: a full disk must not fail the call itself.
+Adds the line of a call to the log, in the shape of the daemons' lines: when, call, pod and volume, duration,
+outcome. Never the options, which hold secrets. Whether it could: a full disk must not fail the call itself.
 */
-export const logCall = (logPath: string, {call, path, durationMs, status, message, subject = {}}: CallRecord): boolean => {
+export const logCall = (
+	logPath: string,
+	{call, path, durationMs, status, message, subject = {}}: CallRecord,
+): boolean => {
 	const isFailure = status === 'Failure';
 	return logLine(logPath, isFailure ? 'error' : 'info', {
 		...subject,
@@ -49,11 +52,17 @@ export const logLine = (logPath: string, level: Level, fields: LineFields): bool
 };
 
 /** A line of the log, with its line feed. */
-export const formatLogLine = (level: Level, fields: LineFields): string => `${JSON.stringify({level, time: new Date().toISOString(), pid: process.pid, ...fields})}\n`;
+export const formatLogLine = (level: Level, fields: LineFields): string =>
+	`${JSON.stringify({level, time: new Date().toISOString(), pid: process.pid, ...fields})}\n`;
 
 /** `namespace/name` of a pod, for the log and for people; `undefined` where the kubelet did not say. */
-export const toPodName = ({namespace, name}: {namespace?: string | undefined; name?: string | undefined}): string | undefined =>
-	(name === undefined ? undefined : `${namespace ?? '?'}/${name}`);
+export const toPodName = ({
+	namespace,
+	name,
+}: {
+	namespace?: string | undefined;
+	name?: string | undefined;
+}): string | undefined => (name === undefined ? undefined : `${namespace ?? '?'}/${name}`);
 
 /** The end of a kubelet's path, the same for every root directory: `<pod uid>/volumes/pnx~volume/<volume>`. */
 const parsePathTail = (path: string): {path: string; podUid?: string} => {

@@ -2,7 +2,10 @@ import {toPodName, type CallSubject} from './call-log.ts';
 import {resolveMountPath} from './pod-directory.ts';
 import {readAllVolumeStates} from './volume-state.ts';
 
-/** Whose volume is at a directory, from what the volumes remember; empty when nobody knows. Only for the log: never fails. */
+/**
+Whose volume is at a directory, from what the volumes remember; empty when nobody knows. Only for the log: never
+fails.
+*/
 export const findCallSubject = (givenPath: string, stateDirectory: string): CallSubject => {
 	try {
 		const path = resolveMountPath(givenPath);

@@ -24,11 +24,22 @@ export const findHierarchies = (processCgroups: string, table: readonly Mount[])
 
 		const version = id === '0' ? 2 : 1;
 		const controllers = names === '' ? [] : names.split(',');
-		const mount = table.find(candidate => (version === 2
-			? candidate.type === 'cgroup2'
-			: candidate.type === 'cgroup' && controllers.length > 0 && controllers.every(controller => candidate.superOptions.includes(controller))) && isOnTop(candidate, table));
+		const mount = table.find(
+			candidate =>
+				(version === 2
+					? candidate.type === 'cgroup2'
+					: candidate.type === 'cgroup' &&
+						controllers.length > 0 &&
+						controllers.every(controller => candidate.superOptions.includes(controller))) && isOnTop(candidate, table),
+		);
 		if (mount !== undefined) {
-			hierarchies.push({mountPoint: mount.path, path, version, controllers, isTracking: version === 2 || controllers.includes('name=systemd')});
+			hierarchies.push({
+				mountPoint: mount.path,
+				path,
+				version,
+				controllers,
+				isTracking: version === 2 || controllers.includes('name=systemd'),
+			});
 		}
 	}
 

@@ -27,7 +27,10 @@ export const askStatus = async (socketPath: string, deadline: Deadline): Promise
 	return status;
 };
 
-/** What the daemon counted; `undefined` when nobody answers before the deadline, or when the daemon is too old to know the question. */
+/**
+What the daemon counted; `undefined` when nobody answers before the deadline, or when the daemon is too old to know
+the question.
+*/
 export const askMetrics = async (socketPath: string, deadline: Deadline): Promise<MetricSamples | undefined> => {
 	let samples: MetricSamples | undefined;
 	await converse(socketPath, {request: 'metrics'}, deadline, reply => {
@@ -84,7 +87,10 @@ export const askToLinger = async (socketPath: string, forMs: number, deadline: D
 	return isAgreed;
 };
 
-/** One connection: the request as a line, then replies until `onReply` has enough. Never rejects: a broken socket is an answer too. */
+/**
+One connection: the request as a line, then replies until `onReply` has enough. Never rejects: a broken socket is an
+answer too.
+*/
 const converse = async (
 	socketPath: string,
 	request: ControlRequest,
@@ -126,8 +132,12 @@ const converse = async (
 const parseReply = (line: string): ControlReply | undefined => {
 	try {
 		const parsed: unknown = JSON.parse(line);
-		const known = typeof parsed === 'object' && parsed !== null && 'reply' in parsed && ['status', 'metrics', 'progress', 'done', 'failed'].includes(String(parsed.reply));
-		return known ? parsed as ControlReply : undefined;
+		const known =
+			typeof parsed === 'object' &&
+			parsed !== null &&
+			'reply' in parsed &&
+			['status', 'metrics', 'progress', 'done', 'failed'].includes(String(parsed.reply));
+		return known ? (parsed as ControlReply) : undefined;
 	} catch {
 		return undefined;
 	}

@@ -9,7 +9,11 @@ export type ControlHandler = {
 	readonly status: () => DaemonStatus;
 	readonly metrics: () => MetricSamples;
 	/** Rejects when something is left at the end of `timeoutMs`, or when nobody waits any more. */
-	readonly drain: (options: {timeoutMs: number; onProgress: (progress: Progress) => void; signal: AbortSignal}) => Promise<void>;
+	readonly drain: (options: {
+		timeoutMs: number;
+		onProgress: (progress: Progress) => void;
+		signal: AbortSignal;
+	}) => Promise<void>;
 	readonly linger: (options: {forMs: number}) => void;
 	readonly stop: (options: {timeoutMs: number; onProgress: (progress: Progress) => void}) => Promise<void>;
 };
@@ -70,7 +74,8 @@ const serve = async (socket: Socket, handler: ControlHandler): Promise<void> => 
 		}
 	};
 
-	const onProgress = (progress: Progress): void => send({reply: 'progress', dirtyBytes: progress.dirtyBytes, uploadsPending: progress.uploadsPending});
+	const onProgress = (progress: Progress): void =>
+		send({reply: 'progress', dirtyBytes: progress.dirtyBytes, uploadsPending: progress.uploadsPending});
 	try {
 		const request = parseControlRequest(await readLine(socket));
 		switch (request.request) {
@@ -121,9 +126,15 @@ const readLine = async (socket: Socket): Promise<string> => {
 			reject(new RangeError(`Cannot read the request: it is longer than ${requestBytesMax} bytes`));
 		}
 	});
-	socket.once('end', () => reject(new SyntaxError('Cannot read the request: the connection ended before its line did')));
+	socket.once('end', () =>
+		reject(new SyntaxError('Cannot read the request: the connection ended before its line did')),
+	);
 	socket.once('close', () => reject(new Error('Cannot read the request: the connection was closed')));
-	const timer = setTimeout(reject, requestMsMax, new Error(`Cannot read the request: nothing came within ${requestMsMax / 1000} s`));
+	const timer = setTimeout(
+		reject,
+		requestMsMax,
+		new Error(`Cannot read the request: nothing came within ${requestMsMax / 1000} s`),
+	);
 	try {
 		return await promise;
 	} finally {
@@ -134,7 +145,10 @@ const readLine = async (socket: Socket): Promise<string> => {
 /** What came over the socket, or a `SyntaxError` that says what is wrong with it. */
 export const parseControlRequest = (line: string): ControlRequest => {
 	const parsed: unknown = JSON.parse(line);
-	const {request, timeoutMs, forMs} = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<string, unknown>;
+	const {request, timeoutMs, forMs} = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<
+		string,
+		unknown
+	>;
 	if (request === 'status' || request === 'metrics') {
 		return {request};
 	}

@@ -30,17 +30,27 @@ export type LaunchSettings = {
 class DaemonFailure extends NodeError {}
 
 /**
-Starts a volume's daemon and waits until its file system is mounted. The daemon is a service of systemd, or has a cgroup of its own, or at least a
-session of its own; no descriptor of ours but the two pipes of the protocol, and no core file (it would hold credentials). When this rejects, the daemon is dead.
+Starts a volume's daemon and waits until its file system is mounted. The daemon is a service of systemd, or has a
+cgroup of its own, or at least a session of its own; no descriptor of ours but the two pipes of the protocol, and no
+core file (it would hold credentials). When this rejects, the daemon is dead.
 */
-export const launchDaemon = async (request: DaemonRequest, environment: NodeEnvironment, settings: LaunchSettings): Promise<ProcessIdentity> => {
-	const {start: variables, piped} = toDaemonVariables(settings.starterVariables ?? process.env, {hasCredentials: request.credentials !== undefined, stateDirectory: environment.stateDirectory});
+export const launchDaemon = async (
+	request: DaemonRequest,
+	environment: NodeEnvironment,
+	settings: LaunchSettings,
+): Promise<ProcessIdentity> => {
+	const {start: variables, piped} = toDaemonVariables(settings.starterVariables ?? process.env, {
+		hasCredentials: request.credentials !== undefined,
+		stateDirectory: environment.stateDirectory,
+	});
 	const {daemon, launch} = await startDaemonProcess(request, environment, {...settings, variables});
 	let identity: ProcessIdentity | undefined;
 	try {
 		identity = readProcessIdentity(daemon.pid);
 		if (identity === undefined) {
-			throw new NodeError(`The volume's daemon could not be started with ${toNodeCommand(process.execPath)}; see ${whereLogIs(launch, environment)}`);
+			throw new NodeError(
+				`The volume's daemon could not be started with ${toNodeCommand(process.execPath)}; see ${whereLogIs(launch, environment)}`,
+			);
 		}
 
 		settings.onStarted(identity, launch);
@@ -63,7 +73,8 @@ export const launchDaemon = async (request: DaemonRequest, environment: NodeEnvi
 };
 
 /** Where to read what a daemon says. */
-export const whereLogIs = (launch: DaemonLaunch | undefined, {logPath}: NodeEnvironment): string => (launch?.unit === undefined ? logPath : `journalctl -u ${launch.unit}`);
+export const whereLogIs = (launch: DaemonLaunch | undefined, {logPath}: NodeEnvironment): string =>
+	launch?.unit === undefined ? logPath : `journalctl -u ${launch.unit}`;
 
 /** Kills a daemon, with the helpers in its session, and waits until it is gone. */
 export const endDaemon = async (identity: ProcessIdentity): Promise<void> => {
@@ -78,14 +89,22 @@ export const endDaemon = async (identity: ProcessIdentity): Promise<void> => {
 	}
 };
 
-/** Tries one way after the other: what the first cannot do on this node must not keep the volume from being mounted. */
+/**
+Tries one way after the other: what the first cannot do on this node must not keep the volume from being mounted.
+*/
 const startDaemonProcess = async (
 	request: DaemonRequest,
 	environment: NodeEnvironment,
 	{variables, deadline, isEachOperationLogged = false}: LaunchSettings & {variables: Readonly<Record<string, string>>},
 ): Promise<{daemon: DaemonProcess; launch: DaemonLaunch}> => {
 	const {volumeId, options, volumeDirectory} = request;
-	const command = [toNodeCommand(process.execPath), '--disable-warning=ExperimentalWarning', environment.daemonPath, volumeId, ...(isEachOperationLogged ? ['--debug'] : [])];
+	const command = [
+		toNodeCommand(process.execPath),
+		'--disable-warning=ExperimentalWarning',
+		environment.daemonPath,
+		volumeId,
+		...(isEachOperationLogged ? ['--debug'] : []),
+	];
 	const memory = planMemoryLimits(options);
 	const runtime = findRuntimeHome(environment.daemonPath);
 	const warn = (msg: string, reason: string): void => {
@@ -94,16 +113,28 @@ const startDaemonProcess = async (
 
 	if (environment.launchWay === 'systemd' && isSystemdHere()) {
 		try {
-			const daemon = await startInService({command, volumeId, bucket: options['name'] ?? '', volumeDirectory, variables, memory, runDirectory: environment.runDirectory, deadline});
+			const daemon = await startInService({
+				command,
+				volumeId,
+				bucket: options['name'] ?? '',
+				volumeDirectory,
+				variables,
+				memory,
+				runDirectory: environment.runDirectory,
+				deadline,
+			});
 			return {daemon, launch: {way: 'systemd', unit: toUnitName(volumeId), ...runtime}};
 		} catch (error) {
-			warn('the daemon could not be started as a service of systemd, and gets a cgroup of its own instead', toReason(error));
+			warn(
+				'the daemon could not be started as a service of systemd, and gets a cgroup of its own instead',
+				toReason(error),
+			);
 		}
 	}
 
 	const daemon = await startInSession(command, {variables, logPath: environment.logPath});
 	if (daemon === undefined) {
-		throw new NodeError('The volume\'s daemon could not be started: there is no /bin/sh');
+		throw new NodeError("The volume's daemon could not be started: there is no /bin/sh");
 	}
 
 	if (environment.launchWay === 'session') {
@@ -112,7 +143,12 @@ const startDaemonProcess = async (
 
 	const {isOwn, failures} = tryToMove(daemon.pid, volumeId, memory);
 	if (failures.length > 0) {
-		warn(isOwn ? 'the daemon keeps limits of its starter' : 'the daemon has no cgroup of its own: it may end with the service that it was started from', failures.join('; '));
+		warn(
+			isOwn
+				? 'the daemon keeps limits of its starter'
+				: 'the daemon has no cgroup of its own: it may end with the service that it was started from',
+			failures.join('; '),
+		);
 	}
 
 	return {daemon, launch: {way: isOwn ? 'cgroup' : 'session', ...runtime}};
@@ -133,9 +169,11 @@ const waitUntilReady = async ({readyPipe}: DaemonProcess, deadline: Deadline, wh
 	}
 
 	if (ready === undefined) {
-		throw new NodeError(deadline.remainingMs() === 0
-			? `The volume did not become ready in time; is S3 reachable from this node? See ${where}`
-			: `The volume's daemon ended before it was ready; see ${where}`);
+		throw new NodeError(
+			deadline.remainingMs() === 0
+				? `The volume did not become ready in time; is S3 reachable from this node? See ${where}`
+				: `The volume's daemon ended before it was ready; see ${where}`,
+		);
 	}
 };
 

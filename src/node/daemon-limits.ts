@@ -5,7 +5,10 @@ const mebibyte = 2 ** 20;
 /** What the option `memory` comes to when it is 0 on a machine with enough of it (`cli/memory-budget.ts`). */
 const dataBytesDefault = 128 * mebibyte;
 
-/** Node.js with its code and heap, names and attributes, buffers of the native threads, and the page cache of a few staged files. */
+/**
+Node.js with its code and heap, names and attributes, buffers of the native threads, and the page cache of a few
+staged files.
+*/
 const processBytes = 512 * mebibyte;
 
 /** Open files: one or two for each file that a pod has open. */
@@ -21,7 +24,10 @@ export type MemoryLimits = {
 	readonly maxBytes: number;
 };
 
-/** Limits for the process of a volume with these options: what `memory` says for data in flight, and room for the rest of it. */
+/**
+Limits for the process of a volume with these options: what `memory` says for data in flight, and room for the rest
+of it.
+*/
 export const planMemoryLimits = (options: Readonly<Record<string, string>>): MemoryLimits => {
 	const dataBytes = parseVolumeOptions(options).memoryBytesMax || dataBytesDefault;
 	return {highBytes: dataBytes + processBytes, maxBytes: 2 * (dataBytes + processBytes)};

@@ -13,7 +13,11 @@ export type DaemonProcess = {
 };
 
 /** What came from a pipe until a line's end, the pipe's end or the deadline; `gone` is another reason to stop. */
-export const readLineBefore = async (pipe: Readable, deadline: Deadline, gone: Promise<unknown> = new Promise(() => undefined)): Promise<string> => {
+export const readLineBefore = async (
+	pipe: Readable,
+	deadline: Deadline,
+	gone: Promise<unknown> = new Promise(() => undefined),
+): Promise<string> => {
 	const {promise, resolve} = Promise.withResolvers<string>();
 	let received = '';
 	const onData = (chunk: string): void => {

@@ -2,9 +2,9 @@
 What passes between the mount daemon (`bin/daemon.ts`) and whoever starts or asks it (`node/`, `cli/`).
 
 Start: `node dist/bin/daemon.js <volumeId>` in a session of its own, stdin /dev/null, stdout and stderr on the log
-file or the journal. fd 3 is a pipe from which it reads one `DaemonRequest` as JSON, to the end of the file: credentials travel there
-and nowhere else. fd 4 is a pipe on which it writes one line of JSON, a `DaemonReady`, and closes it. After that it
-holds no descriptor of its starter.
+file or the journal. fd 3 is a pipe from which it reads one `DaemonRequest` as JSON, to the end of the file:
+credentials travel there and nowhere else. fd 4 is a pipe on which it writes one line of JSON, a `DaemonReady`, and
+closes it. After that it holds no descriptor of its starter.
 
 Then: a Unix socket `<volumeDirectory>/control.sock` (0600) takes one `ControlRequest` as a line of JSON for each
 connection and answers with lines of JSON. SIGTERM and SIGINT mean `stop`.
@@ -26,7 +26,10 @@ export type DaemonRequest = {
 	readonly options: Readonly<Record<string, string>>;
 	/** Absent: the AWS SDK's default chain. */
 	readonly credentials?: Credentials | undefined;
-	/** More of the environment: what the daemon's starter has of AWS settings and proxies. Here, because a process's environment is not for secrets. */
+	/**
+	More of the environment: what the daemon's starter has of AWS settings and proxies. Here, because a process's
+	environment is not for secrets.
+	*/
 	readonly variables?: Readonly<Record<string, string>> | undefined;
 	/** Group that everything belongs to, with group-writable modes (the pod's fsGroup). */
 	readonly fsGroup?: number | undefined;
@@ -51,9 +54,15 @@ export type ControlRequest =
 	| {readonly request: 'metrics'}
 	/** Uploads what is dirty: `progress` lines, then `done` or `failed`. */
 	| {readonly request: 'drain'; readonly timeoutMs: number}
-	/** Ends by itself, as `stop` does, so long from now if no pod uses the volume then; the last one that is said counts. `done` at once. Older daemons answer `failed`. */
+	/**
+	Ends by itself, as `stop` does, so long from now if no pod uses the volume then; the last one that is said counts.
+	`done` at once. Older daemons answer `failed`.
+	*/
 	| {readonly request: 'linger'; readonly forMs: number}
-	/** Drains, unmounts, exits: `progress` lines, then `done` just before the exit. What is left at the deadline stays in the journal. */
+	/**
+	Drains, unmounts, exits: `progress` lines, then `done` just before the exit. What is left at the deadline stays in
+	the journal.
+	*/
 	| {readonly request: 'stop'; readonly timeoutMs: number};
 
 export type DaemonStatus = {

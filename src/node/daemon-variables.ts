@@ -4,10 +4,13 @@ import {systemPath} from './run-command.ts';
 What a daemon may see of our environment: where it finds files, proxies and AWS settings. With credentials of its
 own (over the pipe) it gets none of ours.
 */
-const passedPattern = /^(?:HOME|LANG|LC_\w+|TZ|AWS_\w+|PNX_VOLUME_\w+|NODE_EXTRA_CA_CERTS|SSL_CERT_(?:FILE|DIR)|(?:https?|no|all)_proxy|(?:HTTPS?|NO|ALL)_PROXY)$/;
+const passedPattern =
+	/^(?:HOME|LANG|LC_\w+|TZ|AWS_\w+|PNX_VOLUME_\w+|NODE_EXTRA_CA_CERTS|SSL_CERT_(?:FILE|DIR)|(?:https?|no|all)_proxy|(?:HTTPS?|NO|ALL)_PROXY)$/;
 const credentialPattern = /^AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|PROFILE)$/;
 
-/** What Node.js reads before it runs a line of ours; no secret is ever in these. Everything else goes over the pipe. */
+/**
+What Node.js reads before it runs a line of ours; no secret is ever in these. Everything else goes over the pipe.
+*/
 const startPattern = /^(?:HOME|LANG|LC_\w+|TZ|PNX_VOLUME_\w+|NODE_EXTRA_CA_CERTS|SSL_CERT_(?:FILE|DIR))$/;
 
 export type DaemonVariables = {

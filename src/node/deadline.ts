@@ -16,7 +16,11 @@ export const createDeadline = (timeoutMs: number): Deadline => {
 };
 
 /** Asks again and again until the answer is yes or the deadline has passed; asks at least once. */
-export const waitUntil = async (condition: () => boolean | Promise<boolean>, deadline: Deadline, intervalMs = 20): Promise<boolean> => {
+export const waitUntil = async (
+	condition: () => boolean | Promise<boolean>,
+	deadline: Deadline,
+	intervalMs = 20,
+): Promise<boolean> => {
 	for (;;) {
 		if (await condition()) {
 			return true;

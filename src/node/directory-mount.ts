@@ -13,7 +13,13 @@ import {createVolumeDirectory, removeVolumeDirectory, stagingFileCount, volumePa
 import {toVolumeId} from './volume-id.ts';
 import {withLock} from './volume-lock.ts';
 import {withPathLock} from './path-lock.ts';
-import {readAllVolumeStates, readVolumeState, writeVolumeState, type DaemonLaunch, type VolumeState} from './volume-state.ts';
+import {
+	readAllVolumeStates,
+	readVolumeState,
+	writeVolumeState,
+	type DaemonLaunch,
+	type VolumeState,
+} from './volume-state.ts';
 
 /** A volume that is mounted by hand, right at the directory where it is used; `status` and `unmount` find it there. */
 export type DirectoryVolume = {
@@ -31,7 +37,14 @@ export const mountInBackground = async (
 ): Promise<DirectoryVolume> => {
 	const deadline = createDeadline(environment.mountTimeoutMs);
 	return prepare(volume, environment, deadline, async ({request, state, writeDaemon}) => {
-		await startDaemon(request, {state, environment, deadline, inUse: false, isEachOperationLogged: volume.isEachOperationLogged, onStarted: writeDaemon});
+		await startDaemon(request, {
+			state,
+			environment,
+			deadline,
+			inUse: false,
+			isEachOperationLogged: volume.isEachOperationLogged,
+			onStarted: writeDaemon,
+		});
 	});
 };
 
@@ -55,19 +68,24 @@ export const mountInForeground = async (
 Removes what a mount of this process kept, after it has unmounted. When an `unmount` of another process ended us,
 that one has the lock and does it.
 */
-export const forgetForegroundMount = async ({volumeId, path}: DirectoryVolume, environment: NodeEnvironment): Promise<{journal?: string}> => {
+export const forgetForegroundMount = async (
+	{volumeId, path}: DirectoryVolume,
+	environment: NodeEnvironment,
+): Promise<{journal?: string}> => {
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const keepStaging = stagingFileCount(paths) > 0;
 	try {
 		const deadline = createDeadline(exitLockMs);
-		await withPathLock(path, environment, deadline, async () => withLock({path: paths.lockFile, what: 'the volume', deadline}, async () => {
-			const state = readVolumeState(paths.stateFile);
-			if (keepStaging && state !== undefined) {
-				writeVolumeState(paths.stateFile, {...state, daemon: undefined});
-			}
+		await withPathLock(path, environment, deadline, async () =>
+			withLock({path: paths.lockFile, what: 'the volume', deadline}, async () => {
+				const state = readVolumeState(paths.stateFile);
+				if (keepStaging && state !== undefined) {
+					writeVolumeState(paths.stateFile, {...state, daemon: undefined});
+				}
 
-			removeVolumeDirectory(paths, {keepStaging});
-		}));
+				removeVolumeDirectory(paths, {keepStaging});
+			}),
+		);
 	} catch (error) {
 		if (!(error instanceof NodeError)) {
 			throw error;
@@ -97,19 +115,37 @@ const prepare = async (
 
 	const volumeId = toVolumeId({options, directory: path});
 	const paths = volumePaths(environment.stateDirectory, volumeId);
-	const request: DaemonRequest = {volumeId, options: formatVolumeOptions(options), mountPoint: path, volumeDirectory: paths.directory};
+	const request: DaemonRequest = {
+		volumeId,
+		options: formatVolumeOptions(options),
+		mountPoint: path,
+		volumeDirectory: paths.directory,
+	};
 	await withPathLock(path, environment, deadline, async () =>
 		withLock({path: paths.lockFile, what: `bucket ${options.name}`, deadline}, async () => {
 			const hadStaging = stagingFileCount(paths) > 0;
-			let state: VolumeState = {formatVersion: 1, volumeId, bucket: options.name, prefix: options.prefix, kind: 'directory', mountPoint: path, daemon: readVolumeState(paths.stateFile)?.daemon, pods: []};
+			let state: VolumeState = {
+				formatVersion: 1,
+				volumeId,
+				bucket: options.name,
+				prefix: options.prefix,
+				kind: 'directory',
+				mountPoint: path,
+				daemon: readVolumeState(paths.stateFile)?.daemon,
+				pods: [],
+			};
 			let isFree = false;
 			try {
 				await makeFree(path, environment, deadline);
 				isFree = true;
-				await start({request, state, writeDaemon(daemon, launch) {
-					state = {...state, daemon, launch};
-					writeVolumeState(paths.stateFile, state);
-				}});
+				await start({
+					request,
+					state,
+					writeDaemon(daemon, launch) {
+						state = {...state, daemon, launch};
+						writeVolumeState(paths.stateFile, state);
+					},
+				});
 			} catch (error) {
 				// Where the directory was not free, this very volume may be what is mounted there.
 				if (isFree || readVolumeState(paths.stateFile) === undefined) {
@@ -118,7 +154,8 @@ const prepare = async (
 
 				throw error;
 			}
-		}));
+		}),
+	);
 	return {volumeId, path, request};
 };
 
@@ -126,10 +163,17 @@ const prepare = async (
 const makeFree = async (path: string, environment: NodeEnvironment, deadline: Deadline): Promise<void> => {
 	const mount = mountsAt(readMountTable(), path).at(-1);
 	if (mount !== undefined) {
-		const owner = readAllVolumeStates(environment.stateDirectory).find(state => state.kind === 'directory' && state.mountPoint === path);
-		const isDead = owner !== undefined && await findDaemon(owner, environment.stateDirectory, deadline) === undefined && !(owner.daemon !== undefined && isRunning(owner.daemon));
+		const owner = readAllVolumeStates(environment.stateDirectory).find(
+			state => state.kind === 'directory' && state.mountPoint === path,
+		);
+		const isDead =
+			owner !== undefined &&
+			(await findDaemon(owner, environment.stateDirectory, deadline)) === undefined &&
+			!(owner.daemon !== undefined && isRunning(owner.daemon));
 		if (!isDead) {
-			throw new NodeError(`Cannot mount at ${path}: ${mount.type} (${mount.source}) is mounted there already; unmount it first`);
+			throw new NodeError(
+				`Cannot mount at ${path}: ${mount.type} (${mount.source}) is mounted there already; unmount it first`,
+			);
 		}
 
 		await detachMounts(path, deadline);

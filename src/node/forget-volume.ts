@@ -6,10 +6,15 @@ import {removeVolumeDirectory, stagingFileCount, type VolumePaths} from './volum
 import {writeVolumeState, type VolumeState} from './volume-state.ts';
 
 /**
-Removes what a volume without a daemon and without pods keeps on this node; to be called with its lock held. Whatever its daemon said, no file that may
-hold somebody's bytes is ever deleted: the journal stays if anything is in it, and the answer says so.
+Removes what a volume without a daemon and without pods keeps on this node; to be called with its lock held.
+Whatever its daemon said, no file that may hold somebody's bytes is ever deleted: the journal stays if anything is
+in it, and the answer says so.
 */
-export const forgetVolume = (state: VolumeState, paths: VolumePaths, {runDirectory}: {runDirectory: string}): {isJournalLeft: boolean} => {
+export const forgetVolume = (
+	state: VolumeState,
+	paths: VolumePaths,
+	{runDirectory}: {runDirectory: string},
+): {isJournalLeft: boolean} => {
 	const isJournalLeft = stagingFileCount(paths) > 0;
 	if (isJournalLeft) {
 		tryToWriteState(paths.stateFile, {...state, daemon: undefined, launch: undefined, pods: []});
@@ -23,8 +28,8 @@ export const forgetVolume = (state: VolumeState, paths: VolumePaths, {runDirecto
 };
 
 /**
-Removes the directory of a volume of which nothing is known: what a killed call has left, or what taking the lock has made after somebody else had removed the volume.
-To be called with the lock held.
+Removes the directory of a volume of which nothing is known: what a killed call has left, or what taking the lock
+has made after somebody else had removed the volume. To be called with the lock held.
 */
 export const removeUnknownVolume = (paths: VolumePaths): void => {
 	// A state that we cannot read may be that of a newer version.

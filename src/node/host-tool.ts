@@ -4,8 +4,9 @@ import {toNodeCommand} from './node-command.ts';
 import {systemPath} from './run-command.ts';
 
 /**
-Where a small program of util-linux or e2fsprogs is: beside Node.js in the packaged runtime, which brings its own, so that busybox's namesake
-with other options is not taken for it; in a checkout the host's. `undefined` when there is none.
+Where a small program of util-linux or e2fsprogs is: beside Node.js in the packaged runtime, which brings its own,
+so that busybox's namesake with other options is not taken for it; in a checkout the host's. `undefined` when there
+is none.
 */
 export const findHostTool = (name: string, executablePath = process.execPath): string | undefined => {
 	const node = toNodeCommand(executablePath);

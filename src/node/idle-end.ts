@@ -31,8 +31,8 @@ const lockMs = 120_000;
 const retryMs = 1000;
 
 /**
-How a daemon ends by itself some time after its last pod: under the lock that mounts and unmounts of the volume take, so that a mount finds
-either a daemon that goes on, or none and a clean directory.
+How a daemon ends by itself some time after its last pod: under the lock that mounts and unmounts of the volume
+take, so that a mount finds either a daemon that goes on, or none and a clean directory.
 */
 export const createIdleEnd = ({volumeId, paths, runDirectory, drain, end, onEvent}: IdleEndSettings): IdleEnd => {
 	let timer: NodeJS.Timeout | undefined;
@@ -40,25 +40,30 @@ export const createIdleEnd = ({volumeId, paths, runDirectory, drain, end, onEven
 
 	const endIfIdle = async (): Promise<void> => {
 		// Before the lock is taken: a mount need not wait for uploads.
-		await drain(drainMs).catch((error: unknown) => onEvent('not everything is in S3 at the end of the idle time: the rest stays in the journal', {err: error}));
-		await withLock({path: paths.lockFile, what: 'the end of an idle daemon', deadline: createDeadline(lockMs)}, async () => {
-			const state = readVolumeState(paths.stateFile);
-			const podCount = state === undefined ? 0 : podsInUse(state, readMountTable()).length;
-			if (podCount > 0) {
-				onEvent('pods use the volume again: it goes on', {podCount});
-				return;
-			}
-
-			onEvent('nobody has used the volume for a while: it ends', {});
-			ending = end().then(() => {
-				if (state?.daemon?.pid === process.pid) {
-					forgetVolume(state, paths, {runDirectory});
+		await drain(drainMs).catch((error: unknown) =>
+			onEvent('not everything is in S3 at the end of the idle time: the rest stays in the journal', {err: error}),
+		);
+		await withLock(
+			{path: paths.lockFile, what: 'the end of an idle daemon', deadline: createDeadline(lockMs)},
+			async () => {
+				const state = readVolumeState(paths.stateFile);
+				const podCount = state === undefined ? 0 : podsInUse(state, readMountTable()).length;
+				if (podCount > 0) {
+					onEvent('pods use the volume again: it goes on', {podCount});
+					return;
 				}
 
-				leaveOwnCgroup(volumeId);
-			});
-			await ending;
-		});
+				onEvent('nobody has used the volume for a while: it ends', {});
+				ending = end().then(() => {
+					if (state?.daemon?.pid === process.pid) {
+						forgetVolume(state, paths, {runDirectory});
+					}
+
+					leaveOwnCgroup(volumeId);
+				});
+				await ending;
+			},
+		);
 	};
 
 	const start = (forMs: number): void => {

@@ -7,15 +7,19 @@ import {hasErrorCode} from './node-error.ts';
 import {runCommand} from './run-command.ts';
 
 /**
-Directories that are to be mounted on are immutable (chattr +i, where the file system knows that), so that a program that writes there
-before the mount or after it gets an error instead of filling the node's disk with files that nobody will find. A directory with the mark cannot be removed either, not even by
-root: who takes a mount away, or fails to make it, takes the mark away too. All of this is for paths whose lock the caller holds: chattr at a path where somebody mounts meanwhile
-would ask that file system instead.
+Directories that are to be mounted on are immutable (chattr +i, where the file system knows that), so that a program
+that writes there before the mount or after it gets an error instead of filling the node's disk with files that
+nobody will find. A directory with the mark cannot be removed either, not even by root: who takes a mount away, or
+fails to make it, takes the mark away too. All of this is for paths whose lock the caller holds: chattr at a path
+where somebody mounts meanwhile would ask that file system instead.
 */
 
 const chattrMs = 5000;
 
-/** Marks a directory if it is empty and nothing is mounted there. Where that does not work, nothing is lost but the protection. */
+/**
+Marks a directory if it is empty and nothing is mounted there. Where that does not work, nothing is lost but the
+protection.
+*/
 export const protectDirectory = async (path: string, deadline: Deadline): Promise<void> => {
 	const chattr = findHostTool('chattr');
 	if (chattr !== undefined && isFree(path)) {

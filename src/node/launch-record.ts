@@ -1,4 +1,14 @@
-import {closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statfsSync, writeFileSync} from 'node:fs';
+import {
+	closeSync,
+	fsyncSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	statfsSync,
+	writeFileSync,
+} from 'node:fs';
 import {join} from 'node:path';
 import type {DaemonRequest} from './daemon-protocol.ts';
 import {hasErrorCode} from './node-error.ts';
@@ -27,7 +37,11 @@ const secretVariable = /^AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)$|
 Keeps how a daemon was started, for root's eyes only. Secrets are kept only where they never reach a disk. A record that
 cannot be written (full file system) is none: the volume works, but its daemon will not be started again by itself.
 */
-export const writeLaunchRecord = (runDirectory: string, request: DaemonRequest, variables: Readonly<Record<string, string>>): void => {
+export const writeLaunchRecord = (
+	runDirectory: string,
+	request: DaemonRequest,
+	variables: Readonly<Record<string, string>>,
+): void => {
 	const path = recordPath(runDirectory, request.volumeId);
 	const temporary = `${path}.${process.pid}.tmp`;
 	try {
@@ -50,7 +64,9 @@ export const writeLaunchRecord = (runDirectory: string, request: DaemonRequest, 
 export const readLaunchRecord = (runDirectory: string, volumeId: string): LaunchRecord | undefined => {
 	try {
 		const parsed: unknown = JSON.parse(readFileSync(recordPath(runDirectory, volumeId), 'utf8'));
-		return isLaunchRecord(parsed) && parsed.bootId === readBootId() && parsed.request.volumeId === volumeId ? parsed : undefined;
+		return isLaunchRecord(parsed) && parsed.bootId === readBootId() && parsed.request.volumeId === volumeId
+			? parsed
+			: undefined;
 	} catch (error) {
 		if (error instanceof SyntaxError || hasErrorCode(error, 'ENOENT', 'ENOTDIR')) {
 			return undefined;
@@ -60,7 +76,8 @@ export const readLaunchRecord = (runDirectory: string, volumeId: string): Launch
 	}
 };
 
-export const removeLaunchRecord = (runDirectory: string, volumeId: string): void => rmSync(recordPath(runDirectory, volumeId), {force: true});
+export const removeLaunchRecord = (runDirectory: string, volumeId: string): void =>
+	rmSync(recordPath(runDirectory, volumeId), {force: true});
 
 /** The volumes that have a record, whether or not there is anything else of them. */
 export const listLaunchRecords = (runDirectory: string): string[] => {
@@ -77,15 +94,27 @@ export const listLaunchRecords = (runDirectory: string): string[] => {
 
 const recordPath = (runDirectory: string, volumeId: string): string => join(runDirectory, 'launch', `${volumeId}.json`);
 
-const toRecord = (request: DaemonRequest, variables: Readonly<Record<string, string>>, isSecretSafe: boolean): LaunchRecord => {
+const toRecord = (
+	request: DaemonRequest,
+	variables: Readonly<Record<string, string>>,
+	isSecretSafe: boolean,
+): LaunchRecord => {
 	const plainVariables = Object.fromEntries(Object.entries(variables).filter(([name]) => !secretVariable.test(name)));
 	const {credentials, ...plainRequest} = request;
-	const isSecretNeeded = credentials !== undefined || Object.keys(plainVariables).length < Object.keys(variables).length;
-	const common = {formatVersion: 1, bootId: readBootId(), credentials: isSecretNeeded ? isSecretSafe ? 'kept' : 'missing' : 'not needed'} as const;
+	const isSecretNeeded =
+		credentials !== undefined || Object.keys(plainVariables).length < Object.keys(variables).length;
+	const common = {
+		formatVersion: 1,
+		bootId: readBootId(),
+		credentials: isSecretNeeded ? (isSecretSafe ? 'kept' : 'missing') : 'not needed',
+	} as const;
 	return isSecretSafe ? {...common, request, variables} : {...common, request: plainRequest, variables: plainVariables};
 };
 
-/** Whether a directory is on tmpfs or ramfs: what is written there never reaches a disk. (tmpfs may be swapped out, as the memory of every process may.) */
+/**
+Whether a directory is on tmpfs or ramfs: what is written there never reaches a disk. (tmpfs may be swapped out, as
+the memory of every process may.)
+*/
 export const isInMemory = (directory: string): boolean => memoryFileSystems.has(statfsSync(directory).type);
 
 const writeDurably = (path: string, text: string): void => {
@@ -99,9 +128,18 @@ const writeDurably = (path: string, text: string): void => {
 };
 
 const isLaunchRecord = (value: unknown): value is LaunchRecord =>
-	typeof value === 'object' && value !== null
-	&& 'formatVersion' in value && value.formatVersion === 1
-	&& 'bootId' in value && typeof value.bootId === 'string'
-	&& 'credentials' in value && typeof value.credentials === 'string'
-	&& 'variables' in value && typeof value.variables === 'object' && value.variables !== null
-	&& 'request' in value && typeof value.request === 'object' && value.request !== null && 'volumeId' in value.request;
+	typeof value === 'object' &&
+	value !== null &&
+	'formatVersion' in value &&
+	value.formatVersion === 1 &&
+	'bootId' in value &&
+	typeof value.bootId === 'string' &&
+	'credentials' in value &&
+	typeof value.credentials === 'string' &&
+	'variables' in value &&
+	typeof value.variables === 'object' &&
+	value.variables !== null &&
+	'request' in value &&
+	typeof value.request === 'object' &&
+	value.request !== null &&
+	'volumeId' in value.request;

@@ -49,11 +49,17 @@ const statusMs = 2000;
 /** Asks every volume of the state directory at once. Takes two seconds at most, whatever hangs. */
 export const listVolumes = async (stateDirectory: string): Promise<VolumeReport[]> => {
 	const table = readMountTable();
-	const states = readAllVolumeStates(stateDirectory).sort((a, b) => a.bucket.localeCompare(b.bucket) || a.volumeId.localeCompare(b.volumeId));
+	const states = readAllVolumeStates(stateDirectory).sort(
+		(a, b) => a.bucket.localeCompare(b.bucket) || a.volumeId.localeCompare(b.volumeId),
+	);
 	return Promise.all(states.map(async state => reportVolume(state, stateDirectory, table)));
 };
 
-const reportVolume = async (state: VolumeState, stateDirectory: string, table: readonly Mount[]): Promise<VolumeReport> => {
+const reportVolume = async (
+	state: VolumeState,
+	stateDirectory: string,
+	table: readonly Mount[],
+): Promise<VolumeReport> => {
 	const paths = volumePaths(stateDirectory, state.volumeId);
 	const deadline = createDeadline(statusMs);
 	const [daemon, metrics] = await Promise.all([askStatus(paths.socket, deadline), askMetrics(paths.socket, deadline)]);
@@ -69,7 +75,12 @@ const reportVolume = async (state: VolumeState, stateDirectory: string, table: r
 		prefix: state.prefix,
 		kind: state.kind,
 		directories: places.map(place => ({...place, isMounted: mountsAt(table, place.path).length > 0})),
-		health: toHealth({daemon, isDaemonAlive, isMounted: isMounted || places.some(({path}) => mountsAt(table, path).length > 0), isJournalLeft: stagingFileCount(paths) > 0}),
+		health: toHealth({
+			daemon,
+			isDaemonAlive,
+			isMounted: isMounted || places.some(({path}) => mountsAt(table, path).length > 0),
+			isJournalLeft: stagingFileCount(paths) > 0,
+		}),
 		dirtyBytes: daemon?.fileSystem.dirtyBytes,
 		journalBytes,
 		refused: refusedBytes === 0 ? undefined : {directory: refusedDirectory, bytes: refusedBytes},
@@ -80,7 +91,17 @@ const reportVolume = async (state: VolumeState, stateDirectory: string, table: r
 	};
 };
 
-const toHealth = ({daemon, isDaemonAlive, isMounted, isJournalLeft}: {daemon: DaemonStatus | undefined; isDaemonAlive: boolean; isMounted: boolean; isJournalLeft: boolean}): VolumeHealth => {
+const toHealth = ({
+	daemon,
+	isDaemonAlive,
+	isMounted,
+	isJournalLeft,
+}: {
+	daemon: DaemonStatus | undefined;
+	isDaemonAlive: boolean;
+	isMounted: boolean;
+	isJournalLeft: boolean;
+}): VolumeHealth => {
 	if (isMounted && daemon !== undefined) {
 		return daemon.fileSystem.lastError === undefined ? 'healthy' : 'failing';
 	}
@@ -100,7 +121,7 @@ const fileBytes = (directory: string): number => {
 	let bytes = 0;
 	try {
 		for (const entry of readdirSync(directory, {recursive: true, withFileTypes: true})) {
-			bytes += entry.isFile() ? statSync(join(entry.parentPath, entry.name), {throwIfNoEntry: false})?.size ?? 0 : 0;
+			bytes += entry.isFile() ? (statSync(join(entry.parentPath, entry.name), {throwIfNoEntry: false})?.size ?? 0) : 0;
 		}
 	} catch {
 		// There is none, or it was unmounted while we looked.

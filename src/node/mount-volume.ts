@@ -17,7 +17,17 @@ import {completeStart, findDaemon, startDaemon, stopDaemon} from './volume-daemo
 import {removeVolumeDirectory, stagingFileCount, volumePaths, type VolumePaths} from './volume-directory.ts';
 import {toVolumeId} from './volume-id.ts';
 import {withLock} from './volume-lock.ts';
-import {isNewerState, podsInUse, podsMounted, podsSeen, readAllVolumeStates, readVolumeState, writeVolumeState, type PodMount, type VolumeState} from './volume-state.ts';
+import {
+	isNewerState,
+	podsInUse,
+	podsMounted,
+	podsSeen,
+	readAllVolumeStates,
+	readVolumeState,
+	writeVolumeState,
+	type PodMount,
+	type VolumeState,
+} from './volume-state.ts';
 
 /** The part of the time-out that is kept for cleaning up after a failure. */
 const cleanUpShare = 0.1;
@@ -34,10 +44,14 @@ type MountJob = {
 };
 
 /**
-Shows a volume at a pod's directory, starting its daemon if none serves it yet. When this resolves the file system answers
-there; when it rejects, nothing is left of the attempt. Mounting again what is mounted already is a success.
+Shows a volume at a pod's directory, starting its daemon if none serves it yet. When this resolves the file system
+answers there; when it rejects, nothing is left of the attempt. Mounting again what is mounted already is a success.
 */
-export const mountVolume = async (givenPath: string, request: MountOptions, environment: NodeEnvironment): Promise<void> => {
+export const mountVolume = async (
+	givenPath: string,
+	request: MountOptions,
+	environment: NodeEnvironment,
+): Promise<void> => {
 	const deadline = createDeadline(environment.mountTimeoutMs * (1 - cleanUpShare));
 	const path = resolveMountPath(givenPath);
 	if (path === undefined) {
@@ -48,7 +62,8 @@ export const mountVolume = async (givenPath: string, request: MountOptions, envi
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const job: MountJob = {path, volumeId, paths, request, environment, deadline};
 	await withPathLock(path, environment, deadline, async () =>
-		withLock({path: paths.lockFile, what: `bucket ${request.options.name}`, deadline}, async () => mountLocked(job)));
+		withLock({path: paths.lockFile, what: `bucket ${request.options.name}`, deadline}, async () => mountLocked(job)),
+	);
 };
 
 const mountLocked = async (job: MountJob): Promise<void> => {
@@ -86,7 +101,9 @@ const mountLocked = async (job: MountJob): Promise<void> => {
 const readState = ({volumeId, paths, request}: MountJob): VolumeState => {
 	const known = readVolumeState(paths.stateFile);
 	if (known === undefined && isNewerState(paths.stateFile)) {
-		throw new NodeError(`Cannot mount bucket ${request.options.name}: ${paths.stateFile} was written by a newer version of pnx-volume; install that one again, or unmount the volume with it first`);
+		throw new NodeError(
+			`Cannot mount bucket ${request.options.name}: ${paths.stateFile} was written by a newer version of pnx-volume; install that one again, or unmount the volume with it first`,
+		);
 	}
 
 	const table = readMountTable();
@@ -112,8 +129,15 @@ const releaseForgotten = ({stateFile}: VolumePaths, {pods}: VolumeState): void =
 	}
 };
 
-/** What is at the path: this volume, alive; a dead mount of it; or nothing. A dead mount of another volume is taken away; anybody else's is an error. */
-const lookAtPath = async ({path, paths, environment, deadline}: MountJob, state: VolumeState, isServed: boolean): Promise<'mounted' | 'dead' | 'free'> => {
+/**
+What is at the path: this volume, alive; a dead mount of it; or nothing. A dead mount of another volume is taken
+away; anybody else's is an error.
+*/
+const lookAtPath = async (
+	{path, paths, environment, deadline}: MountJob,
+	state: VolumeState,
+	isServed: boolean,
+): Promise<'mounted' | 'dead' | 'free'> => {
 	const table = readMountTable();
 	const mount = mountsAt(table, path).at(-1);
 	if (mount === undefined) {
@@ -128,11 +152,17 @@ const lookAtPath = async ({path, paths, environment, deadline}: MountJob, state:
 		return 'mounted';
 	}
 
-	const owner = readAllVolumeStates(environment.stateDirectory).find(candidate => candidate.pods.some(pod => pod.path === path));
-	const isLive = owner !== undefined && podsInUse(owner, table).some(pod => pod.path === path)
-		&& await findDaemon(owner, environment.stateDirectory, deadline) !== undefined;
+	const owner = readAllVolumeStates(environment.stateDirectory).find(candidate =>
+		candidate.pods.some(pod => pod.path === path),
+	);
+	const isLive =
+		owner !== undefined &&
+		podsInUse(owner, table).some(pod => pod.path === path) &&
+		(await findDaemon(owner, environment.stateDirectory, deadline)) !== undefined;
 	if (owner === undefined || isLive) {
-		throw new NodeError(`Cannot mount at ${path}: ${mount.type} (${mount.source}) is mounted there already; unmount it first`);
+		throw new NodeError(
+			`Cannot mount at ${path}: ${mount.type} (${mount.source}) is mounted there already; unmount it first`,
+		);
 	}
 
 	if (owner.volumeId === state.volumeId) {
@@ -143,10 +173,15 @@ const lookAtPath = async ({path, paths, environment, deadline}: MountJob, state:
 	return 'free';
 };
 
-const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadStaging}: {isServed: boolean; hadStaging: boolean}): Promise<void> => {
+const serveAndBind = async (
+	job: MountJob,
+	state: VolumeState,
+	{isServed, hadStaging}: {isServed: boolean; hadStaging: boolean},
+): Promise<void> => {
 	const {path, paths, request, environment, deadline} = job;
 	const others = state.pods.filter(pod => pod.path !== path);
-	// The pod is written down before anything is done to its directory: whatever ends us on the way, `unmount` or the watch finds the volume of this path.
+	// The pod is written down before anything is done to its directory: whatever ends us on the way, `unmount` or the
+	// watch finds the volume of this path.
 	let current: VolumeState = {...state, pods: [...others, toPodMount(path, request)]};
 	writeVolumeState(paths.stateFile, current);
 	const isProtected = protectDirectory(path, deadline);
@@ -159,14 +194,22 @@ const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadSta
 				writeVolumeState(paths.stateFile, current);
 			};
 
-			await startDaemon(toDaemonRequest(job), {state, environment, deadline, inUse: podsInUse(state, readMountTable()).some(pod => pod.path !== path), onStarted});
+			await startDaemon(toDaemonRequest(job), {
+				state,
+				environment,
+				deadline,
+				inUse: podsInUse(state, readMountTable()).some(pod => pod.path !== path),
+				onStarted,
+			});
 		}
 
 		await isProtected;
 		await renewOthers(job, others);
 		await showToPod(job);
-		if (!await answers(path, deadline)) {
-			throw new NodeError(`The file system of bucket ${request.options.name} is mounted at ${path} but does not answer; see ${whereLogIs(current.launch, environment)}`);
+		if (!(await answers(path, deadline))) {
+			throw new NodeError(
+				`The file system of bucket ${request.options.name} is mounted at ${path} but does not answer; see ${whereLogIs(current.launch, environment)}`,
+			);
 		}
 	} catch (error) {
 		try {
@@ -180,8 +223,14 @@ const serveAndBind = async (job: MountJob, state: VolumeState, {isServed, hadSta
 	}
 };
 
-/** Whose mounts a dead daemon has left. One that cannot be renewed is no reason for this pod to wait: the watch tries again. */
-const renewOthers = async ({volumeId, paths, environment, deadline}: MountJob, others: readonly PodMount[]): Promise<void> => {
+/**
+Whose mounts a dead daemon has left. One that cannot be renewed is no reason for this pod to wait: the watch tries
+again.
+*/
+const renewOthers = async (
+	{volumeId, paths, environment, deadline}: MountJob,
+	others: readonly PodMount[],
+): Promise<void> => {
 	for (const {path: target} of others) {
 		try {
 			await renewPodMount({source: paths.mountPoint, target, volumeId, environment, deadline});
@@ -201,7 +250,10 @@ const showToPod = async ({path, volumeId, paths, request, environment, deadline}
 	}
 };
 
-/** Leaves the node as it was: other pods keep the volume; without any, nothing of it stays but the unfinished journal that was there before. */
+/**
+Leaves the node as it was: other pods keep the volume; without any, nothing of it stays but the unfinished journal
+that was there before.
+*/
 const undo = async ({path, paths, environment}: MountJob, state: VolumeState, hadStaging: boolean): Promise<void> => {
 	await detachMounts(path, createDeadline(cleanUpMs));
 	if (state.pods.length > 0) {

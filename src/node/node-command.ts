@@ -5,4 +5,6 @@ The program to start another Node.js with, given that of this process. They are 
 there the C library's loader is what the kernel has started, and a script beside it, `bin/node`, starts them together.
 */
 export const toNodeCommand = (executablePath: string): string =>
-	(/^ld-linux.*\.so\.\d+$/.test(basename(executablePath)) ? join(dirname(executablePath), '..', 'bin', 'node') : executablePath);
+	/^ld-linux.*\.so\.\d+$/.test(basename(executablePath))
+		? join(dirname(executablePath), '..', 'bin', 'node')
+		: executablePath;

@@ -24,9 +24,12 @@ export type NodeEnvironment = {
 	readonly launchWay: LaunchWay;
 };
 
-/** Ways to launch a daemon, the best first: a transient service of systemd, a cgroup of its own, nothing but a session of its own. */
+/**
+Ways to launch a daemon, the best first: a transient service of systemd, a cgroup of its own, nothing but a session
+of its own.
+*/
 export const launchWays = ['systemd', 'cgroup', 'session'] as const;
-export type LaunchWay = typeof launchWays[number];
+export type LaunchWay = (typeof launchWays)[number];
 
 const timeoutMsMax = 86_400_000;
 
@@ -34,7 +37,9 @@ const timeoutMsMax = 86_400_000;
 export const readNodeEnvironment = (variables: NodeJS.ProcessEnv, defaultDaemonPath: string): NodeEnvironment => ({
 	stateDirectory: toRealPath(resolve(variables['PNX_VOLUME_STATE_DIR'] || '/var/lib/pnx-volume')),
 	runDirectory: toRealPath(resolve(variables['PNX_VOLUME_RUN_DIR'] || '/run/pnx-volume')),
-	policyPath: resolve(variables['PNX_VOLUME_POLICY'] || join(variables['PNX_VOLUME_STATE_DIR'] || '/var/lib/pnx-volume', 'policy.json')),
+	policyPath: resolve(
+		variables['PNX_VOLUME_POLICY'] || join(variables['PNX_VOLUME_STATE_DIR'] || '/var/lib/pnx-volume', 'policy.json'),
+	),
 	logPath: resolve(variables['PNX_VOLUME_LOG'] || '/var/log/pnx-volume.log'),
 	daemonPath: variables['PNX_VOLUME_DAEMON'] || defaultDaemonPath,
 	mountTimeoutMs: parseTimeoutMs(variables, 'PNX_VOLUME_MOUNT_TIMEOUT_MS', {defaultMs: 60_000}),
@@ -52,7 +57,11 @@ const toRealPath = (path: string): string => {
 	}
 };
 
-const parseTimeoutMs = (variables: NodeJS.ProcessEnv, name: string, {defaultMs, minMs = 1}: {defaultMs: number; minMs?: number}): number => {
+const parseTimeoutMs = (
+	variables: NodeJS.ProcessEnv,
+	name: string,
+	{defaultMs, minMs = 1}: {defaultMs: number; minMs?: number},
+): number => {
 	const value = variables[name];
 	if (value === undefined || value === '') {
 		return defaultMs;
@@ -60,7 +69,9 @@ const parseTimeoutMs = (variables: NodeJS.ProcessEnv, name: string, {defaultMs, 
 
 	const timeoutMs = /^\d{1,9}$/.test(value) ? Number(value) : Number.NaN;
 	if (!(timeoutMs >= minMs && timeoutMs <= timeoutMsMax)) {
-		throw new NodeError(`${name} must be a number of milliseconds from ${minMs} to ${timeoutMsMax}: current value is "${value.slice(0, 40)}"`);
+		throw new NodeError(
+			`${name} must be a number of milliseconds from ${minMs} to ${timeoutMsMax}: current value is "${value.slice(0, 40)}"`,
+		);
 	}
 
 	return timeoutMs;
@@ -70,7 +81,9 @@ const parseLaunchWay = (variables: NodeJS.ProcessEnv): LaunchWay => {
 	const value = variables['PNX_VOLUME_LAUNCH'] || 'systemd';
 	const way = launchWays.find(candidate => candidate === value);
 	if (way === undefined) {
-		throw new NodeError(`PNX_VOLUME_LAUNCH must be one of ${launchWays.join(', ')}: current value is "${value.slice(0, 40)}"`);
+		throw new NodeError(
+			`PNX_VOLUME_LAUNCH must be one of ${launchWays.join(', ')}: current value is "${value.slice(0, 40)}"`,
+		);
 	}
 
 	return way;

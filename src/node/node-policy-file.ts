@@ -4,8 +4,8 @@ import {PolicyError} from '../flexvolume/policy-error.ts';
 import {hasErrorCode, NodeError, toReason} from './node-error.ts';
 
 /**
-The policy of this node: the built-in one where there is no file. A file that cannot be read or understood, or that others
-than root may change, is an error, never a policy that allows more than its author meant.
+The policy of this node: the built-in one where there is no file. A file that cannot be read or understood, or that
+others than root may change, is an error, never a policy that allows more than its author meant.
 */
 export const readNodePolicy = (path: string): NodePolicy => {
 	const text = readTrusted(path);
@@ -26,7 +26,9 @@ const readTrusted = (path: string): string | undefined => {
 		try {
 			const {uid, mode} = fstatSync(fd);
 			if ((uid !== 0 && uid !== process.geteuid?.()) || (mode & 0o022) !== 0) {
-				throw new NodeError(`The node policy ${path} belongs to somebody else than root, or others may write to it: nothing is mounted until that is put right (chown root, chmod go-w)`);
+				throw new NodeError(
+					`The node policy ${path} belongs to somebody else than root, or others may write to it: nothing is mounted until that is put right (chown root, chmod go-w)`,
+				);
 			}
 
 			return readFileSync(fd, 'utf8');
@@ -38,6 +40,10 @@ const readTrusted = (path: string): string | undefined => {
 			return undefined;
 		}
 
-		throw error instanceof NodeError ? error : new NodeError(`Cannot read the node policy ${path}: ${toReason(error)}. Nothing is mounted until it can be`, {cause: error});
+		throw error instanceof NodeError
+			? error
+			: new NodeError(`Cannot read the node policy ${path}: ${toReason(error)}. Nothing is mounted until it can be`, {
+					cause: error,
+				});
 	}
 };

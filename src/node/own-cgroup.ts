@@ -7,9 +7,10 @@ import {readMountTable} from './mount-table.ts';
 import {hasErrorCode, toReason} from './node-error.ts';
 
 /**
-A daemon that stayed in the cgroup of the kubelet's service would be killed with it: systemd ends every process of the
-cgroup, whatever its session is. One that stayed in those of the agent's container would have its memory, devices and number of processes. So each
-daemon gets a cgroup of its own, `/pnx-volume/<volume id>`, in every hierarchy.
+A daemon that stayed in the cgroup of the kubelet's service would be killed with it: systemd ends every process of
+the cgroup, whatever its session is. One that stayed in those of the agent's container would have its memory,
+devices and number of processes. So each daemon gets a cgroup of its own, `/pnx-volume/<volume id>`, in every
+hierarchy.
 */
 const parentName = 'pnx-volume';
 
@@ -24,8 +25,8 @@ export type OwnCgroup = {
 };
 
 /**
-Moves a process out of the cgroups of its starter, and limits its memory where there is a controller for that. One that is at the root of a
-hierarchy belongs to no service, and stays there.
+Moves a process out of the cgroups of its starter, and limits its memory where there is a controller for that. One
+that is at the root of a hierarchy belongs to no service, and stays there.
 */
 export const moveToOwnCgroup = (pid: number, volumeId: string, memory: MemoryLimits): OwnCgroup => {
 	const failures: string[] = [];
@@ -42,7 +43,9 @@ export const moveToOwnCgroup = (pid: number, volumeId: string, memory: MemoryLim
 		} catch (error) {
 			isOwn &&= hierarchy.path === '/' || !hierarchy.isTracking;
 			if (hierarchy.path !== '/') {
-				failures.push(`process ${pid} stays in the cgroup ${hierarchy.controllers.join(',')}:${hierarchy.path}: ${toReason(error)}`);
+				failures.push(
+					`process ${pid} stays in the cgroup ${hierarchy.controllers.join(',')}:${hierarchy.path}: ${toReason(error)}`,
+				);
 			}
 		}
 	}
@@ -51,8 +54,9 @@ export const moveToOwnCgroup = (pid: number, volumeId: string, memory: MemoryLim
 };
 
 /**
-Removes a volume's cgroups after its daemon has ended, and their parent after the last. The kernel lets go of a cgroup some milliseconds after
-its last process is seen as ended, so it is tried again for a while: nobody else would come for it.
+Removes a volume's cgroups after its daemon has ended, and their parent after the last. The kernel lets go of a
+cgroup some milliseconds after its last process is seen as ended, so it is tried again for a while: nobody else
+would come for it.
 */
 export const removeOwnCgroup = async (volumeId: string): Promise<void> => {
 	await waitUntil(() => tryRemoveOwnCgroup(volumeId), createDeadline(removeMs));
@@ -91,7 +95,11 @@ export const leaveOwnCgroup = (volumeId: string): void => {
 };
 
 /** Tries again when the end of another volume's daemon has taken away the empty parent in between. */
-const move = (pid: number, hierarchy: Hierarchy, {volumeId, memory}: {volumeId: string; memory: MemoryLimits}): void => {
+const move = (
+	pid: number,
+	hierarchy: Hierarchy,
+	{volumeId, memory}: {volumeId: string; memory: MemoryLimits},
+): void => {
 	for (let attempt = 1; ; attempt++) {
 		try {
 			const directory = createCgroup(hierarchy, volumeId);
@@ -107,7 +115,7 @@ const move = (pid: number, hierarchy: Hierarchy, {volumeId, memory}: {volumeId: 
 };
 
 const limitsMemory = ({version, controllers, mountPoint}: Hierarchy): boolean =>
-	(version === 1 ? controllers.includes('memory') : readWords(join(mountPoint, 'cgroup.controllers')).includes('memory'));
+	version === 1 ? controllers.includes('memory') : readWords(join(mountPoint, 'cgroup.controllers')).includes('memory');
 
 const createCgroup = (hierarchy: Hierarchy, volumeId: string): string => {
 	let directory = hierarchy.mountPoint;
@@ -149,9 +157,18 @@ const inheritCpuset = (parent: string, directory: string): void => {
 };
 
 const setLimits = ({version, controllers}: Hierarchy, directory: string, {highBytes, maxBytes}: MemoryLimits): void => {
-	const files: ReadonlyArray<readonly [string, number]> = version === 2
-		? [['memory.high', highBytes], ['memory.max', maxBytes]]
-		: controllers.includes('memory') ? [['memory.soft_limit_in_bytes', highBytes], ['memory.limit_in_bytes', maxBytes]] : [];
+	const files: ReadonlyArray<readonly [string, number]> =
+		version === 2
+			? [
+					['memory.high', highBytes],
+					['memory.max', maxBytes],
+				]
+			: controllers.includes('memory')
+				? [
+						['memory.soft_limit_in_bytes', highBytes],
+						['memory.limit_in_bytes', maxBytes],
+					]
+				: [];
 	for (const [name, bytes] of files) {
 		if (existsSync(join(directory, name))) {
 			try {
@@ -165,7 +182,9 @@ const setLimits = ({version, controllers}: Hierarchy, directory: string, {highBy
 
 const readWords = (path: string): string[] => {
 	try {
-		return readFileSync(path, 'utf8').split(/\s+/).filter(word => word !== '');
+		return readFileSync(path, 'utf8')
+			.split(/\s+/)
+			.filter(word => word !== '');
 	} catch {
 		return []; // Kernels without the controller lack its files.
 	}

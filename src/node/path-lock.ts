@@ -11,19 +11,33 @@ import {tryWithLock, withLock} from './volume-lock.ts';
 The lock of a directory: mount and unmount of one path never overlap, whichever volumes they turn out to mean. Taken
 before any volume's lock. Its file stays while something is mounted there, so that unmount needs no disk space for it.
 */
-export const withPathLock = async <Result>(path: string, {stateDirectory}: NodeEnvironment, deadline: Deadline, work: () => Promise<Result>): Promise<Result> => withLock({
-	path: join(lockDirectory(stateDirectory), lockName(path)),
-	what: path,
-	deadline,
-	removeAfterwards: () => mountsAt(readMountTable(), path).length === 0,
-}, work);
+export const withPathLock = async <Result>(
+	path: string,
+	{stateDirectory}: NodeEnvironment,
+	deadline: Deadline,
+	work: () => Promise<Result>,
+): Promise<Result> =>
+	withLock(
+		{
+			path: join(lockDirectory(stateDirectory), lockName(path)),
+			what: path,
+			deadline,
+			removeAfterwards: () => mountsAt(readMountTable(), path).length === 0,
+		},
+		work,
+	);
 
 /** Removes the lock files of killed calls: those of paths where nothing is mounted, and that nobody holds. */
 export const removeForgottenPathLocks = async ({stateDirectory}: NodeEnvironment): Promise<void> => {
 	const isMounted = (name: string): boolean => readMountTable().some(({path}) => lockName(path) === name);
 	const used = new Set(readMountTable().map(({path}) => lockName(path)));
-	for (const name of list(lockDirectory(stateDirectory)).filter(candidate => /^[0-9a-f]{32}\.db$/.test(candidate) && !used.has(candidate))) {
-		await tryWithLock({path: join(lockDirectory(stateDirectory), name), removeAfterwards: () => !isMounted(name)}, async () => undefined);
+	for (const name of list(lockDirectory(stateDirectory)).filter(
+		candidate => /^[0-9a-f]{32}\.db$/.test(candidate) && !used.has(candidate),
+	)) {
+		await tryWithLock(
+			{path: join(lockDirectory(stateDirectory), name), removeAfterwards: () => !isMounted(name)},
+			async () => undefined,
+		);
 	}
 };
 

@@ -5,7 +5,8 @@ import {hasErrorCode, NodeError, toReason} from './node-error.ts';
 
 /**
 The path as the mount table spells it. Symbolic links among its parents are followed (`/var/lib/kubelet` often is
-one); the last component is not looked at, for a dead or hanging mount may be there. `undefined` when there is no parent.
+one); the last component is not looked at, for a dead or hanging mount may be there. `undefined` when there is no
+parent.
 */
 export const resolveMountPath = (path: string): string | undefined => {
 	try {
@@ -20,25 +21,31 @@ export const resolveMountPath = (path: string): string | undefined => {
 };
 
 /**
-Makes sure that a path where nothing is mounted is an empty directory to mount on. A missing directory is made, one level
-deep, as the kubelet would; the answer says whether. Only for paths that the mount table does not list.
+Makes sure that a path where nothing is mounted is an empty directory to mount on. A missing directory is made, one
+level deep, as the kubelet would; the answer says whether. Only for paths that the mount table does not list.
 */
 export const preparePodDirectory = (path: string): {created: boolean} => {
 	try {
 		const kind = lstatSync(path);
 		if (!kind.isDirectory()) {
-			throw new NodeError(`Cannot mount at ${path}: it is ${kind.isSymbolicLink() ? 'a symbolic link' : 'no directory'}`);
+			throw new NodeError(
+				`Cannot mount at ${path}: it is ${kind.isSymbolicLink() ? 'a symbolic link' : 'no directory'}`,
+			);
 		}
 
 		const [entry] = readdirSync(path);
 		if (entry !== undefined) {
-			throw new NodeError(`Cannot mount at ${path}: the directory is not empty (it holds ${JSON.stringify(entry.slice(0, 80))}); move its files away first`);
+			throw new NodeError(
+				`Cannot mount at ${path}: the directory is not empty (it holds ${JSON.stringify(entry.slice(0, 80))}); move its files away first`,
+			);
 		}
 
 		return {created: false};
 	} catch (error) {
 		if (!hasErrorCode(error, 'ENOENT')) {
-			throw error instanceof NodeError ? error : new NodeError(`Cannot mount at ${path}: ${toReason(error)}`, {cause: error});
+			throw error instanceof NodeError
+				? error
+				: new NodeError(`Cannot mount at ${path}: ${toReason(error)}`, {cause: error});
 		}
 	}
 

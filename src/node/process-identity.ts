@@ -13,7 +13,8 @@ export type ProcessIdentity = {
 /** The identity of a running process; `undefined` when there is none of that pid, or only its zombie. */
 export const readProcessIdentity = (pid: number): ProcessIdentity | undefined => {
 	const stat = readProcFile(`/proc/${pid}/stat`);
-	// proc_pid_stat(5): the name in parentheses may hold spaces and parentheses itself. State, number of threads and start time are the fields 3, 20 and 22.
+	// proc_pid_stat(5): the name in parentheses may hold spaces and parentheses itself. State, number of threads and
+	// start time are the fields 3, 20 and 22.
 	const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 	const state = fields?.[0];
 	const startTicks = fields?.[19];

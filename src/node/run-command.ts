@@ -17,9 +17,17 @@ const outputLengthMax = 2000;
 Runs a command of the system without a shell. At the deadline it is killed and given up: a command that hangs in the
 kernel on a dead server cannot be waited for, so this does not wait for its end.
 */
-export const runCommand = async (command: string, args: readonly string[], deadline: Deadline): Promise<CommandResult> => {
+export const runCommand = async (
+	command: string,
+	args: readonly string[],
+	deadline: Deadline,
+): Promise<CommandResult> => {
 	const {promise, resolve} = Promise.withResolvers<CommandResult>();
-	const child = spawn(command, args, {cwd: '/', env: {PATH: systemPath, LC_ALL: 'C'}, stdio: ['ignore', 'pipe', 'pipe']});
+	const child = spawn(command, args, {
+		cwd: '/',
+		env: {PATH: systemPath, LC_ALL: 'C'},
+		stdio: ['ignore', 'pipe', 'pipe'],
+	});
 	let output = '';
 	for (const stream of [child.stdout, child.stderr]) {
 		stream.setEncoding('utf8').on('data', (text: string) => {
@@ -28,8 +36,12 @@ export const runCommand = async (command: string, args: readonly string[], deadl
 	}
 
 	const message = () => output.replaceAll(/\s+/g, ' ').trim();
-	child.on('error', error => resolve({exitCode: undefined, message: `${command} could not be started: ${error.message}`}));
-	child.on('close', (code, signal) => resolve({exitCode: code ?? undefined, message: signal === null ? message() : `${command} was ended by ${signal}`}));
+	child.on('error', error =>
+		resolve({exitCode: undefined, message: `${command} could not be started: ${error.message}`}),
+	);
+	child.on('close', (code, signal) =>
+		resolve({exitCode: code ?? undefined, message: signal === null ? message() : `${command} was ended by ${signal}`}),
+	);
 	const timer = setTimeout(() => {
 		child.kill('SIGKILL');
 		child.unref();

@@ -4,7 +4,10 @@ import {dirname, join} from 'node:path';
 /** A runtime on this machine: the directory of a checkout, or of the packaged tree such as `/opt/pnx-volume/1.2.3`. */
 export type RuntimeHome = {readonly home: string; readonly version: string};
 
-/** The runtime that a script belongs to: the nearest directory above it with a `package.json`. Without symbolic links, because `current` will lead elsewhere one day. */
+/**
+The runtime that a script belongs to: the nearest directory above it with a `package.json`. Without symbolic links,
+because `current` will lead elsewhere one day.
+*/
 export const findRuntimeHome = (scriptPath: string): RuntimeHome => {
 	let directory = dirname(toRealPath(scriptPath));
 	for (;;) {
@@ -28,7 +31,9 @@ const toRealPath = (path: string): string => {
 const readVersion = (path: string): string | undefined => {
 	try {
 		const parsed: unknown = JSON.parse(readFileSync(path, 'utf8'));
-		return typeof parsed === 'object' && parsed !== null && 'version' in parsed && typeof parsed.version === 'string' ? parsed.version : undefined;
+		return typeof parsed === 'object' && parsed !== null && 'version' in parsed && typeof parsed.version === 'string'
+			? parsed.version
+			: undefined;
 	} catch {
 		return undefined; // There is none here: the one that counts is further up.
 	}

@@ -8,11 +8,15 @@ const freshMs = 1000;
 const podCountMax = 8;
 
 /** For the lines of a daemon's log: the one pod that it serves, or all of them. */
-export type ServedPods = {readonly pod: string} | {readonly pods: readonly string[]; readonly podCount?: number} | Record<string, never>;
+export type ServedPods =
+	| {readonly pod: string}
+	| {readonly pods: readonly string[]; readonly podCount?: number}
+	| Record<string, never>;
 
 /**
-Tells for which pods a volume is mounted now, from the state that mounts and unmounts write down: nobody has to tell the daemon, and one
-that has just been started knows it as well. Looks at most once a second, and reads only what has changed.
+Tells for which pods a volume is mounted now, from the state that mounts and unmounts write down: nobody has to tell
+the daemon, and one that has just been started knows it as well. Looks at most once a second, and reads only what
+has changed.
 */
 export const createServedPods = (stateFile: string): (() => ServedPods) => {
 	let served: ServedPods = {};
@@ -28,7 +32,9 @@ export const createServedPods = (stateFile: string): (() => ServedPods) => {
 			const {ino, mtimeMs} = statSync(stateFile);
 			if (version !== `${ino} ${mtimeMs}`) {
 				version = `${ino} ${mtimeMs}`;
-				served = toServedPods((readVolumeState(stateFile)?.pods ?? []).map(pod => toPodName(pod)).filter(name => name !== undefined));
+				served = toServedPods(
+					(readVolumeState(stateFile)?.pods ?? []).map(pod => toPodName(pod)).filter(name => name !== undefined),
+				);
 			}
 		} catch {
 			// No state: mounted by hand in the foreground, or just taken away.
@@ -44,5 +50,7 @@ const toServedPods = (names: readonly string[]): ServedPods => {
 		return {};
 	}
 
-	return names.length === 1 ? {pod: first} : {pods: names.slice(0, podCountMax), ...(names.length > podCountMax ? {podCount: names.length} : {})};
+	return names.length === 1
+		? {pod: first}
+		: {pods: names.slice(0, podCountMax), ...(names.length > podCountMax ? {podCount: names.length} : {})};
 };

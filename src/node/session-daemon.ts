@@ -8,8 +8,9 @@ import type {DaemonProcess} from './daemon-process.ts';
 import {findHostTool} from './host-tool.ts';
 
 /**
-Limits that Node.js cannot set for a child, each where it is allowed; then the command instead of the shell. $1 is setpriv or empty, $2 its
-arguments as words. Tried first, because a starter with few privileges may not drop the rest.
+Limits that Node.js cannot set for a child, each where it is allowed; then the command instead of the shell. $1 is
+setpriv or empty, $2 its arguments as words. Tried first, because a starter with few privileges may not drop the
+rest.
 */
 const script = `
 ulimit -c 0
@@ -24,19 +25,26 @@ echo '{"level":"warn","msg":"the daemon keeps all privileges of its starter: set
 exec "$@"
 `;
 
-/** Starts a daemon's command in a session of its own: a terminal or a shell that ends does not take it along. The log becomes its stdout and stderr. */
+/**
+Starts a daemon's command in a session of its own: a terminal or a shell that ends does not take it along. The log
+becomes its stdout and stderr.
+*/
 export const startInSession = async (
 	command: readonly string[],
 	{variables, logPath}: {variables: Readonly<Record<string, string>>; logPath: string},
 ): Promise<DaemonProcess | undefined> => {
 	const log = openLog(logPath);
 	try {
-		const child = spawn('/bin/sh', ['-c', script, 'sh', findHostTool('setpriv') ?? '', setprivArguments.join(' '), ...command], {
-			cwd: '/',
-			detached: true,
-			env: {...variables},
-			stdio: ['ignore', log ?? 'ignore', log ?? 'ignore', 'pipe', 'pipe'],
-		});
+		const child = spawn(
+			'/bin/sh',
+			['-c', script, 'sh', findHostTool('setpriv') ?? '', setprivArguments.join(' '), ...command],
+			{
+				cwd: '/',
+				detached: true,
+				env: {...variables},
+				stdio: ['ignore', log ?? 'ignore', log ?? 'ignore', 'pipe', 'pipe'],
+			},
+		);
 		const {pid} = child;
 		if (pid === undefined) {
 			await once(child, 'error');
@@ -45,7 +53,8 @@ export const startInSession = async (
 
 		const [requestPipe, readyPipe] = [child.stdio[3] as Writable, child.stdio[4] as Readable];
 		return {
-			pid, readyPipe,
+			pid,
+			readyPipe,
 			sendRequest: text => requestPipe.on('error', () => undefined).end(text),
 			release() {
 				child.unref();

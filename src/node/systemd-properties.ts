@@ -2,10 +2,17 @@ import {descriptorCountMax, oomScoreAdjustment, type MemoryLimits} from './daemo
 import {daemonCapabilities} from './daemon-privileges.ts';
 
 /**
-Properties of a daemon's service, as systemd-run(1) takes them. Nothing that gives the service a mount namespace may be among them
-(ProtectSystem=, PrivateTmp= and their like): its mount would not appear on the node. Every user can read all of them over D-Bus.
+Properties of a daemon's service, as systemd-run(1) takes them. Nothing that gives the service a mount namespace may
+be among them (ProtectSystem=, PrivateTmp= and their like): its mount would not appear on the node. Every user can
+read all of them over D-Bus.
 */
-export const toServiceProperties = ({memory, volumeDirectory}: {memory: MemoryLimits; volumeDirectory: string}): {essential: readonly string[]; hardening: readonly string[]} => ({
+export const toServiceProperties = ({
+	memory,
+	volumeDirectory,
+}: {
+	memory: MemoryLimits;
+	volumeDirectory: string;
+}): {essential: readonly string[]; hardening: readonly string[]} => ({
 	essential: [
 		'Type=simple',
 		'StandardOutput=journal',
@@ -23,7 +30,8 @@ export const toServiceProperties = ({memory, volumeDirectory}: {memory: MemoryLi
 		// Ended by SIGTERM, the daemon uploads what is left: it takes itself a minute for that.
 		'KillMode=mixed',
 		'TimeoutStopSec=90',
-		// At shutdown units stop in the reverse order: pods first, then we, then the network and the file system with the journal.
+		// At shutdown units stop in the reverse order: pods first, then we, then the network and the file system with
+		// the journal.
 		'Before=kubepods.slice kubelet.service containerd.service crio.service docker.service',
 		'After=network.target nss-lookup.target',
 		...(isPlainPath(volumeDirectory) ? [`RequiresMountsFor=${volumeDirectory}`] : []),

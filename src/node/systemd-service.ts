@@ -1,4 +1,15 @@
-import {closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync, statSync} from 'node:fs';
+import {
+	closeSync,
+	constants,
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	openSync,
+	readFileSync,
+	readlinkSync,
+	rmSync,
+	statSync,
+} from 'node:fs';
 import {Socket} from 'node:net';
 import {join} from 'node:path';
 import type {MemoryLimits} from './daemon-limits.ts';
@@ -9,8 +20,9 @@ import {runCommand} from './run-command.ts';
 import {escapeArgument, toServiceProperties} from './systemd-properties.ts';
 
 /**
-Takes the two pipes that wait in the directory $1, removes it, says its process id, and becomes the daemon. So nothing of what the pipes carry has
-a name that anybody else could open, and nothing is sent before the reader is there.
+Takes the two pipes that wait in the directory $1, removes it, says its process id, and becomes the daemon. So
+nothing of what the pipes carry has a name that anybody else could open, and nothing is sent before the reader is
+there.
 */
 const script = 'exec 3<"$1/request" 4>"$1/ready" && rm -r "$1" && shift && echo $$ >&4 && exec "$@"';
 
@@ -19,22 +31,26 @@ const endMs = 5000;
 
 export const toUnitName = (volumeId: string): string => {
 	if (!/^[0-9a-f]{16}$/.test(volumeId)) {
-		throw new NodeError(`Cannot name a service after volume ${JSON.stringify(volumeId.slice(0, 40))}: a volume's id has 16 hexadecimal digits`);
+		throw new NodeError(
+			`Cannot name a service after volume ${JSON.stringify(volumeId.slice(0, 40))}: a volume's id has 16 hexadecimal digits`,
+		);
 	}
 
 	return `pnx-volume-${volumeId}.service`;
 };
 
 /**
-Whether systemd runs this machine, and sees the same mounts and processes as we do: a kubelet in a container may see systemd's sockets, but a mount
-that is made by a service would not be where its pods look.
+Whether systemd runs this machine, and sees the same mounts and processes as we do: a kubelet in a container may see
+systemd's sockets, but a mount that is made by a service would not be where its pods look.
 */
 export const isSystemdHere = (): boolean => {
 	try {
-		return existsSync('/run/systemd/system')
-			&& readFileSync('/proc/1/comm', 'utf8').trim() === 'systemd'
-			&& readlinkSync('/proc/1/ns/mnt') === readlinkSync('/proc/self/ns/mnt')
-			&& isSameFile('/proc/1/root/', '/');
+		return (
+			existsSync('/run/systemd/system') &&
+			readFileSync('/proc/1/comm', 'utf8').trim() === 'systemd' &&
+			readlinkSync('/proc/1/ns/mnt') === readlinkSync('/proc/self/ns/mnt') &&
+			isSameFile('/proc/1/root/', '/')
+		);
 	} catch {
 		return false; // Not even allowed to look: then not to start services either.
 	}
@@ -84,21 +100,33 @@ const startWith = async (properties: readonly string[], start: ServiceStart): Pr
 	const directory = mkdtempSync(join(runDirectory, 'launch-'));
 	let pipes: {requestPipe: Socket; readyPipe: Socket} | undefined;
 	try {
-		const made = await runCommand('mkfifo', ['-m', '0600', join(directory, 'request'), join(directory, 'ready')], deadline);
+		const made = await runCommand(
+			'mkfifo',
+			['-m', '0600', join(directory, 'request'), join(directory, 'ready')],
+			deadline,
+		);
 		if (made.exitCode !== 0) {
 			throw new NodeError(`Cannot make pipes for the service: ${made.message}`);
 		}
 
 		pipes = openPipes(directory);
-		const ran = runCommand('systemd-run', [
-			'--quiet', '--collect',
-			`--unit=${toUnitName(volumeId)}`,
-			`--description=pnx-volume: bucket ${bucket.replaceAll(/[^\w.-]/g, '_')}`,
-			'--working-directory=/',
-			...Object.entries(variables).map(([name, value]) => `--setenv=${name}=${value}`),
-			...properties.map(property => `--property=${property}`),
-			'--', '/bin/sh', '-c', ...[script, 'sh', directory, ...command].map(argument => escapeArgument(argument)),
-		], deadline);
+		const ran = runCommand(
+			'systemd-run',
+			[
+				'--quiet',
+				'--collect',
+				`--unit=${toUnitName(volumeId)}`,
+				`--description=pnx-volume: bucket ${bucket.replaceAll(/[^\w.-]/g, '_')}`,
+				'--working-directory=/',
+				...Object.entries(variables).map(([name, value]) => `--setenv=${name}=${value}`),
+				...properties.map(property => `--property=${property}`),
+				'--',
+				'/bin/sh',
+				'-c',
+				...[script, 'sh', directory, ...command].map(argument => escapeArgument(argument)),
+			],
+			deadline,
+		);
 		let failure = '';
 		const failed = ran.then(async ({exitCode, message}) => {
 			failure = message;
@@ -112,7 +140,8 @@ const startWith = async (properties: readonly string[], start: ServiceStart): Pr
 
 		const {requestPipe, readyPipe} = pipes;
 		return {
-			pid, readyPipe,
+			pid,
+			readyPipe,
 			// It holds both ends of the named pipe: its own must be gone for the daemon to see the request's end.
 			sendRequest: text => requestPipe.on('error', () => undefined).write(text, () => requestPipe.destroy()),
 			release() {
@@ -134,7 +163,10 @@ const openPipes = (directory: string): {requestPipe: Socket; readyPipe: Socket} 
 	const ready = openSync(join(directory, 'ready'), constants.O_RDONLY | constants.O_NONBLOCK);
 	try {
 		const request = openSync(join(directory, 'request'), constants.O_RDWR | constants.O_NONBLOCK);
-		return {requestPipe: new Socket({fd: request, readable: false, writable: true}), readyPipe: new Socket({fd: ready, readable: true, writable: false})};
+		return {
+			requestPipe: new Socket({fd: request, readable: false, writable: true}),
+			readyPipe: new Socket({fd: ready, readable: true, writable: false}),
+		};
 	} catch (error) {
 		closeSync(ready);
 		throw error;

@@ -5,17 +5,22 @@ import {hasErrorCode, NodeError, toReason} from './node-error.ts';
 import {resolveMountPath} from './pod-directory.ts';
 
 /**
-Makes sure that nobody but root decides where a kubelet's path of a volume leads: every directory above it is root's and
-nobody else may write there, so that what is true now still is when mount(8) follows the same path. Above `podsDirectory`
-there may be symbolic links of root's, and directories like /tmp; from there down, directories alone, and nothing mounted on them.
+Makes sure that nobody but root decides where a kubelet's path of a volume leads: every directory above it is root's
+and nobody else may write there, so that what is true now still is when mount(8) follows the same path. Above
+`podsDirectory` there may be symbolic links of root's, and directories like /tmp; from there down, directories
+alone, and nothing mounted on them.
 */
 export const assertTrustedParents = (path: string, podsDirectory: string): void => {
 	const fail = (where: string, what: string): never => {
-		throw new NodeError(`Cannot mount at ${path}: ${where} ${what}; only the kubelet may decide where a pod's volume is`);
+		throw new NodeError(
+			`Cannot mount at ${path}: ${where} ${what}; only the kubelet may decide where a pod's volume is`,
+		);
 	};
 
 	assertTrustedDirectory(dirname(podsDirectory), fail);
-	for (const directory of listPrefixes(dirname(path)).filter(prefix => prefix === podsDirectory || prefix.startsWith(`${podsDirectory}/`))) {
+	for (const directory of listPrefixes(dirname(path)).filter(
+		prefix => prefix === podsDirectory || prefix.startsWith(`${podsDirectory}/`),
+	)) {
 		const stats = lookAt(directory);
 		if (stats === undefined) {
 			return; // The mount says that it is missing.
@@ -32,7 +37,10 @@ export const assertTrustedParents = (path: string, podsDirectory: string): void 
 
 	const pods = resolveMountPath(podsDirectory);
 	const real = resolveMountPath(path);
-	const mount = readMountTable().find(candidate => pods !== undefined && candidate.path.startsWith(`${pods}/`) && real?.startsWith(`${candidate.path}/`) === true);
+	const mount = readMountTable().find(
+		candidate =>
+			pods !== undefined && candidate.path.startsWith(`${pods}/`) && real?.startsWith(`${candidate.path}/`) === true,
+	);
 	if (mount !== undefined) {
 		fail(mount.path, `has ${mount.type} (${mount.source}) mounted on it`);
 	}

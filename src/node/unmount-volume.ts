@@ -26,7 +26,10 @@ export type UnmountSettings = {
 export type UnmountResult = {
 	/** False: nothing was mounted there. */
 	readonly wasMounted: boolean;
-	/** Set when bytes that S3 may lack stay in this directory: unfinished uploads for the volume's next daemon, and what S3 refused. */
+	/**
+	Set when bytes that S3 may lack stay in this directory: unfinished uploads for the volume's next daemon, and what
+	S3 refused.
+	*/
 	readonly journal?: string | undefined;
 };
 
@@ -47,7 +50,11 @@ nobody else uses it. Success also when nothing is mounted, or when the daemon is
 in its journal). Rejects, with everything still in place, when the uploads do not end in time: the caller tries again.
 Never looks at the directory itself, which may be dead or hanging.
 */
-export const unmountVolume = async (givenPath: string, environment: NodeEnvironment, settings: UnmountSettings = {}): Promise<UnmountResult> => {
+export const unmountVolume = async (
+	givenPath: string,
+	environment: NodeEnvironment,
+	settings: UnmountSettings = {},
+): Promise<UnmountResult> => {
 	const path = resolveMountPath(givenPath);
 	if (path === undefined) {
 		return {wasMounted: false};
@@ -61,7 +68,11 @@ export const unmountVolume = async (givenPath: string, environment: NodeEnvironm
 	});
 };
 
-const unmountLocked = async (path: string, environment: NodeEnvironment, settings: UnmountSettings): Promise<UnmountResult> => {
+const unmountLocked = async (
+	path: string,
+	environment: NodeEnvironment,
+	settings: UnmountSettings,
+): Promise<UnmountResult> => {
 	const table = readMountTable();
 	const owner = findOwner(path, table, environment.stateDirectory);
 	if (owner === undefined) {
@@ -73,7 +84,8 @@ const unmountLocked = async (path: string, environment: NodeEnvironment, setting
 	await drain(owner, path, environment, settings);
 	const {lockFile} = volumePaths(environment.stateDirectory, owner.volumeId);
 	return withLock({path: lockFile, what: `bucket ${owner.bucket}`, deadline: createDeadline(lockMs)}, async () =>
-		detachLocked(owner.volumeId, path, environment, settings));
+		detachLocked(owner.volumeId, path, environment, settings),
+	);
 };
 
 /** Who is mounted there now; otherwise who was, for its books to be put right. */
@@ -81,15 +93,30 @@ const findOwner = (path: string, table: readonly Mount[], stateDirectory: string
 	const states = readAllVolumeStates(stateDirectory);
 	const inner = states.find(state => state.kind === 'pods' && state.mountPoint === path);
 	if (inner !== undefined) {
-		throw new NodeError(`${path} is what the pods' mounts of bucket ${inner.bucket} are made of; unmount their directories instead`);
+		throw new NodeError(
+			`${path} is what the pods' mounts of bucket ${inner.bucket} are made of; unmount their directories instead`,
+		);
 	}
 
-	return states.find(state => (state.kind === 'directory' ? state.mountPoint === path && mountsAt(table, path).length > 0 : podsInUse(state, table).some(pod => pod.path === path)))
-		?? states.find(state => state.mountPoint === path || state.pods.some(pod => pod.path === path));
+	return (
+		states.find(state =>
+			state.kind === 'directory'
+				? state.mountPoint === path && mountsAt(table, path).length > 0
+				: podsInUse(state, table).some(pod => pod.path === path),
+		) ?? states.find(state => state.mountPoint === path || state.pods.some(pod => pod.path === path))
+	);
 };
 
-/** Has everything uploaded before anything is detached, without the volume's lock: other pods may come and go meanwhile. */
-const drain = async (owner: VolumeState, path: string, environment: NodeEnvironment, settings: UnmountSettings): Promise<void> => {
+/**
+Has everything uploaded before anything is detached, without the volume's lock: other pods may come and go
+meanwhile.
+*/
+const drain = async (
+	owner: VolumeState,
+	path: string,
+	environment: NodeEnvironment,
+	settings: UnmountSettings,
+): Promise<void> => {
 	const isShared = podsInUse(owner, readMountTable()).some(pod => pod.path !== path);
 	const timeoutMs = isShared ? Math.min(sharedDrainMs, environment.drainTimeoutMs) : environment.drainTimeoutMs;
 	const drained = await askToDrain(owner, environment.stateDirectory, createDeadline(timeoutMs), settings);
@@ -97,8 +124,12 @@ const drain = async (owner: VolumeState, path: string, environment: NodeEnvironm
 		return;
 	}
 
-	const reason = await reasonOf(owner, environment.stateDirectory) ?? (drained.outcome === 'failed' ? drained.message : `not everything was uploaded within ${timeoutMs / 1000} s`);
-	throw new NodeError(`Cannot unmount ${path} yet: ${formatBytes(drained.dirtyBytes)} of bucket ${owner.bucket} are not in S3: ${reason}. It stays mounted and keeps trying; to give up (the bytes stay in the journal on this node): pnx-volume unmount --force`);
+	const reason =
+		(await reasonOf(owner, environment.stateDirectory)) ??
+		(drained.outcome === 'failed' ? drained.message : `not everything was uploaded within ${timeoutMs / 1000} s`);
+	throw new NodeError(
+		`Cannot unmount ${path} yet: ${formatBytes(drained.dirtyBytes)} of bucket ${owner.bucket} are not in S3: ${reason}. It stays mounted and keeps trying; to give up (the bytes stay in the journal on this node): pnx-volume unmount --force`,
+	);
 };
 
 /** What went wrong with the newest upload; says more than that the time was up. */
@@ -108,11 +139,16 @@ const reasonOf = async (owner: VolumeState, stateDirectory: string): Promise<str
 };
 
 /** A daemon that lives but does not answer gets a while before it is taken for a hanging one. */
-const askToDrain = async (owner: VolumeState, stateDirectory: string, deadline: Deadline, {onProgress}: UnmountSettings): Promise<ControlOutcome> => {
+const askToDrain = async (
+	owner: VolumeState,
+	stateDirectory: string,
+	deadline: Deadline,
+	{onProgress}: UnmountSettings,
+): Promise<ControlOutcome> => {
 	const {socket} = volumePaths(stateDirectory, owner.volumeId);
 	const deafUntil = deadline.within(deafMs);
 	for (;;) {
-		if (await askStatus(socket, deafUntil) !== undefined) {
+		if ((await askStatus(socket, deafUntil)) !== undefined) {
 			return askToEnd(socket, 'drain', deadline, onProgress);
 		}
 
@@ -125,7 +161,12 @@ const askToDrain = async (owner: VolumeState, stateDirectory: string, deadline: 
 	}
 };
 
-const detachLocked = async (volumeId: string, path: string, environment: NodeEnvironment, {force}: UnmountSettings): Promise<UnmountResult> => {
+const detachLocked = async (
+	volumeId: string,
+	path: string,
+	environment: NodeEnvironment,
+	{force}: UnmountSettings,
+): Promise<UnmountResult> => {
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const state = readVolumeState(paths.stateFile);
 	const table = readMountTable();
@@ -151,7 +192,7 @@ const detachLocked = async (volumeId: string, path: string, environment: NodeEnv
 		}
 	}
 
-	if (state.kind === 'pods' && force !== true && environment.idleMs > 0 && await leaveIdle(state, environment)) {
+	if (state.kind === 'pods' && force !== true && environment.idleMs > 0 && (await leaveIdle(state, environment))) {
 		tryToWriteState(paths.stateFile, {...state, pods: []});
 		return {wasMounted, journal: stagingFileCount(paths) > 0 ? paths.staging : undefined};
 	}
@@ -162,12 +203,16 @@ const detachLocked = async (volumeId: string, path: string, environment: NodeEnv
 };
 
 /**
-Has the daemon stay for a while without pods: one that comes back finds it, and the cache. Whether it does; a dead one does not, nor one of a version that
-does not know how. What was written after the first drain is uploaded now; what cannot be, it goes on trying.
+Has the daemon stay for a while without pods: one that comes back finds it, and the cache. Whether it does; a dead
+one does not, nor one of a version that does not know how. What was written after the first drain is uploaded now;
+what cannot be, it goes on trying.
 */
 const leaveIdle = async (state: VolumeState, {stateDirectory, idleMs}: NodeEnvironment): Promise<boolean> => {
 	const {socket} = volumePaths(stateDirectory, state.volumeId);
-	if (mountsAt(readMountTable(), state.mountPoint).length === 0 || await askStatus(socket, createDeadline(idleStatusMs)) === undefined) {
+	if (
+		mountsAt(readMountTable(), state.mountPoint).length === 0 ||
+		(await askStatus(socket, createDeadline(idleStatusMs))) === undefined
+	) {
 		return false;
 	}
 

@@ -22,7 +22,11 @@ const stopStatusMs = 3000;
 const cleanUpMs = 5000;
 
 /** The daemon that serves a volume right now: it answers on its socket, and its mount is in the mount table. */
-export const findDaemon = async (state: VolumeState, stateDirectory: string, deadline: Deadline): Promise<ProcessIdentity | undefined> => {
+export const findDaemon = async (
+	state: VolumeState,
+	stateDirectory: string,
+	deadline: Deadline,
+): Promise<ProcessIdentity | undefined> => {
 	const {socket} = volumePaths(stateDirectory, state.volumeId);
 	if (mountsAt(readMountTable(), state.mountPoint).length === 0) {
 		return undefined;
@@ -38,13 +42,20 @@ Refuses to kill one that merely does not answer while pods use it: their open fi
 */
 export const startDaemon = async (
 	request: DaemonRequest,
-	{state, environment, inUse, ...launch}: LaunchSettings & {state: VolumeState; environment: NodeEnvironment; inUse: boolean},
+	{
+		state,
+		environment,
+		inUse,
+		...launch
+	}: LaunchSettings & {state: VolumeState; environment: NodeEnvironment; inUse: boolean},
 ): Promise<ProcessIdentity> => {
 	const paths = volumePaths(environment.stateDirectory, request.volumeId);
 	const previous = state.daemon;
 	if (previous !== undefined && isRunning(previous)) {
 		if (inUse && mountsAt(readMountTable(), request.mountPoint).length > 0) {
-			throw new NodeError(`The daemon of bucket ${state.bucket} (pid ${previous.pid}) does not answer while other pods use it; see ${whereLogIs(state.launch, environment)}, and "pnx-volume heal" or kill -9 ${previous.pid} to start over`);
+			throw new NodeError(
+				`The daemon of bucket ${state.bucket} (pid ${previous.pid}) does not answer while other pods use it; see ${whereLogIs(state.launch, environment)}, and "pnx-volume heal" or kill -9 ${previous.pid} to start over`,
+			);
 		}
 
 		await endDaemon(previous);
@@ -59,13 +70,18 @@ export const startDaemon = async (
 
 	try {
 		let launched: DaemonLaunch | undefined;
-		const identity = await launchDaemon(request, environment, {...launch, onStarted(daemon, how) {
-			launched = how;
-			launch.onStarted(daemon, how);
-		}});
+		const identity = await launchDaemon(request, environment, {
+			...launch,
+			onStarted(daemon, how) {
+				launched = how;
+				launch.onStarted(daemon, how);
+			},
+		});
 		if (mountsAt(readMountTable(), request.mountPoint).length === 0) {
 			await endDaemon(identity);
-			throw new NodeError(`The daemon of bucket ${state.bucket} said that it is ready, but nothing is mounted; see ${whereLogIs(launched, environment)}`);
+			throw new NodeError(
+				`The daemon of bucket ${state.bucket} said that it is ready, but nothing is mounted; see ${whereLogIs(launched, environment)}`,
+			);
 		}
 
 		if (state.kind === 'pods') {
@@ -81,17 +97,32 @@ export const startDaemon = async (
 };
 
 /** Does for a daemon that serves already what its starter had still to do if it was killed on its way. */
-export const completeStart = async (request: DaemonRequest, environment: NodeEnvironment, deadline: Deadline): Promise<void> => {
+export const completeStart = async (
+	request: DaemonRequest,
+	environment: NodeEnvironment,
+	deadline: Deadline,
+): Promise<void> => {
 	const mount = mountsAt(readMountTable(), request.mountPoint).at(-1);
-	if (mount?.peerGroup !== undefined || mount?.masterGroup !== undefined || readLaunchRecord(environment.runDirectory, request.volumeId) === undefined) {
+	if (
+		mount?.peerGroup !== undefined ||
+		mount?.masterGroup !== undefined ||
+		readLaunchRecord(environment.runDirectory, request.volumeId) === undefined
+	) {
 		await prepareForPods(request, environment, {deadline});
 	}
 };
 
 /** What makes bind mounts for pods, and a new daemon after this one's death, possible. */
-const prepareForPods = async (request: DaemonRequest, environment: NodeEnvironment, {deadline, starterVariables}: Pick<LaunchSettings, 'deadline' | 'starterVariables'>): Promise<void> => {
+const prepareForPods = async (
+	request: DaemonRequest,
+	environment: NodeEnvironment,
+	{deadline, starterVariables}: Pick<LaunchSettings, 'deadline' | 'starterVariables'>,
+): Promise<void> => {
 	await isolateMount(request.mountPoint, deadline);
-	const {start, piped} = toDaemonVariables(starterVariables ?? process.env, {hasCredentials: request.credentials !== undefined, stateDirectory: environment.stateDirectory});
+	const {start, piped} = toDaemonVariables(starterVariables ?? process.env, {
+		hasCredentials: request.credentials !== undefined,
+		stateDirectory: environment.stateDirectory,
+	});
 	writeLaunchRecord(environment.runDirectory, request, {...start, ...piped});
 };
 
@@ -102,7 +133,7 @@ refused for good, is in the staging directory then.
 export const stopDaemon = async (state: VolumeState, stateDirectory: string, deadline: Deadline): Promise<void> => {
 	const paths = volumePaths(stateDirectory, state.volumeId);
 	const known = state.daemon;
-	const isListening = await askStatus(paths.socket, deadline.within(stopStatusMs)) !== undefined;
+	const isListening = (await askStatus(paths.socket, deadline.within(stopStatusMs))) !== undefined;
 	const stopped = isListening ? await askToEnd(paths.socket, 'stop', deadline) : {outcome: 'unreachable' as const};
 	if (known !== undefined) {
 		if (stopped.outcome === 'done') {

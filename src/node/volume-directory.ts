@@ -37,7 +37,9 @@ export const volumePaths = (stateDirectory: string, volumeId: string): VolumePat
 export const createVolumeDirectory = (paths: VolumePaths): void => {
 	if (Buffer.byteLength(paths.socket) > socketPathBytesMax) {
 		const excessBytes = Buffer.byteLength(paths.socket) - socketPathBytesMax;
-		throw new NodeError(`The state directory's path is ${excessBytes} bytes too long for the Unix socket ${paths.socket}; set PNX_VOLUME_STATE_DIR to a shorter one`);
+		throw new NodeError(
+			`The state directory's path is ${excessBytes} bytes too long for the Unix socket ${paths.socket}; set PNX_VOLUME_STATE_DIR to a shorter one`,
+		);
 	}
 
 	try {
@@ -51,12 +53,15 @@ export const createVolumeDirectory = (paths: VolumePaths): void => {
 
 /** The ids of all volumes that left anything in the state directory. */
 export const listVolumeIds = (stateDirectory: string): string[] =>
-	readEntries(join(stateDirectory, 'volumes')).filter(entry => entry.isDirectory() && /^[0-9a-f]{16}$/.test(entry.name)).map(entry => entry.name);
+	readEntries(join(stateDirectory, 'volumes'))
+		.filter(entry => entry.isDirectory() && /^[0-9a-f]{16}$/.test(entry.name))
+		.map(entry => entry.name);
 
 /**
-Removes what a volume keeps on this node, after its mount is gone: `rmdir` on the mount point, so that even a mistake
-in the caller could not delete through a mount into the bucket; and nothing else is removed below which anything is mounted. With `keepStaging` the journal stays for the next daemon. To be
-called with the volume's lock held: its file goes last, for whoever finds it gone makes a new one, and a volume beside it.
+Removes what a volume keeps on this node, after its mount is gone: `rmdir` on the mount point, so that even a
+mistake in the caller could not delete through a mount into the bucket; and nothing else is removed below which
+anything is mounted. With `keepStaging` the journal stays for the next daemon. To be called with the volume's lock
+held: its file goes last, for whoever finds it gone makes a new one, and a volume beside it.
 */
 export const removeVolumeDirectory = (paths: VolumePaths, {keepStaging}: {keepStaging: boolean}): void => {
 	releaseDirectory(paths.mountPoint);
@@ -65,7 +70,12 @@ export const removeVolumeDirectory = (paths: VolumePaths, {keepStaging}: {keepSt
 	for (const entry of readEntries(paths.directory)) {
 		const path = join(paths.directory, entry.name);
 		const isMountedBelow = table.some(mount => mount.path === path || mount.path.startsWith(`${path}/`));
-		if (!isMountedBelow && path !== paths.mountPoint && path !== paths.lockFile && !(keepStaging && (path === paths.staging || path === paths.stateFile))) {
+		if (
+			!isMountedBelow &&
+			path !== paths.mountPoint &&
+			path !== paths.lockFile &&
+			!(keepStaging && (path === paths.staging || path === paths.stateFile))
+		) {
 			rmSync(path, {recursive: true, force: true});
 		}
 	}

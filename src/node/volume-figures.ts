@@ -6,7 +6,10 @@ export type SampledMetrics = {readonly atMs: number; readonly metrics: MetricSam
 
 /** A volume in the numbers that people look at; `undefined` for what is not known. */
 export type VolumeFigures = {
-	/** What programs get and give each second, between the last two samples. What the kernel's page cache answers is not in it. */
+	/**
+	What programs get and give each second, between the last two samples. What the kernel's page cache answers is not
+	in it.
+	*/
 	readonly readBytesPerSecond: number | undefined;
 	readonly writtenBytesPerSecond: number | undefined;
 	readonly readsPerSecond: number | undefined;
@@ -26,7 +29,11 @@ export type VolumeFigures = {
 const intervalMsMin = 100;
 
 /** The numbers of a volume; the rates need an earlier sample of the same daemon. */
-export const toVolumeFigures = ({daemon, dirtyBytes, metrics}: VolumeReport, atMs: number, earlier?: SampledMetrics): VolumeFigures => {
+export const toVolumeFigures = (
+	{daemon, dirtyBytes, metrics}: VolumeReport,
+	atMs: number,
+	earlier?: SampledMetrics,
+): VolumeFigures => {
 	const rateOf = createRates(metrics, atMs, earlier);
 	const sum = (name: string): number | undefined => (metrics === undefined ? undefined : sumOf(metrics.counters, name));
 	const found = sum('pnx_volume_cache_hits_total');
@@ -41,23 +48,40 @@ export const toVolumeFigures = ({daemon, dirtyBytes, metrics}: VolumeReport, atM
 		cacheHitShare: found === undefined || needed === 0 ? undefined : found / needed,
 		dirtyBytes,
 		uploadsPending,
-		oldestUploadSeconds: metrics === undefined || uploadsPending === undefined || uploadsPending === 0 ? undefined : sumOf(metrics.gauges, 'pnx_volume_upload_oldest_age_seconds'),
+		oldestUploadSeconds:
+			metrics === undefined || uploadsPending === undefined || uploadsPending === 0
+				? undefined
+				: sumOf(metrics.gauges, 'pnx_volume_upload_oldest_age_seconds'),
 		residentBytes: daemon?.residentBytes,
 	};
 };
 
 /** What a counter grew by each second; `undefined` without an earlier sample, or when that was of another daemon. */
-const createRates = (metrics: MetricSamples | undefined, atMs: number, earlier: SampledMetrics | undefined): ((name: string, labels?: MetricLabels) => number | undefined) => {
-	if (metrics === undefined || earlier === undefined || atMs - earlier.atMs < intervalMsMin || startOf(metrics) !== startOf(earlier.metrics)) {
+const createRates = (
+	metrics: MetricSamples | undefined,
+	atMs: number,
+	earlier: SampledMetrics | undefined,
+): ((name: string, labels?: MetricLabels) => number | undefined) => {
+	if (
+		metrics === undefined ||
+		earlier === undefined ||
+		atMs - earlier.atMs < intervalMsMin ||
+		startOf(metrics) !== startOf(earlier.metrics)
+	) {
 		return () => undefined;
 	}
 
 	const seconds = (atMs - earlier.atMs) / 1000;
-	return (name, labels) => Math.max(0, sumOf(metrics.counters, name, labels) - sumOf(earlier.metrics.counters, name, labels)) / seconds;
+	return (name, labels) =>
+		Math.max(0, sumOf(metrics.counters, name, labels) - sumOf(earlier.metrics.counters, name, labels)) / seconds;
 };
 
 const startOf = ({gauges}: MetricSamples): number => sumOf(gauges, 'pnx_volume_daemon_start_time_seconds');
 
-const sumOf = (samples: MetricSamples['counters'], name: string, labels: MetricLabels = {}): number => samples
-	.filter(sample => sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value))
-	.reduce((total, {value}) => total + value, 0);
+const sumOf = (samples: MetricSamples['counters'], name: string, labels: MetricLabels = {}): number =>
+	samples
+		.filter(
+			sample =>
+				sample.name === name && Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
+		)
+		.reduce((total, {value}) => total + value, 0);

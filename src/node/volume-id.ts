@@ -13,10 +13,22 @@ export type VolumeIdentity = {
 	readonly directory?: string | undefined;
 };
 
-/** Whatever makes two mounts differ goes in: mounts with the same id share one daemon on this node. 16 hexadecimal digits. */
+/**
+Whatever makes two mounts differ goes in: mounts with the same id share one daemon on this node. 16 hexadecimal
+digits.
+*/
 export const toVolumeId = ({options, credentials, fsGroup, rule, directory}: VolumeIdentity): string => {
-	const credentialsHash = credentials === undefined ? '' : hash([credentials.accessKeyId, credentials.secretAccessKey, credentials.sessionToken ?? '']);
-	return hash([Object.entries(formatVolumeOptions(options)), fsGroup ?? '', directory ?? '', credentialsHash, ...toBindingParts(rule)]).slice(0, 16);
+	const credentialsHash =
+		credentials === undefined
+			? ''
+			: hash([credentials.accessKeyId, credentials.secretAccessKey, credentials.sessionToken ?? '']);
+	return hash([
+		Object.entries(formatVolumeOptions(options)),
+		fsGroup ?? '',
+		directory ?? '',
+		credentialsHash,
+		...toBindingParts(rule),
+	]).slice(0, 16);
 };
 
 /**
@@ -24,6 +36,8 @@ A bucket that is a namespace's own is served to that namespace alone: a pod of a
 around the look at the bucket's tags. The remedies are only words. Nothing for a volume that every namespace may share.
 */
 const toBindingParts = ({ownedBy, cluster, isLocalEndpointRefused = false}: VolumeRule = {}): readonly unknown[] =>
-	(ownedBy === undefined && !isLocalEndpointRefused ? [] : [{namespace: ownedBy?.namespace ?? null, cluster: cluster ?? null, isLocalEndpointRefused}]);
+	ownedBy === undefined && !isLocalEndpointRefused
+		? []
+		: [{namespace: ownedBy?.namespace ?? null, cluster: cluster ?? null, isLocalEndpointRefused}];
 
 const hash = (parts: readonly unknown[]): string => createHash('sha256').update(JSON.stringify(parts)).digest('hex');

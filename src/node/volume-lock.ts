@@ -5,7 +5,10 @@ import {setTimeout as delay} from 'node:timers/promises';
 import type {Deadline} from './deadline.ts';
 import {hasErrorCode, NodeError, toReason} from './node-error.ts';
 
-/** Who has waited for long asks less often: hundreds of pods that come at once would leave no processor time to the one that holds the lock. */
+/**
+Who has waited for long asks less often: hundreds of pods that come at once would leave no processor time to the one
+that holds the lock.
+*/
 const pollMsMin = 15;
 const pollMsMax = 250;
 const pollShare = 0.1;
@@ -25,15 +28,25 @@ The lock file may be removed by who holds it (`removeAfterwards`): whoever waite
 that the path leads elsewhere now, and waits on the new one.
 */
 export const withLock = async <Result>(
-	{path, what, deadline, removeAfterwards}: {path: string; what: string; deadline: Deadline; removeAfterwards?: () => boolean},
+	{
+		path,
+		what,
+		deadline,
+		removeAfterwards,
+	}: {path: string; what: string; deadline: Deadline; removeAfterwards?: () => boolean},
 	work: () => Promise<Result>,
 ): Promise<Result> => {
 	const database = await acquire(path, what, deadline);
 	return useLock(database, {path, removeAfterwards}, work);
 };
 
-/** The same for work that is not worth a wait: `false` if somebody else holds the lock, or if it is just being removed. */
-export const tryWithLock = async ({path, removeAfterwards}: {path: string; removeAfterwards?: () => boolean}, work: () => Promise<void>): Promise<boolean> => {
+/**
+The same for work that is not worth a wait: `false` if somebody else holds the lock, or if it is just being removed.
+*/
+export const tryWithLock = async (
+	{path, removeAfterwards}: {path: string; removeAfterwards?: () => boolean},
+	work: () => Promise<void>,
+): Promise<boolean> => {
 	const database = tryAcquire(path, {isLast: false});
 	if (database === undefined) {
 		return false;
@@ -43,7 +56,11 @@ export const tryWithLock = async ({path, removeAfterwards}: {path: string; remov
 	return true;
 };
 
-const useLock = async <Result>(database: DatabaseSync, {path, removeAfterwards}: {path: string; removeAfterwards: (() => boolean) | undefined}, work: () => Promise<Result>): Promise<Result> => {
+const useLock = async <Result>(
+	database: DatabaseSync,
+	{path, removeAfterwards}: {path: string; removeAfterwards: (() => boolean) | undefined},
+	work: () => Promise<Result>,
+): Promise<Result> => {
 	try {
 		return await work();
 	} finally {
@@ -96,11 +113,17 @@ const tryAcquire = (path: string, {isLast}: {isLast: boolean}): DatabaseSync | u
 			return undefined;
 		}
 
-		throw new NodeError(`Cannot lock ${path}: ${toReason(error)}. Is the file system of the state directory full or read-only?`, {cause: error});
+		throw new NodeError(
+			`Cannot lock ${path}: ${toReason(error)}. Is the file system of the state directory full or read-only?`,
+			{cause: error},
+		);
 	}
 };
 
-/** Opens only a file that it creates: closing a descriptor of an existing one would free a lock that this process holds on it. */
+/**
+Opens only a file that it creates: closing a descriptor of an existing one would free a lock that this process holds
+on it.
+*/
 const createIfAbsent = (path: string): void => {
 	try {
 		closeSync(openSync(path, 'wx', 0o600));
@@ -123,6 +146,8 @@ const inodeOf = (path: string): bigint | undefined => {
 	}
 };
 
-const isGone = (error: unknown): boolean => hasErrorCode(error, 'ENOENT') || (error instanceof Error && 'errcode' in error && error.errcode === sqliteCannotOpen);
+const isGone = (error: unknown): boolean =>
+	hasErrorCode(error, 'ENOENT') || (error instanceof Error && 'errcode' in error && error.errcode === sqliteCannotOpen);
 
-const isBusy = (error: unknown): boolean => error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy;
+const isBusy = (error: unknown): boolean =>
+	error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy;

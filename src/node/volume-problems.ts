@@ -1,11 +1,16 @@
 import {formatBytes} from '../model/volume-options.ts';
 import type {VolumeReport} from './list-volumes.ts';
 
-/** What is wrong with a volume and what to do, a sentence or two each; empty when all is well. The same words on every surface. */
-export const describeVolumeProblems = (volume: VolumeReport): string[] => [problemOf(volume) ?? [], refusalOf(volume) ?? []].flat();
+/**
+What is wrong with a volume and what to do, a sentence or two each; empty when all is well. The same words on every
+surface.
+*/
+export const describeVolumeProblems = (volume: VolumeReport): string[] =>
+	[problemOf(volume) ?? [], refusalOf(volume) ?? []].flat();
 
 /** How a volume is called: by its bucket, and the prefix in it. */
-export const toVolumeName = ({bucket, prefix}: Pick<VolumeReport, 'bucket' | 'prefix'>): string => (prefix === '' ? bucket : `${bucket}/${prefix}`);
+export const toVolumeName = ({bucket, prefix}: Pick<VolumeReport, 'bucket' | 'prefix'>): string =>
+	prefix === '' ? bucket : `${bucket}/${prefix}`;
 
 const problemOf = (volume: VolumeReport): string | undefined => {
 	switch (volume.health) {
@@ -35,7 +40,9 @@ const problemOf = (volume: VolumeReport): string | undefined => {
 		}
 
 		case 'unmounted': {
-			return volume.journalBytes === 0 ? undefined : `a journal of ${formatBytes(volume.journalBytes)} waits for the next mount of this volume on this node, which uploads what S3 lacks.`;
+			return volume.journalBytes === 0
+				? undefined
+				: `a journal of ${formatBytes(volume.journalBytes)} waits for the next mount of this volume on this node, which uploads what S3 lacks.`;
 		}
 
 		case 'gone': {
@@ -44,6 +51,7 @@ const problemOf = (volume: VolumeReport): string | undefined => {
 	}
 };
 
-const refusalOf = ({refused}: VolumeReport): string | undefined => (refused === undefined
-	? undefined
-	: `${formatBytes(refused.bytes)} that S3 refused for good are kept in ${refused.directory}; save what you need and delete it.`);
+const refusalOf = ({refused}: VolumeReport): string | undefined =>
+	refused === undefined
+		? undefined
+		: `${formatBytes(refused.bytes)} that S3 refused for good are kept in ${refused.directory}; save what you need and delete it.`;

@@ -58,19 +58,32 @@ export const readVolumeState = (stateFile: string): VolumeState | undefined => {
 export const isNewerState = (stateFile: string): boolean => {
 	try {
 		const parsed: unknown = JSON.parse(readFileSync(stateFile, 'utf8'));
-		return typeof parsed === 'object' && parsed !== null && 'formatVersion' in parsed && typeof parsed.formatVersion === 'number' && parsed.formatVersion > 1;
+		return (
+			typeof parsed === 'object' &&
+			parsed !== null &&
+			'formatVersion' in parsed &&
+			typeof parsed.formatVersion === 'number' &&
+			parsed.formatVersion > 1
+		);
 	} catch {
 		return false; // There is none, or it is damaged: `readVolumeState` tells what cannot be read at all.
 	}
 };
 
-/** The pods that the mount table shows with the volume's present mount: what is left to know when the state file is damaged. */
+/**
+The pods that the mount table shows with the volume's present mount: what is left to know when the state file is
+damaged.
+*/
 export const podsSeen = (mountPoint: string, table: readonly Mount[]): PodMount[] => {
 	const device = mountsAt(table, mountPoint).at(-1)?.device;
-	return device === undefined ? [] : table.filter(mount => mount.device === device).flatMap(({path}) => {
-		const [, uid, volumeName] = /\/pods\/([^/]+)\/volumes\/pnx~volume\/([^/]+)$/.exec(path) ?? [];
-		return uid === undefined ? [] : [{path, uid, volumeName}];
-	});
+	return device === undefined
+		? []
+		: table
+				.filter(mount => mount.device === device)
+				.flatMap(({path}) => {
+					const [, uid, volumeName] = /\/pods\/([^/]+)\/volumes\/pnx~volume\/([^/]+)$/.exec(path) ?? [];
+					return uid === undefined ? [] : [{path, uid, volumeName}];
+				});
 };
 
 /** Durable before visible: a crash leaves the old state or the new one. */
@@ -88,7 +101,10 @@ export const writeVolumeState = (stateFile: string, state: VolumeState): void =>
 		renameSync(temporary, stateFile);
 	} catch (error) {
 		rmSync(temporary, {force: true});
-		throw new NodeError(`Cannot write ${stateFile}: ${toReason(error)}; make room in the file system of the state directory`, {cause: error});
+		throw new NodeError(
+			`Cannot write ${stateFile}: ${toReason(error)}; make room in the file system of the state directory`,
+			{cause: error},
+		);
 	}
 };
 
@@ -106,16 +122,30 @@ export const podsInUse = (state: VolumeState, table: readonly Mount[]): PodMount
 	return state.pods.filter(pod => device !== undefined && mountsAt(table, pod.path).at(-1)?.device === device);
 };
 
-/** The pods at whose directories anything is still mounted: those in use, and those that hold a dead mount and wait to be healed or unmounted. */
-export const podsMounted = (state: VolumeState, table: readonly Mount[]): PodMount[] => state.pods.filter(pod => mountsAt(table, pod.path).length > 0);
+/**
+The pods at whose directories anything is still mounted: those in use, and those that hold a dead mount and wait to
+be healed or unmounted.
+*/
+export const podsMounted = (state: VolumeState, table: readonly Mount[]): PodMount[] =>
+	state.pods.filter(pod => mountsAt(table, pod.path).length > 0);
 
 const isVolumeState = (value: unknown): value is VolumeState =>
-	typeof value === 'object' && value !== null
-	&& 'formatVersion' in value && value.formatVersion === 1
-	&& 'volumeId' in value && typeof value.volumeId === 'string'
-	&& 'bucket' in value && typeof value.bucket === 'string'
-	&& 'prefix' in value && typeof value.prefix === 'string'
-	&& 'kind' in value && (value.kind === 'pods' || value.kind === 'directory')
-	&& 'mountPoint' in value && typeof value.mountPoint === 'string'
-	&& 'pods' in value && Array.isArray(value.pods)
-	&& value.pods.every((pod: unknown) => typeof pod === 'object' && pod !== null && 'path' in pod && typeof pod.path === 'string');
+	typeof value === 'object' &&
+	value !== null &&
+	'formatVersion' in value &&
+	value.formatVersion === 1 &&
+	'volumeId' in value &&
+	typeof value.volumeId === 'string' &&
+	'bucket' in value &&
+	typeof value.bucket === 'string' &&
+	'prefix' in value &&
+	typeof value.prefix === 'string' &&
+	'kind' in value &&
+	(value.kind === 'pods' || value.kind === 'directory') &&
+	'mountPoint' in value &&
+	typeof value.mountPoint === 'string' &&
+	'pods' in value &&
+	Array.isArray(value.pods) &&
+	value.pods.every(
+		(pod: unknown) => typeof pod === 'object' && pod !== null && 'path' in pod && typeof pod.path === 'string',
+	);

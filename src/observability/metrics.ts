@@ -7,8 +7,8 @@ import {metricTable, type DaemonMetricName, type MetricDefinition} from './metri
 export type MetricReader = (add: (name: DaemonMetricName, value: number, labels?: MetricLabels) => void) => void;
 
 /**
-What one process counts. It is as light as it can be, as it lies in the way of every operation of the kernel: a counter is an object
-with a number, a histogram an array of numbers. The Prometheus format is the agent's business.
+What one process counts. It is as light as it can be, as it lies in the way of every operation of the kernel: a
+counter is an object with a number, a histogram an array of numbers. The Prometheus format is the agent's business.
 */
 export class Metrics implements MetricSink {
 	readonly #counters = new Map<string, ValueSample & Counter>();
@@ -77,7 +77,8 @@ class CountingHistogram implements Histogram {
 	observe(value: number): void {
 		const bounds = this.#bounds;
 		let index = 0;
-		while (index < bounds.length && value > bounds[index]!) { // Below the length.
+		while (index < bounds.length && value > bounds[index]!) {
+			// Below the length.
 			index++;
 		}
 
@@ -86,17 +87,29 @@ class CountingHistogram implements Histogram {
 	}
 
 	sample(): HistogramSample {
-		return {name: this.#name, labels: this.#labels, bounds: this.#bounds, bucketCounts: [...this.#bucketCounts], sum: this.#sum};
+		return {
+			name: this.#name,
+			labels: this.#labels,
+			bounds: this.#bounds,
+			bucketCounts: [...this.#bucketCounts],
+			sum: this.#sum,
+		};
 	}
 }
 
-const idOf = (name: string, labels: MetricLabels): string => JSON.stringify([name, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))]);
+const idOf = (name: string, labels: MetricLabels): string =>
+	JSON.stringify([name, Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))]);
 
 const assertDefined = (name: string, labels: MetricLabels, kind?: MetricDefinition['kind']): MetricDefinition => {
 	const definition = metricTable[name];
 	assert(definition !== undefined, `The table of metrics has no ${name}`);
-	assert(kind === undefined || definition.kind === kind, `${name} is a ${definition.kind} in the table of metrics, not a ${kind}`);
-	const hasItsLabels = Object.keys(labels).length === definition.labels.length && definition.labels.every(label => labels[label] !== undefined);
+	assert(
+		kind === undefined || definition.kind === kind,
+		`${name} is a ${definition.kind} in the table of metrics, not a ${kind}`,
+	);
+	const hasItsLabels =
+		Object.keys(labels).length === definition.labels.length &&
+		definition.labels.every(label => labels[label] !== undefined);
 	assert(hasItsLabels, `The labels of ${name} are not those of the table of metrics: ${definition.labels.join(', ')}`);
 	return definition;
 };

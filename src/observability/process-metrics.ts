@@ -3,8 +3,9 @@ import type {Metrics} from './metrics.ts';
 const delayIntervalMs = 500;
 
 /**
-What this process costs, and how late its event loop is. The delay is looked at twice a second by a timer of ours: what perf_hooks has
-for it keeps one distribution that every reader would have to reset, while ours only grows, so that several may read it.
+What this process costs, and how late its event loop is. The delay is looked at twice a second by a timer of ours:
+what perf_hooks has for it keeps one distribution that every reader would have to reset, while ours only grows, so
+that several may read it.
 */
 export const startProcessMetrics = (metrics: Metrics): {close: () => void} => {
 	const startSeconds = performance.timeOrigin / 1000;

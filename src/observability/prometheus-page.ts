@@ -23,7 +23,8 @@ export const createPrometheusPage = (): PrometheusPage => {
 
 	return {
 		async render(samples) {
-			// A registry for each page: what was there once and is gone, such as the volume of a pod that ended, leaves nothing behind.
+			// A registry for each page: what was there once and is gone, such as the volume of a pod that ended, leaves
+			// nothing behind.
 			const registry = new Registry();
 			for (const [name, lines] of groupByName(samples)) {
 				const definition = metricTable[name];
@@ -71,15 +72,20 @@ const pushHistogram = (lines: Line[], {name, labels, bounds, bucketCounts, sum}:
 	for (const [index, bucketCount] of bucketCounts.entries()) {
 		count += bucketCount;
 		const bound = bounds[index];
-		lines.push({metricName: `${name}_bucket`, labels: {...labels, le: bound === undefined ? '+Inf' : String(bound)}, value: count});
+		lines.push({
+			metricName: `${name}_bucket`,
+			labels: {...labels, le: bound === undefined ? '+Inf' : String(bound)},
+			value: count,
+		});
 	}
 
 	lines.push({metricName: `${name}_sum`, labels, value: sum}, {metricName: `${name}_count`, labels, value: count});
 };
 
 /**
-A metric of prom-client that holds nothing itself and gives the registry our lines: its own counters can be set only by adding to them,
-and its histograms only by observing. Its types number the kinds of metrics; at run time they are words.
+A metric of prom-client that holds nothing itself and gives the registry our lines: its own counters can be set only
+by adding to them, and its histograms only by observing. Its types number the kinds of metrics; at run time they are
+words.
 */
 const registerLines = (registry: Registry, name: string, {kind, help}: MetricDefinition, values: Line[]): void => {
 	const metric = new Gauge({name, help, registers: [registry]});

@@ -5,7 +5,8 @@ import type {Metadata, ObjectHead} from '../store/object-store.ts';
 import type {LayerState} from './layer-state.ts';
 
 /**
-The journal: one record for a sealed layer, `<id>.json` beside its bytes in `<id>.data` (absent when it has none of its own).
+The journal: one record for a sealed layer, `<id>.json` beside its bytes in `<id>.data` (absent when it has none of
+its own).
 
 A record is one line of JSON and the CRC-32 of that line in hexadecimal on a second line. It is written under a
 temporary name, flushed, and renamed; a record that does not match its checksum was never acknowledged. Ids sort in the
@@ -23,8 +24,14 @@ export type JournalRecord = {
 	readonly sealedAtMs: number;
 };
 
-/** Makes a record durable (with `isDurable`: against a loss of power, otherwise only against the death of the process). */
-export const writeJournalRecord = async (directory: string, record: JournalRecord, options: {isDurable: boolean}): Promise<void> => {
+/**
+Makes a record durable (with `isDurable`: against a loss of power, otherwise only against the death of the process).
+*/
+export const writeJournalRecord = async (
+	directory: string,
+	record: JournalRecord,
+	options: {isDurable: boolean},
+): Promise<void> => {
 	const line = JSON.stringify(record);
 	const name = path.join(directory, `${record.id}.json`);
 	const temporary = `${name}.tmp`;

@@ -10,14 +10,21 @@ export const copyObject = async (
 	store: ObjectStore,
 	source: ObjectHead,
 	key: string,
-	request: WriteCondition & {replace?: Pick<ObjectHead, 'metadata' | 'contentType'> | undefined; signal?: AbortSignal | undefined} = {},
+	request: WriteCondition & {
+		replace?: Pick<ObjectHead, 'metadata' | 'contentType'> | undefined;
+		signal?: AbortSignal | undefined;
+	} = {},
 ): Promise<PutResult> => {
 	if (source.sizeBytes <= partBytesMax) {
 		return store.copy({key: source.key, etag: source.etag}, key, request);
 	}
 
 	const attributes = request.replace ?? source;
-	const upload = await store.createMultipartUpload(key, {metadata: attributes.metadata, contentType: attributes.contentType, signal: request.signal});
+	const upload = await store.createMultipartUpload(key, {
+		metadata: attributes.metadata,
+		contentType: attributes.contentType,
+		signal: request.signal,
+	});
 	try {
 		const parts = await copyParts(store, upload, source, request.signal);
 		return await store.completeMultipartUpload(upload, parts, request);
@@ -28,18 +35,32 @@ export const copyObject = async (
 	}
 };
 
-const copyParts = async (store: ObjectStore, upload: {key: string; uploadId: string}, source: CopyableObject, signal: AbortSignal | undefined): Promise<UploadedPart[]> => {
+const copyParts = async (
+	store: ObjectStore,
+	upload: {key: string; uploadId: string},
+	source: CopyableObject,
+	signal: AbortSignal | undefined,
+): Promise<UploadedPart[]> => {
 	// In two halves, so that the plan is parts and not one copy.
 	const half = Math.floor(source.sizeBytes / 2);
-	const plan = planUpload([
-		{bytes: half, source: {kind: 'object', object: source, offset: 0}},
-		{bytes: source.sizeBytes - half, source: {kind: 'object', object: source, offset: half}},
-	], {partBytes: partBytesMax / 5});
+	const plan = planUpload(
+		[
+			{bytes: half, source: {kind: 'object', object: source, offset: 0}},
+			{bytes: source.sizeBytes - half, source: {kind: 'object', object: source, offset: half}},
+		],
+		{partBytes: partBytesMax / 5},
+	);
 	const parts: UploadedPart[] = [];
 	if (plan.kind === 'multipart') {
 		await forEachParallel(plan.parts.entries(), 8, async ([index, part]) => {
 			if (part.kind === 'copy') {
-				parts[index] = await store.uploadPartCopy(upload, index + 1, source, {start: part.start, end: part.end}, {signal});
+				parts[index] = await store.uploadPartCopy(
+					upload,
+					index + 1,
+					source,
+					{start: part.start, end: part.end},
+					{signal},
+				);
 			}
 		});
 	}

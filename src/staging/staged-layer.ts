@@ -25,7 +25,10 @@ export class StagedLayer {
 	#appendedFrom: number | undefined;
 	#displacementBytes = 0;
 	#reservedBytes = 0;
-	/** Which bytes of the staging file were ever written, by their position in it: those take space on the disk, also when they were cut off since. */
+	/**
+	Which bytes of the staging file were ever written, by their position in it: those take space on the disk, also
+	when they were cut off since.
+	*/
 	readonly #allocated = new ExtentMap();
 	/** Whether a write at the end counts as an append, also when its caller only gave that offset. */
 	readonly #isEndAppend: boolean;
@@ -34,7 +37,14 @@ export class StagedLayer {
 	#pinCount = 0;
 	#unpinned: (() => void) | undefined;
 
-	constructor(options: {id: string; /** Called when there are bytes to write or to read. */ openFile: () => Promise<fs.FileHandle>; space: SpaceAccount; lowerBytes: number; isOwnContent?: boolean | undefined; state?: LayerState}) {
+	constructor(options: {
+		id: string /** Called when there are bytes to write or to read. */;
+		openFile: () => Promise<fs.FileHandle>;
+		space: SpaceAccount;
+		lowerBytes: number;
+		isOwnContent?: boolean | undefined;
+		state?: LayerState;
+	}) {
 		this.id = options.id;
 		this.#openFile = options.openFile;
 		this.#space = options.space;
@@ -72,7 +82,9 @@ export class StagedLayer {
 
 	/** The objects whose bytes it names. */
 	get objects(): CopyableObject[] {
-		return !this.#hasObjects ? [] : this.#extents.extents.flatMap(({source}) => (source.kind === 'object' ? [source.object] : []));
+		return !this.#hasObjects
+			? []
+			: this.#extents.extents.flatMap(({source}) => (source.kind === 'object' ? [source.object] : []));
 	}
 
 	get isSealed(): boolean {
@@ -90,8 +102,11 @@ export class StagedLayer {
 
 	get state(): LayerState {
 		return {
-			sizeBytes: this.#sizeBytes, lowerBytes: this.#lowerBytes, appendedFrom: this.#appendedFrom,
-			displacementBytes: this.#displacementBytes, extents: this.#extents.toJSON(),
+			sizeBytes: this.#sizeBytes,
+			lowerBytes: this.#lowerBytes,
+			appendedFrom: this.#appendedFrom,
+			displacementBytes: this.#displacementBytes,
+			extents: this.#extents.toJSON(),
 		};
 	}
 
@@ -113,7 +128,7 @@ export class StagedLayer {
 		this.#reservedBytes += growth;
 		try {
 			const file = await this.#fileHandle();
-			for (let written = 0; written < data.length;) {
+			for (let written = 0; written < data.length; ) {
 				const {bytesWritten} = await file.write(data, written, data.length - written, position + written);
 				written += bytesWritten;
 			}
@@ -172,7 +187,10 @@ export class StagedLayer {
 			const zero = {kind: 'zero'} as const;
 			return piece.start >= this.#lowerBytes
 				? [{...piece, source: zero}]
-				: [{...piece, end: this.#lowerBytes}, {start: this.#lowerBytes, end: piece.end, source: zero}];
+				: [
+						{...piece, end: this.#lowerBytes},
+						{start: this.#lowerBytes, end: piece.end, source: zero},
+					];
 		});
 	}
 
@@ -184,14 +202,17 @@ export class StagedLayer {
 	/** Local bytes from a position of the staging file; the range must be local. */
 	async read(position: number, target: Uint8Array): Promise<void> {
 		const file = await this.#fileHandle();
-		for (let filled = 0; filled < target.length;) {
+		for (let filled = 0; filled < target.length; ) {
 			const {bytesRead} = await file.read(target, filled, target.length - filled, position + filled);
 			assert(bytesRead > 0, 'the staging file holds every byte that its map calls local');
 			filled += bytesRead;
 		}
 	}
 
-	/** The whole file as it will be in S3, over the object that lies below. Offsets of local pieces are positions, as `read` takes them. */
+	/**
+	The whole file as it will be in S3, over the object that lies below. Offsets of local pieces are positions, as
+	`read` takes them.
+	*/
 	content(base: CopyableObject | undefined): ContentPiece[] {
 		return this.slice(0, this.#sizeBytes).map((piece): ContentPiece => {
 			const bytes = piece.end - piece.start;
@@ -227,10 +248,20 @@ export class StagedLayer {
 	}
 
 	/**
-	What lay below was the object `before` and bytes appended to it, which are further on in the object `after` now. The layer
-	shows what it showed: it names those bytes where they are.
+	What lay below was the object `before` and bytes appended to it, which are further on in the object `after` now.
+	The layer shows what it showed: it names those bytes where they are.
 	*/
-	keepView({before, after, appendedFrom, movedBytes}: {before: CopyableObject | undefined; after: CopyableObject; appendedFrom: number; movedBytes: number}): void {
+	keepView({
+		before,
+		after,
+		appendedFrom,
+		movedBytes,
+	}: {
+		before: CopyableObject | undefined;
+		after: CopyableObject;
+		appendedFrom: number;
+		movedBytes: number;
+	}): void {
 		this.#version++;
 		this.#appendedFrom = undefined;
 		this.#hasObjects = true;
@@ -288,12 +319,17 @@ export class StagedLayer {
 		return this.#file;
 	}
 
-	/** A write at the end of somebody's file counts as an append too; a file that is written here from its start does not. */
+	/**
+	A write at the end of somebody's file counts as an append too; a file that is written here from its start does
+	not.
+	*/
 	#isAtEnd(offset: number, {isAppend}: {isAppend: boolean}): boolean {
 		return offset === this.#sizeBytes && (isAppend || this.#isEndAppend);
 	}
 
 	#unallocatedBytes(start: number, end: number): number {
-		return this.#allocated.slice(start, end).reduce((total, piece) => total + (piece.source === undefined ? piece.end - piece.start : 0), 0);
+		return this.#allocated
+			.slice(start, end)
+			.reduce((total, piece) => total + (piece.source === undefined ? piece.end - piece.start : 0), 0);
 	}
 }

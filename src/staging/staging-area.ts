@@ -45,7 +45,10 @@ export class StagingArea {
 		this.space = {
 			reserve: bytes => {
 				if (this.#usedBytes + bytes > this.#bytesMax) {
-					throw new FsError('ENOSPC', `The staging directory holds ${this.#usedBytes} bytes that S3 does not have yet, and staging-size allows ${this.#bytesMax}: wait for uploads or raise it`);
+					throw new FsError(
+						'ENOSPC',
+						`The staging directory holds ${this.#usedBytes} bytes that S3 does not have yet, and staging-size allows ${this.#bytesMax}: wait for uploads or raise it`,
+					);
 				}
 
 				this.#usedBytes += bytes;
@@ -79,15 +82,26 @@ export class StagingArea {
 	createLayer(options: {lowerBytes: number; isOwnContent?: boolean}): StagedLayer {
 		// Ids sort by time: a start, then a count.
 		const id = `${this.#startedAt}-${(this.#counter++).toString().padStart(10, '0')}`;
-		const layer = new StagedLayer({id, openFile: async () => fs.open(this.#dataPath(id), 'wx+', 0o600), space: this.space, ...options});
+		const layer = new StagedLayer({
+			id,
+			openFile: async () => fs.open(this.#dataPath(id), 'wx+', 0o600),
+			space: this.space,
+			...options,
+		});
 		this.#layers.add(layer);
 		return layer;
 	}
 
-	/** A sealed layer survives this process from now on: its bytes and its record are on local disk. Again when it lies on something else now. */
+	/**
+	A sealed layer survives this process from now on: its bytes and its record are on local disk. Again when it lies
+	on something else now.
+	*/
 	async record(layer: StagedLayer, request: SealRequest): Promise<void> {
 		const before = this.#recording.get(layer.id) ?? Promise.resolve();
-		const recording = before.then(async () => this.#writeRecord(layer, request), async () => this.#writeRecord(layer, request));
+		const recording = before.then(
+			async () => this.#writeRecord(layer, request),
+			async () => this.#writeRecord(layer, request),
+		);
 		this.#recording.set(layer.id, recording);
 		try {
 			await recording;
@@ -110,7 +124,8 @@ export class StagingArea {
 
 	/** The bytes are needed until `discard`, but must not be uploaded at the next start: their file was unlinked. */
 	async forget(layer: StagedLayer): Promise<void> {
-		await this.#recording.get(layer.id)?.catch(() => undefined); // Whoever wrote it was told; here it only has to be over.
+		// Whoever wrote it was told; here it only has to be over.
+		await this.#recording.get(layer.id)?.catch(() => undefined);
 		await removeJournalRecord(this.#directory, layer.id);
 	}
 
@@ -120,7 +135,9 @@ export class StagingArea {
 		await fs.mkdir(failed, {recursive: true, mode: 0o700});
 		// The record first: a crash between the two leaves bytes that the next start reports, not a record without them.
 		for (const suffix of ['json', 'data']) {
-			await fs.rename(path.join(this.#directory, `${layer.id}.${suffix}`), path.join(failed, `${layer.id}.${suffix}`)).catch(ignoreAbsence);
+			await fs
+				.rename(path.join(this.#directory, `${layer.id}.${suffix}`), path.join(failed, `${layer.id}.${suffix}`))
+				.catch(ignoreAbsence);
 		}
 
 		this.#layers.delete(layer);
@@ -135,14 +152,20 @@ export class StagingArea {
 		const keys = new Set<string>();
 		for (const record of records) {
 			const isOrphan = record.base === 'previous' && !keys.has(record.key);
-			if (isOrphan || await this.#dataBytes(record.id) < stagingFileBytes(record.layer)) {
+			if (isOrphan || (await this.#dataBytes(record.id)) < stagingFileBytes(record.layer)) {
 				// Bytes are missing, or what they lie on: nothing that is safe to upload.
 				damaged.push(`${record.id}.json`);
 				continue;
 			}
 
 			keys.add(record.key);
-			const layer = new StagedLayer({id: record.id, openFile: async () => fs.open(this.#dataPath(record.id), 'r+'), space: this.space, lowerBytes: 0, state: record.layer});
+			const layer = new StagedLayer({
+				id: record.id,
+				openFile: async () => fs.open(this.#dataPath(record.id), 'r+'),
+				space: this.space,
+				lowerBytes: 0,
+				state: record.layer,
+			});
 			layer.seal();
 			this.#layers.add(layer);
 			layers.push({record, layer});
@@ -174,7 +197,11 @@ export class StagingArea {
 			await layer.sync();
 		}
 
-		await writeJournalRecord(this.#directory, {format: 1, id: layer.id, ...request, layer: layer.state, sealedAtMs: Date.now()}, {isDurable: this.#isDurable});
+		await writeJournalRecord(
+			this.#directory,
+			{format: 1, id: layer.id, ...request, layer: layer.state, sealedAtMs: Date.now()},
+			{isDurable: this.#isDurable},
+		);
 	}
 
 	/** 0 as well for a layer that never had bytes of its own. */
@@ -197,7 +224,10 @@ export class StagingArea {
 
 /** How long the staging file of a layer must be to have all of its bytes. */
 const stagingFileBytes = ({extents, displacementBytes}: LayerState): number =>
-	extents.reduce((bytes, {end, source}) => (source.kind === 'local' ? Math.max(bytes, end - displacementBytes) : bytes), 0);
+	extents.reduce(
+		(bytes, {end, source}) => (source.kind === 'local' ? Math.max(bytes, end - displacementBytes) : bytes),
+		0,
+	);
 
 /** A layer whose record could not be written has none to keep. */
 const ignoreAbsence = (error: unknown): void => {

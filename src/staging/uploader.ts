@@ -2,7 +2,15 @@ import {setTimeout as delay} from 'node:timers/promises';
 import {StoreError, isStoreError} from '../model/store-error.ts';
 import {Semaphore, forEachParallel} from '../model/semaphore.ts';
 import {type ContentPiece, type CopyableObject, type PlannedPart, planUpload} from '../model/upload-plan.ts';
-import type {Metadata, MultipartUpload, ObjectHead, ObjectStore, PutResult, UploadedPart, WriteCondition} from '../store/object-store.ts';
+import type {
+	Metadata,
+	MultipartUpload,
+	ObjectHead,
+	ObjectStore,
+	PutResult,
+	UploadedPart,
+	WriteCondition,
+} from '../store/object-store.ts';
 import type {StagedLayer} from './staged-layer.ts';
 
 /** Reads bytes of an object that a part needs and the server cannot copy (below 5 MiB, or at a border). */
@@ -19,7 +27,9 @@ export type UploadRequest = {
 	readonly mayBeStored?: boolean | undefined;
 	/** Ends the upload at once: whether S3 has the object then is not known. */
 	readonly signal?: AbortSignal | undefined;
-	/** Asks to give up. The request that makes the object visible is not interrupted, so that it cannot come true later. */
+	/**
+	Asks to give up. The request that makes the object visible is not interrupted, so that it cannot come true later.
+	*/
 	readonly stopSignal?: AbortSignal | undefined;
 };
 
@@ -46,7 +56,13 @@ export class Uploader {
 	readonly #buffers: Buffer[] = [];
 
 	/** `memoryBytesMax` bounds the bytes of parts on their way, of all files together; one part always fits. */
-	constructor(options: {store: ObjectStore; readObject: ReadObject; partBytes: number; memoryBytesMax: number; /** Called once, when the server turns out to refuse conditions that hold. */ onUselessConditions?: () => void}) {
+	constructor(options: {
+		store: ObjectStore;
+		readObject: ReadObject;
+		partBytes: number;
+		memoryBytesMax: number /** Called once, when the server turns out to refuse conditions that hold. */;
+		onUselessConditions?: () => void;
+	}) {
 		this.#store = options.store;
 		this.#readObject = options.readObject;
 		this.#partBytes = options.partBytes;
@@ -74,7 +90,11 @@ export class Uploader {
 				const result = await this.#write(request, content, await this.#usableCondition(request, condition));
 				const sizeBytes = content.reduce((total, piece) => total + piece.bytes, 0);
 				const {key, metadata, contentType} = request;
-				return {head: {key, metadata, contentType, sizeBytes, lastModifiedMs: Date.now(), ...result}, movedBytes, hasConflict};
+				return {
+					head: {key, metadata, contentType, sizeBytes, lastModifiedMs: Date.now(), ...result},
+					movedBytes,
+					hasConflict,
+				};
 			} catch (error) {
 				if (!isStoreError(error, 'preconditionFailed', 'notFound') || attempt >= attemptCountMax) {
 					throw error;
@@ -84,16 +104,21 @@ export class Uploader {
 				if (current?.etag === expectedEtag) {
 					refusedCount++;
 					if (await this.#hasSources(content, request)) {
-						// Bytes and target are as we expect them: a racing write held up the request and is gone (409), or the parts were; or always so.
+						// Bytes and target are as we expect them: a racing write held up the request and is gone (409), or the
+						// parts were; or always so.
 						this.#noteRefusal(condition, refusedCount);
 						continue;
 					}
 
 					// The target is as we expected it: what failed is a source that is gone.
-					throw new StoreError('preconditionFailed', `Uploading ${request.key}: bytes that the new version needs were changed or deleted in S3 meanwhile, and the bucket has no old versions of them`, {cause: error});
+					throw new StoreError(
+						'preconditionFailed',
+						`Uploading ${request.key}: bytes that the new version needs were changed or deleted in S3 meanwhile, and the bucket has no old versions of them`,
+						{cause: error},
+					);
 				}
 
-				if (current !== undefined && request.mayBeStored === true && await this.#isSameUpload(current, request)) {
+				if (current !== undefined && request.mayBeStored === true && (await this.#isSameUpload(current, request))) {
 					return {head: current, movedBytes: current.sizeBytes - request.layer.sizeBytes, hasConflict: false};
 				}
 
@@ -104,7 +129,10 @@ export class Uploader {
 					hasConflict = true;
 				} else {
 					movedBytes = (current?.sizeBytes ?? 0) - appendedFrom;
-					content = [...(current === undefined ? [] : wholeOf(current)), ...cutContent(request.layer.content(request.base), appendedFrom, sizeBytes)];
+					content = [
+						...(current === undefined ? [] : wholeOf(current)),
+						...cutContent(request.layer.content(request.base), appendedFrom, sizeBytes),
+					];
 				}
 			}
 		}
@@ -112,7 +140,9 @@ export class Uploader {
 
 	/** Whether all objects that a content names are still the ones that it means. */
 	async #hasSources(content: readonly ContentPiece[], {signal}: UploadRequest): Promise<boolean> {
-		const objects = new Map(content.flatMap(({source}) => (source.kind === 'object' ? [[source.object.key, source.object] as const] : [])));
+		const objects = new Map(
+			content.flatMap(({source}) => (source.kind === 'object' ? [[source.object.key, source.object] as const] : [])),
+		);
 		for (const {key, etag, versionId} of objects.values()) {
 			if (versionId === undefined && (await this.#store.head(key, {signal}))?.etag !== etag) {
 				return false;
@@ -122,7 +152,10 @@ export class Uploader {
 		return true;
 	}
 
-	/** A server that refuses a condition again and again although it holds does not know it: Ceph 16 refuses every If-Match in a versioned bucket. */
+	/**
+	A server that refuses a condition again and again although it holds does not know it: Ceph 16 refuses every
+	If-Match in a versioned bucket.
+	*/
 	#noteRefusal({ifMatch}: WriteCondition, refusedCount: number): void {
 		if (ifMatch !== undefined && refusedCount >= refusalCountMax && !this.#looksFirst) {
 			this.#looksFirst = true;
@@ -150,7 +183,10 @@ export class Uploader {
 	async #isSameUpload(current: ObjectHead, {layer, metadata}: UploadRequest): Promise<boolean> {
 		const keys = new Set([...Object.keys(current.metadata), ...Object.keys(metadata)]);
 		const isMoved = current.sizeBytes !== layer.sizeBytes;
-		if ((isMoved && (layer.appendedFrom === undefined || current.sizeBytes < layer.sizeBytes - layer.appendedFrom)) || ![...keys].every(key => current.metadata[key] === metadata[key])) {
+		if (
+			(isMoved && (layer.appendedFrom === undefined || current.sizeBytes < layer.sizeBytes - layer.appendedFrom)) ||
+			![...keys].every(key => current.metadata[key] === metadata[key])
+		) {
 			return false;
 		}
 
@@ -160,9 +196,14 @@ export class Uploader {
 	async #hasSameBytes(current: ObjectHead, layer: StagedLayer): Promise<boolean> {
 		const movedBytes = current.sizeBytes - layer.sizeBytes;
 		// Positions before anything is waited for: the layer may be displaced meanwhile, which its bytes on the disk are not.
-		for (const {start, end, source, position} of layer.slice(layer.appendedFrom ?? 0, layer.sizeBytes).map(piece => ({...piece, position: layer.positionOf(piece.start)}))) {
+		for (const {start, end, source, position} of layer
+			.slice(layer.appendedFrom ?? 0, layer.sizeBytes)
+			.map(piece => ({...piece, position: layer.positionOf(piece.start)}))) {
 			for (let offset = start; source?.kind === 'local' && offset < end; offset += memoryUnitBytes) {
-				const [local, stored] = [Buffer.alloc(Math.min(memoryUnitBytes, end - offset)), Buffer.alloc(Math.min(memoryUnitBytes, end - offset))];
+				const [local, stored] = [
+					Buffer.alloc(Math.min(memoryUnitBytes, end - offset)),
+					Buffer.alloc(Math.min(memoryUnitBytes, end - offset)),
+				];
 				await layer.read(position + offset - start, local);
 				await this.#readObject(current, offset + movedBytes, stored);
 				if (!local.equals(stored)) {
@@ -174,7 +215,11 @@ export class Uploader {
 		return true;
 	}
 
-	async #write(request: UploadRequest, content: readonly ContentPiece[], condition: WriteCondition): Promise<PutResult> {
+	async #write(
+		request: UploadRequest,
+		content: readonly ContentPiece[],
+		condition: WriteCondition,
+	): Promise<PutResult> {
 		const {key, metadata, contentType, signal, stopSignal} = request;
 		const plan = planUpload(content, {partBytes: this.#partBytes});
 		switch (plan.kind) {
@@ -205,7 +250,11 @@ export class Uploader {
 		}
 	}
 
-	async #sendParts(request: UploadRequest, upload: MultipartUpload, parts: readonly PlannedPart[]): Promise<UploadedPart[]> {
+	async #sendParts(
+		request: UploadRequest,
+		upload: MultipartUpload,
+		parts: readonly PlannedPart[],
+	): Promise<UploadedPart[]> {
 		const uploaded: UploadedPart[] = [];
 		await forEachParallel(parts.entries(), partsAtOnceMax, async ([index, part]) => {
 			uploaded[index] = await this.#sendPart(request, upload, index + 1, part);
@@ -213,54 +262,77 @@ export class Uploader {
 		return uploaded;
 	}
 
-	async #sendPart(request: UploadRequest, upload: MultipartUpload, partNumber: number, part: PlannedPart): Promise<UploadedPart> {
+	async #sendPart(
+		request: UploadRequest,
+		upload: MultipartUpload,
+		partNumber: number,
+		part: PlannedPart,
+	): Promise<UploadedPart> {
 		const {signal} = request;
 		switch (part.kind) {
 			case 'copy': {
-				return this.#store.uploadPartCopy(upload, partNumber, part.object, {start: part.start, end: part.end}, {signal});
+				return this.#store.uploadPartCopy(
+					upload,
+					partNumber,
+					part.object,
+					{start: part.start, end: part.end},
+					{signal},
+				);
 			}
 
 			case 'send': {
-				return this.#withBytes(request.layer, part.pieces, part.bytes, async bytes => this.#store.uploadPart(upload, partNumber, bytes, {signal}));
+				return this.#withBytes(request.layer, part.pieces, part.bytes, async bytes =>
+					this.#store.uploadPart(upload, partNumber, bytes, {signal}),
+				);
 			}
 		}
 	}
 
-	async #withBytes<Result>(layer: StagedLayer, pieces: readonly ContentPiece[], bytes: number, send: (bytes: Uint8Array) => Promise<Result>): Promise<Result> {
-		return this.#memory.run(async () => {
-			const isPart = bytes === this.#partBytes;
-			const buffer = (isPart ? this.#buffers.pop() : undefined) ?? (bytes < smallBytes ? Buffer.allocUnsafe(bytes) : Buffer.allocUnsafeSlow(bytes));
-			try {
-				let filled = 0;
-				for (const piece of pieces) {
-					const target = buffer.subarray(filled, filled + piece.bytes);
-					switch (piece.source.kind) {
-						case 'local': {
-							await layer.read(piece.source.offset, target);
-							break;
+	async #withBytes<Result>(
+		layer: StagedLayer,
+		pieces: readonly ContentPiece[],
+		bytes: number,
+		send: (bytes: Uint8Array) => Promise<Result>,
+	): Promise<Result> {
+		return this.#memory.run(
+			async () => {
+				const isPart = bytes === this.#partBytes;
+				const buffer =
+					(isPart ? this.#buffers.pop() : undefined) ??
+					(bytes < smallBytes ? Buffer.allocUnsafe(bytes) : Buffer.allocUnsafeSlow(bytes));
+				try {
+					let filled = 0;
+					for (const piece of pieces) {
+						const target = buffer.subarray(filled, filled + piece.bytes);
+						switch (piece.source.kind) {
+							case 'local': {
+								await layer.read(piece.source.offset, target);
+								break;
+							}
+
+							case 'zero': {
+								target.fill(0);
+								break;
+							}
+
+							case 'object': {
+								await this.#readObject(piece.source.object, piece.source.offset, target);
+								break;
+							}
 						}
 
-						case 'zero': {
-							target.fill(0);
-							break;
-						}
-
-						case 'object': {
-							await this.#readObject(piece.source.object, piece.source.offset, target);
-							break;
-						}
+						filled += piece.bytes;
 					}
 
-					filled += piece.bytes;
+					return await send(buffer.subarray(0, bytes));
+				} finally {
+					if (isPart && this.#buffers.length * this.#partBytes < this.#memoryUnits * memoryUnitBytes) {
+						this.#buffers.push(buffer);
+					}
 				}
-
-				return await send(buffer.subarray(0, bytes));
-			} finally {
-				if (isPart && this.#buffers.length * this.#partBytes < this.#memoryUnits * memoryUnitBytes) {
-					this.#buffers.push(buffer);
-				}
-			}
-		}, Math.ceil(bytes / memoryUnitBytes));
+			},
+			Math.ceil(bytes / memoryUnitBytes),
+		);
 	}
 }
 
@@ -279,7 +351,8 @@ const partsAtOnceMax = 6;
 const memoryUnitBytes = 2 ** 20;
 const smallBytes = 2 ** 18;
 
-const wholeOf = (object: ObjectHead): ContentPiece[] => (object.sizeBytes === 0 ? [] : [{bytes: object.sizeBytes, source: {kind: 'object', object, offset: 0}}]);
+const wholeOf = (object: ObjectHead): ContentPiece[] =>
+	object.sizeBytes === 0 ? [] : [{bytes: object.sizeBytes, source: {kind: 'object', object, offset: 0}}];
 
 /** The part [start, end) of a content. */
 const cutContent = (content: readonly ContentPiece[], start: number, end: number): ContentPiece[] => {
@@ -290,7 +363,10 @@ const cutContent = (content: readonly ContentPiece[], start: number, end: number
 		const to = Math.min(end, position + piece.bytes);
 		if (from < to) {
 			const skip = from - position;
-			pieces.push({bytes: to - from, source: piece.source.kind === 'zero' ? piece.source : {...piece.source, offset: piece.source.offset + skip}});
+			pieces.push({
+				bytes: to - from,
+				source: piece.source.kind === 'zero' ? piece.source : {...piece.source, offset: piece.source.offset + skip},
+			});
 		}
 
 		position += piece.bytes;

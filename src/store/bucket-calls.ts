@@ -17,7 +17,10 @@ export type BucketCall<Output> = {
 /** One call may be tried this long; all calls of one provisioning share the deadline of `BucketCalls`. */
 const attemptMsMax = 5000;
 
-/** Calls on a bucket itself, through the SDK: tried again while they fail for now, in `StoreError`s, by a common deadline. */
+/**
+Calls on a bucket itself, through the SDK: tried again while they fail for now, in `StoreError`s, by a common
+deadline.
+*/
 export class BucketCalls {
 	readonly bucket: string;
 	readonly region: string;
@@ -28,7 +31,10 @@ export class BucketCalls {
 	readonly #endsAtMs: number;
 	readonly #signal: AbortSignal | undefined;
 
-	constructor(options: S3Place & {readonly bucket: string}, {deadlineMs, signal}: {deadlineMs: number; signal?: AbortSignal | undefined}) {
+	constructor(
+		options: S3Place & {readonly bucket: string},
+		{deadlineMs, signal}: {deadlineMs: number; signal?: AbortSignal | undefined},
+	) {
 		const {bucket, region, endpoint = ''} = options;
 		this.bucket = bucket;
 		this.region = region;
@@ -43,7 +49,10 @@ export class BucketCalls {
 	async call<Output>({operation, action, send}: BucketCall<Output>): Promise<Output> {
 		const context = {operation, action, bucket: this.bucket, place: this.#place};
 		return withRetries(async ({leftMs}) => this.#attempt(context, send, Math.min(leftMs, attemptMsMax)), {
-			action, signal: this.#signal, attemptCountMax: 8, deadlineMs: Math.max(1, this.#endsAtMs - performance.now()),
+			action,
+			signal: this.#signal,
+			attemptCountMax: 8,
+			deadlineMs: Math.max(1, this.#endsAtMs - performance.now()),
 		});
 	}
 
@@ -51,30 +60,57 @@ export class BucketCalls {
 		this.#client.destroy();
 	}
 
-	async #attempt<Output>(context: S3Context, send: BucketCall<Output>['send'], limitMs: number): Promise<AttemptOutcome<Output>> {
+	async #attempt<Output>(
+		context: S3Context,
+		send: BucketCall<Output>['send'],
+		limitMs: number,
+	): Promise<AttemptOutcome<Output>> {
 		const timeout = AbortSignal.timeout(Math.ceil(limitMs));
 		const abortSignal = this.#signal === undefined ? timeout : AbortSignal.any([timeout, this.#signal]);
 		try {
 			// The credentials may come from a server that does not answer, and know no signal: the race ends that wait.
-			return {status: 'done', result: await Promise.race([send(this.#client, {abortSignal}), rejectWhenAborted(abortSignal)])};
+			return {
+				status: 'done',
+				result: await Promise.race([send(this.#client, {abortSignal}), rejectWhenAborted(abortSignal)]),
+			};
 		} catch (error) {
-			const failure = this.#signal?.aborted === true
-				? toAbortedError(context.action, this.#signal)
-				: toBucketError(context, error, {isTimeout: timeout.aborted, limitMs});
-			return {status: 'failed', error: failure, isRetriable: failure.isTransient && !isFinalNetworkError(error), isAmbiguous: true, isPauseNeeded: true};
+			const failure =
+				this.#signal?.aborted === true
+					? toAbortedError(context.action, this.#signal)
+					: toBucketError(context, error, {isTimeout: timeout.aborted, limitMs});
+			return {
+				status: 'failed',
+				error: failure,
+				isRetriable: failure.isTransient && !isFinalNetworkError(error),
+				isAmbiguous: true,
+				isPauseNeeded: true,
+			};
 		}
 	}
 }
 
-const rejectWhenAborted = (signal: AbortSignal): Promise<never> => new Promise((_resolve, reject) => {
-	signal.addEventListener('abort', () => {
-		reject(new Error('aborted', {cause: signal.reason}));
-	}, {once: true});
-});
+const rejectWhenAborted = (signal: AbortSignal): Promise<never> =>
+	new Promise((_resolve, reject) => {
+		signal.addEventListener(
+			'abort',
+			() => {
+				reject(new Error('aborted', {cause: signal.reason}));
+			},
+			{once: true},
+		);
+	});
 
-const toBucketError = (context: S3Context, error: unknown, {isTimeout, limitMs}: {isTimeout: boolean; limitMs: number}): StoreError => {
+const toBucketError = (
+	context: S3Context,
+	error: unknown,
+	{isTimeout, limitMs}: {isTimeout: boolean; limitMs: number},
+): StoreError => {
 	if (isTimeout) {
-		return new StoreError('timeout', `Cannot ${context.action} at ${context.place}: no answer within ${Math.round(limitMs)} ms; check the option "endpoint" and the network`, {cause: error});
+		return new StoreError(
+			'timeout',
+			`Cannot ${context.action} at ${context.place}: no answer within ${Math.round(limitMs)} ms; check the option "endpoint" and the network`,
+			{cause: error},
+		);
 	}
 
 	const refusal = toSdkRefusal(error);

@@ -18,7 +18,8 @@ bucket, or where it has no tags.
 export const readTagsStrictly = async (calls: BucketCalls, rule: VolumeRule): Promise<readonly Tag[]> => {
 	try {
 		const {TagSet} = await calls.call({
-			operation: 'GetBucketTagging', action: `read the tags of bucket "${calls.bucket}"`,
+			operation: 'GetBucketTagging',
+			action: `read the tags of bucket "${calls.bucket}"`,
 			send: (client, options) => client.send(new GetBucketTaggingCommand({Bucket: calls.bucket}), options),
 		});
 		return TagSet ?? [];
@@ -28,19 +29,30 @@ export const readTagsStrictly = async (calls: BucketCalls, rule: VolumeRule): Pr
 		}
 
 		if (isStoreError(error, 'accessDenied', 'invalidRequest', 'notFound', 'notImplemented')) {
-			const advice = error.code === 'accessDenied' ? 'allow s3:GetBucketTagging, or' : 'this server knows no tags of buckets:';
-			throw new StoreError('accessDenied', `Cannot use bucket "${calls.bucket}": its tags, which say whose it is, cannot be read; ${advice} ${toAdvice(rule)}`, {cause: error});
+			const advice =
+				error.code === 'accessDenied' ? 'allow s3:GetBucketTagging, or' : 'this server knows no tags of buckets:';
+			throw new StoreError(
+				'accessDenied',
+				`Cannot use bucket "${calls.bucket}": its tags, which say whose it is, cannot be read; ${advice} ${toAdvice(rule)}`,
+				{cause: error},
+			);
 		}
 
 		throw error;
 	}
 };
 
-/** Throws when the tags do not say that we made the bucket for the rule's namespace. Whose it is instead is not for the author of a pod to know. */
+/**
+Throws when the tags do not say that we made the bucket for the rule's namespace. Whose it is instead is not for the
+author of a pod to know.
+*/
 export const assertOwned = (calls: BucketCalls, tags: readonly Tag[], rule: VolumeRule): void => {
 	const {ownedBy, cluster} = rule;
 	if (ownedBy !== undefined && !isMadeFor(tags, {namespace: ownedBy.namespace, cluster})) {
-		throw new StoreError('accessDenied', `Cannot use bucket "${calls.bucket}": it is there, and its tags do not say that pnx-volume made it for namespace "${ownedBy.namespace}"${cluster === undefined ? '' : ` of cluster "${cluster}"`}. Choose another name, give the volume a secretRef, or ${toAdvice(rule)}`);
+		throw new StoreError(
+			'accessDenied',
+			`Cannot use bucket "${calls.bucket}": it is there, and its tags do not say that pnx-volume made it for namespace "${ownedBy.namespace}"${cluster === undefined ? '' : ` of cluster "${cluster}"`}. Choose another name, give the volume a secretRef, or ${toAdvice(rule)}`,
+		);
 	}
 };
 
@@ -49,7 +61,11 @@ Makes sure that a bucket that was just created is this namespace's, whoever else
 A server that creates buckets with their tags has decided already. On others, the one who writes its tags last wins;
 who finds its own still there after a while may use it.
 */
-export const claimBucket = async (calls: BucketCalls, rule: VolumeRule, {isNew, createdFor}: {isNew: boolean; createdFor: CreatedFor}): Promise<void> => {
+export const claimBucket = async (
+	calls: BucketCalls,
+	rule: VolumeRule,
+	{isNew, createdFor}: {isNew: boolean; createdFor: CreatedFor},
+): Promise<void> => {
 	let tags = await readTagsStrictly(calls, rule);
 	if (isNew && tags.length === 0) {
 		await addTags(calls, {current: tags, state: 'pending', createdFor});

@@ -3,7 +3,11 @@ import {isStoreError} from '../model/store-error.ts';
 import type {BucketCalls} from './bucket-calls.ts';
 
 /** Where the first mount came from. */
-export type CreatedFor = {readonly namespace?: string | undefined; readonly cluster?: string | undefined; readonly volume?: string | undefined};
+export type CreatedFor = {
+	readonly namespace?: string | undefined;
+	readonly cluster?: string | undefined;
+	readonly volume?: string | undefined;
+};
 
 /**
 The tags that say who made a bucket, and how far it is: `pnx-volume:provisioning` is `pending` from its creation until
@@ -27,9 +31,14 @@ export const toNewTags = ({namespace, cluster, volume}: CreatedFor): Tag[] => [
 ];
 
 /** Whether we made the bucket for this namespace of this cluster; of no named cluster, where none is given. */
-export const isMadeFor = (tags: readonly Tag[], {namespace, cluster}: {readonly namespace: string; readonly cluster?: string | undefined}): boolean => {
+export const isMadeFor = (
+	tags: readonly Tag[],
+	{namespace, cluster}: {readonly namespace: string; readonly cluster?: string | undefined},
+): boolean => {
 	const valueOf = (key: string): string | undefined => tags.find(({Key}) => Key === key)?.Value;
-	return valueOf(createdByTag) === 'pnx-volume' && valueOf(namespaceTag) === namespace && valueOf(clusterTag) === cluster;
+	return (
+		valueOf(createdByTag) === 'pnx-volume' && valueOf(namespaceTag) === namespace && valueOf(clusterTag) === cluster
+	);
 };
 
 /** How far the creation of a bucket by us is; `undefined` when it was not us. */
@@ -43,12 +52,17 @@ export const findState = (tags: readonly Tag[]): 'pending' | 'done' | undefined 
 export const readTags = async (calls: BucketCalls): Promise<readonly Tag[]> => {
 	try {
 		const {TagSet} = await calls.call({
-			operation: 'GetBucketTagging', action: `read the tags of bucket "${calls.bucket}"`,
+			operation: 'GetBucketTagging',
+			action: `read the tags of bucket "${calls.bucket}"`,
 			send: (client, options) => client.send(new GetBucketTaggingCommand({Bucket: calls.bucket}), options),
 		});
 		return TagSet ?? [];
 	} catch (error) {
-		if (isStoreError(error) && (error.s3Code === 'NoSuchTagSet' || ['accessDenied', 'invalidRequest', 'noSuchBucket', 'notFound', 'notImplemented'].includes(error.code))) {
+		if (
+			isStoreError(error) &&
+			(error.s3Code === 'NoSuchTagSet' ||
+				['accessDenied', 'invalidRequest', 'noSuchBucket', 'notFound', 'notImplemented'].includes(error.code))
+		) {
 			return [];
 		}
 
@@ -57,18 +71,24 @@ export const readTags = async (calls: BucketCalls): Promise<readonly Tag[]> => {
 };
 
 /** Adds to the tags that are there and replaces none but the state. Nothing is sent when nothing changes. */
-export const addTags = async (calls: BucketCalls, {current, state, createdFor}: {current: readonly Tag[]; state: 'pending' | 'done'; createdFor: CreatedFor}): Promise<readonly Tag[]> => {
+export const addTags = async (
+	calls: BucketCalls,
+	{current, state, createdFor}: {current: readonly Tag[]; state: 'pending' | 'done'; createdFor: CreatedFor},
+): Promise<readonly Tag[]> => {
 	const kept = current.filter(({Key}) => Key !== stateTag);
 	const missing = toNewTags(createdFor).filter(({Key}) => Key !== stateTag && !kept.some(tag => tag.Key === Key));
 	const TagSet = [...kept, ...missing, {Key: stateTag, Value: state}];
 	if (missing.length > 0 || current.find(({Key}) => Key === stateTag)?.Value !== state) {
 		await calls.call({
-			operation: 'PutBucketTagging', action: `tag bucket "${calls.bucket}"`,
-			send: (client, options) => client.send(new PutBucketTaggingCommand({Bucket: calls.bucket, Tagging: {TagSet}}), options),
+			operation: 'PutBucketTagging',
+			action: `tag bucket "${calls.bucket}"`,
+			send: (client, options) =>
+				client.send(new PutBucketTaggingCommand({Bucket: calls.bucket, Tagging: {TagSet}}), options),
 		});
 	}
 
 	return TagSet;
 };
 
-const toTagValue = (text: string): string => text.replaceAll(/[^\p{L}\p{N} +\-=._:/@]/gu, '_').slice(0, tagValueLengthMax);
+const toTagValue = (text: string): string =>
+	text.replaceAll(/[^\p{L}\p{N} +\-=._:/@]/gu, '_').slice(0, tagValueLengthMax);

@@ -11,7 +11,10 @@ lose them. Elsewhere a crash between creation and tagging leaves an empty bucket
 then on, because it looks like one that its user made by hand, whose settings are not ours to change.
 */
 export const createBucket = async (calls: BucketCalls, createdFor: CreatedFor): Promise<{isNew: boolean}> => {
-	const location: CreateBucketConfiguration = calls.region === 'us-east-1' ? {} : {LocationConstraint: calls.region as NonNullable<CreateBucketConfiguration['LocationConstraint']>};
+	const location: CreateBucketConfiguration =
+		calls.region === 'us-east-1'
+			? {}
+			: {LocationConstraint: calls.region as NonNullable<CreateBucketConfiguration['LocationConstraint']>};
 	const variants = [
 		{...location, Tags: toNewTags(createdFor)},
 		location,
@@ -36,21 +39,33 @@ export const createBucket = async (calls: BucketCalls, createdFor: CreatedFor): 
 	throw new Error('createBucket() ran out of variants without an answer'); // The last one returned or threw.
 };
 
-const sendCreate = (calls: BucketCalls, configuration: CreateBucketConfiguration) => calls.call({
-	operation: 'CreateBucket', action: `create bucket "${calls.bucket}"`,
-	send(client, options) {
-		if (Object.keys(configuration).length > 0) {
-			return client.send(new CreateBucketCommand({Bucket: calls.bucket, CreateBucketConfiguration: configuration}), options);
-		}
+const sendCreate = (calls: BucketCalls, configuration: CreateBucketConfiguration) =>
+	calls.call({
+		operation: 'CreateBucket',
+		action: `create bucket "${calls.bucket}"`,
+		send(client, options) {
+			if (Object.keys(configuration).length > 0) {
+				return client.send(
+					new CreateBucketCommand({Bucket: calls.bucket, CreateBucketConfiguration: configuration}),
+					options,
+				);
+			}
 
-		// The SDK puts in its region where there is none: this takes it out again.
-		const command = new CreateBucketCommand({Bucket: calls.bucket});
-		command.middlewareStack.add(next => async args => next({...args, input: {Bucket: calls.bucket}}), {step: 'initialize', priority: 'low', name: 'withoutLocation'});
-		return client.send(command, options);
-	},
-});
+			// The SDK puts in its region where there is none: this takes it out again.
+			const command = new CreateBucketCommand({Bucket: calls.bucket});
+			command.middlewareStack.add(next => async args => next({...args, input: {Bucket: calls.bucket}}), {
+				step: 'initialize',
+				priority: 'low',
+				name: 'withoutLocation',
+			});
+			return client.send(command, options);
+		},
+	});
 
-/** Several nodes may create a bucket at once, and an answer may be lost: what matters is that it is there and lets us in. */
+/**
+Several nodes may create a bucket at once, and an answer may be lost: what matters is that it is there and lets us
+in.
+*/
 const isOursAlready = async (calls: BucketCalls, error: unknown): Promise<boolean> => {
 	if (!isStoreError(error)) {
 		return false;
@@ -61,7 +76,7 @@ const isOursAlready = async (calls: BucketCalls, error: unknown): Promise<boolea
 	}
 
 	// Some servers do not tell an owner that it is his.
-	return error.code === 'bucketTaken' && await canEnter(calls);
+	return error.code === 'bucketTaken' && (await canEnter(calls));
 };
 
 const canEnter = async (calls: BucketCalls): Promise<boolean> => {
@@ -78,11 +93,15 @@ const canEnter = async (calls: BucketCalls): Promise<boolean> => {
 };
 
 /** Whether the bucket is there; the region that it says it is in. */
-export const headBucket = (calls: BucketCalls) => calls.call({
-	operation: 'HeadBucket', action: `use bucket "${calls.bucket}"`,
-	send: (client, options) => client.send(new HeadBucketCommand({Bucket: calls.bucket}), options),
-});
+export const headBucket = (calls: BucketCalls) =>
+	calls.call({
+		operation: 'HeadBucket',
+		action: `use bucket "${calls.bucket}"`,
+		send: (client, options) => client.send(new HeadBucketCommand({Bucket: calls.bucket}), options),
+	});
 
 /** Tags need a permission of their own (s3:TagResource), and a server may not know the region by its name. */
 const canBeSimpler = (error: unknown): error is StoreError =>
-	isStoreError(error, 'accessDenied', 'invalidRequest', 'notImplemented') && error.s3Code !== 'TooManyBuckets' && error.s3Code !== 'InvalidBucketName';
+	isStoreError(error, 'accessDenied', 'invalidRequest', 'notImplemented') &&
+	error.s3Code !== 'TooManyBuckets' &&
+	error.s3Code !== 'InvalidBucketName';

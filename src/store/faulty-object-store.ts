@@ -2,8 +2,21 @@ import {setTimeout as delay} from 'node:timers/promises';
 import {StoreError, type StoreErrorCode} from '../model/store-error.ts';
 import {toAbortedError, throwIfAborted} from './abort.ts';
 import type {
-	ByteRange, CopyRequest, CopySource, GetRequest, GetResult, ListPage, ListRequest, MultipartUpload, ObjectHead, ObjectStore, PutRequest,
-	PutResult, UploadedPart, WriteAttributes, WriteCondition,
+	ByteRange,
+	CopyRequest,
+	CopySource,
+	GetRequest,
+	GetResult,
+	ListPage,
+	ListRequest,
+	MultipartUpload,
+	ObjectHead,
+	ObjectStore,
+	PutRequest,
+	PutResult,
+	UploadedPart,
+	WriteAttributes,
+	WriteCondition,
 } from './object-store.ts';
 
 export type StoreMethod = Exclude<keyof ObjectStore, 'close'>;
@@ -14,7 +27,10 @@ export type StoreCall = {
 	readonly key: string;
 };
 
-/** What goes wrong, and for which calls. Without `error`, `delayMs`, `isBlocked` and `bodyBytesMax` the calls are only counted. */
+/**
+What goes wrong, and for which calls. Without `error`, `delayMs`, `isBlocked` and `bodyBytesMax` the calls are only
+counted.
+*/
 export type Fault = {
 	/** Default: all methods. */
 	readonly method?: StoreMethod | readonly StoreMethod[];
@@ -108,30 +124,59 @@ export class FaultyObjectStore implements ObjectStore {
 	}
 
 	createMultipartUpload(key: string, request?: WriteAttributes & CallOptions): Promise<MultipartUpload> {
-		return this.#call({method: 'createMultipartUpload', key}, request, () => this.#inner.createMultipartUpload(key, request));
+		return this.#call({method: 'createMultipartUpload', key}, request, () =>
+			this.#inner.createMultipartUpload(key, request),
+		);
 	}
 
-	uploadPart(upload: MultipartUpload, partNumber: number, body: Uint8Array | readonly Uint8Array[], options?: CallOptions): Promise<UploadedPart> {
-		return this.#call({method: 'uploadPart', key: upload.key}, options, () => this.#inner.uploadPart(upload, partNumber, body, options));
+	uploadPart(
+		upload: MultipartUpload,
+		partNumber: number,
+		body: Uint8Array | readonly Uint8Array[],
+		options?: CallOptions,
+	): Promise<UploadedPart> {
+		return this.#call({method: 'uploadPart', key: upload.key}, options, () =>
+			this.#inner.uploadPart(upload, partNumber, body, options),
+		);
 	}
 
-	uploadPartCopy(upload: MultipartUpload, partNumber: number, source: CopySource, range: ByteRange, options?: CallOptions): Promise<UploadedPart> {
-		return this.#call({method: 'uploadPartCopy', key: upload.key}, options, () => this.#inner.uploadPartCopy(upload, partNumber, source, range, options));
+	uploadPartCopy(
+		upload: MultipartUpload,
+		partNumber: number,
+		source: CopySource,
+		range: ByteRange,
+		options?: CallOptions,
+	): Promise<UploadedPart> {
+		return this.#call({method: 'uploadPartCopy', key: upload.key}, options, () =>
+			this.#inner.uploadPartCopy(upload, partNumber, source, range, options),
+		);
 	}
 
-	completeMultipartUpload(upload: MultipartUpload, parts: readonly UploadedPart[], condition?: WriteCondition & CallOptions): Promise<PutResult> {
-		return this.#call({method: 'completeMultipartUpload', key: upload.key}, condition, () => this.#inner.completeMultipartUpload(upload, parts, condition));
+	completeMultipartUpload(
+		upload: MultipartUpload,
+		parts: readonly UploadedPart[],
+		condition?: WriteCondition & CallOptions,
+	): Promise<PutResult> {
+		return this.#call({method: 'completeMultipartUpload', key: upload.key}, condition, () =>
+			this.#inner.completeMultipartUpload(upload, parts, condition),
+		);
 	}
 
 	abortMultipartUpload(upload: MultipartUpload, options?: CallOptions): Promise<void> {
-		return this.#call({method: 'abortMultipartUpload', key: upload.key}, options, () => this.#inner.abortMultipartUpload(upload, options));
+		return this.#call({method: 'abortMultipartUpload', key: upload.key}, options, () =>
+			this.#inner.abortMultipartUpload(upload, options),
+		);
 	}
 
 	close(): Promise<void> {
 		return this.#inner.close();
 	}
 
-	async #call<Result>(call: StoreCall, options: CallOptions | undefined, perform: () => Promise<Result>): Promise<Result> {
+	async #call<Result>(
+		call: StoreCall,
+		options: CallOptions | undefined,
+		perform: () => Promise<Result>,
+	): Promise<Result> {
 		this.calls.push(call);
 		throwIfAborted(describe(call), options?.signal);
 		const hits = [...this.#faults].filter(fault => fault.takes(call));
@@ -176,7 +221,12 @@ class ActiveFault implements InjectedFault {
 
 	/** Whether this call is hit; counts it. */
 	takes({method, key}: StoreCall): boolean {
-		const {method: methods = method, key: wanted = key, skipCount = 0, countMax = Number.POSITIVE_INFINITY} = this.fault;
+		const {
+			method: methods = method,
+			key: wanted = key,
+			skipCount = 0,
+			countMax = Number.POSITIVE_INFINITY,
+		} = this.fault;
 		const isMatch = [methods].flat().includes(method) && (typeof wanted === 'function' ? wanted(key) : wanted === key);
 		if (!isMatch || ++this.#matchCount <= skipCount || this.#hitCount >= countMax) {
 			return false;
@@ -220,7 +270,11 @@ const throwFirst = (hits: readonly ActiveFault[], call: StoreCall, when: 'before
 const toError = ({error = 'unavailable'}: Fault, call: StoreCall): Error =>
 	error instanceof Error ? error : new StoreError(error, `Cannot ${describe(call)}: failed on command (${error})`);
 
-const unlessAborted = async (wait: Promise<unknown>, call: StoreCall, signal: AbortSignal | undefined): Promise<void> => {
+const unlessAborted = async (
+	wait: Promise<unknown>,
+	call: StoreCall,
+	signal: AbortSignal | undefined,
+): Promise<void> => {
 	if (signal === undefined) {
 		await wait;
 		return;
@@ -248,7 +302,7 @@ const breakBody = <Result>(result: Result, call: StoreCall, fault: Fault): Resul
 	return {...result, body: breakAfter((result as unknown as GetResult).body, call, fault)};
 };
 
-async function * breakAfter(body: AsyncIterable<Uint8Array>, call: StoreCall, fault: Fault): AsyncGenerator<Uint8Array> {
+async function* breakAfter(body: AsyncIterable<Uint8Array>, call: StoreCall, fault: Fault): AsyncGenerator<Uint8Array> {
 	let leftBytes = fault.bodyBytesMax ?? 0;
 	for await (const piece of body) {
 		if (piece.length > leftBytes) {

@@ -6,14 +6,21 @@ import type {MemoryVersions} from './memory-versions.ts';
 /** The highest character: sorts after everything that a key with this prefix may go on with. */
 const afterEverything = '\u{10FFFF}';
 
-/** One page of a listing, as ListObjectsV2 makes it: a common prefix counts as one entry, at the place of its first key. */
-export const listVersions = (versions: MemoryVersions, {prefix, delimiter, startAfter, continuationToken, countMax = 1000}: ListRequest): ListPage => {
+/**
+One page of a listing, as ListObjectsV2 makes it: a common prefix counts as one entry, at the place of its first
+key.
+*/
+export const listVersions = (
+	versions: MemoryVersions,
+	{prefix, delimiter, startAfter, continuationToken, countMax = 1000}: ListRequest,
+): ListPage => {
 	assert(countMax >= 1 && countMax <= 1000, `A page has 1 to 1000 entries: current value is ${countMax}`);
 	const objects: ListedObject[] = [];
 	const prefixes: string[] = [];
 	// A token is the last entry of its page: a key, or a common prefix, all of whose keys are to be skipped.
 	const last = continuationToken === undefined ? startAfter : decodeToken(continuationToken);
-	const skipped = continuationToken !== undefined && last !== undefined && isCommonPrefix(last, prefix, delimiter) ? last : undefined;
+	const skipped =
+		continuationToken !== undefined && last !== undefined && isCommonPrefix(last, prefix, delimiter) ? last : undefined;
 	let newest = last ?? '';
 	for (const key of versions.keysFrom(toStart({prefix, last, skipped}))) {
 		if (!key.startsWith(prefix)) {
@@ -42,7 +49,15 @@ export const listVersions = (versions: MemoryVersions, {prefix, delimiter, start
 	return {objects, prefixes};
 };
 
-const toStart = ({prefix, last, skipped}: {prefix: string; last: string | undefined; skipped: string | undefined}): {key: string; isAfter: boolean} => {
+const toStart = ({
+	prefix,
+	last,
+	skipped,
+}: {
+	prefix: string;
+	last: string | undefined;
+	skipped: string | undefined;
+}): {key: string; isAfter: boolean} => {
 	if (last === undefined || compareKeys(last, prefix) < 0) {
 		return {key: prefix, isAfter: false};
 	}

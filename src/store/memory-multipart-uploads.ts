@@ -5,7 +5,11 @@ import {assertPartNumber, partBytesMin} from './multipart-rules.ts';
 import {copyBytes} from './write-body.ts';
 
 type StoredPart = {readonly etag: string; readonly bytes: Uint8Array};
-type StoredUpload = {readonly key: string; readonly attributes: WriteAttributes; readonly parts: Map<number, StoredPart>};
+type StoredUpload = {
+	readonly key: string;
+	readonly attributes: WriteAttributes;
+	readonly parts: Map<number, StoredPart>;
+};
 
 /** The unfinished multipart uploads of a memory store, with S3's rules for parts. */
 export class MemoryMultipartUploads {
@@ -30,7 +34,10 @@ export class MemoryMultipartUploads {
 	find({key, uploadId}: MultipartUpload): StoredUpload {
 		const upload = this.#uploads.get(uploadId);
 		if (upload?.key !== key) {
-			throw new StoreError('notFound', `Cannot find multipart upload "${uploadId}" of "${key}": it was completed or aborted, or never began`);
+			throw new StoreError(
+				'notFound',
+				`Cannot find multipart upload "${uploadId}" of "${key}": it was completed or aborted, or never began`,
+			);
 		}
 
 		return upload;
@@ -46,7 +53,8 @@ export class MemoryMultipartUploads {
 	/** The bytes and the etag of the object that these parts make. Nothing changes. */
 	assemble(upload: MultipartUpload, parts: readonly UploadedPart[]): {bytes: Uint8Array; etag: string} {
 		const stored = this.find(upload);
-		const refuse = (rule: string) => new StoreError('invalidRequest', `Cannot complete multipart upload of "${upload.key}": ${rule}`);
+		const refuse = (rule: string) =>
+			new StoreError('invalidRequest', `Cannot complete multipart upload of "${upload.key}": ${rule}`);
 		if (parts.length === 0) {
 			throw refuse('it needs at least one part');
 		}
@@ -63,7 +71,9 @@ export class MemoryMultipartUploads {
 			}
 
 			if (index < parts.length - 1 && part.bytes.length < partBytesMin) {
-				throw refuse(`part ${partNumber} has ${part.bytes.length} bytes, and only the last may have fewer than ${partBytesMin} (EntityTooSmall)`);
+				throw refuse(
+					`part ${partNumber} has ${part.bytes.length} bytes, and only the last may have fewer than ${partBytesMin} (EntityTooSmall)`,
+				);
 			}
 
 			chosen.push(part);

@@ -8,8 +8,21 @@ import {MemoryMultipartUploads} from './memory-multipart-uploads.ts';
 import {MemoryVersions, type StoredVersion} from './memory-versions.ts';
 import {assertMetadata} from './metadata-rules.ts';
 import type {
-	ByteRange, CopyRequest, CopySource, GetRequest, GetResult, ListPage, ListRequest, MultipartUpload, ObjectHead, ObjectStore, PutRequest,
-	PutResult, UploadedPart, WriteAttributes, WriteCondition,
+	ByteRange,
+	CopyRequest,
+	CopySource,
+	GetRequest,
+	GetResult,
+	ListPage,
+	ListRequest,
+	MultipartUpload,
+	ObjectHead,
+	ObjectStore,
+	PutRequest,
+	PutResult,
+	UploadedPart,
+	WriteAttributes,
+	WriteCondition,
 } from './object-store.ts';
 import {copyBytes, type WriteBody} from './write-body.ts';
 
@@ -26,7 +39,8 @@ type CallOptions = {readonly signal?: AbortSignal | undefined};
 An object store in memory: strongly consistent, each call atomic, and as strict as S3 about conditions, parts and
 keys. As on most servers, HEAD and GET know the time of a version to the second, and LIST to the millisecond.
 */
-export const createMemoryObjectStore = (options: MemoryObjectStoreOptions = {}): MemoryObjectStore => new MemoryObjectStore(options);
+export const createMemoryObjectStore = (options: MemoryObjectStoreOptions = {}): MemoryObjectStore =>
+	new MemoryObjectStore(options);
 
 export class MemoryObjectStore implements ObjectStore {
 	readonly #versions: MemoryVersions;
@@ -99,7 +113,10 @@ export class MemoryObjectStore implements ObjectStore {
 		}
 	}
 
-	async deleteMany(keys: readonly string[], options?: CallOptions): Promise<ReadonlyArray<{key: string; error: Error}>> {
+	async deleteMany(
+		keys: readonly string[],
+		options?: CallOptions,
+	): Promise<ReadonlyArray<{key: string; error: Error}>> {
 		assert(keys.length <= 1000, `deleteMany() takes up to 1000 keys: current count is ${keys.length}`);
 		for (const key of keys) {
 			await this.delete(key, options);
@@ -115,21 +132,40 @@ export class MemoryObjectStore implements ObjectStore {
 		return this.#uploads.create(key, request);
 	}
 
-	async uploadPart(upload: MultipartUpload, partNumber: number, body: WriteBody, options?: CallOptions): Promise<UploadedPart> {
+	async uploadPart(
+		upload: MultipartUpload,
+		partNumber: number,
+		body: WriteBody,
+		options?: CallOptions,
+	): Promise<UploadedPart> {
 		this.#begin('upload a part of', upload.key, options);
 		return this.#uploads.storePart(upload, partNumber, copyBytes(body));
 	}
 
-	async uploadPartCopy(upload: MultipartUpload, partNumber: number, source: CopySource, range: ByteRange, options?: CallOptions): Promise<UploadedPart> {
+	async uploadPartCopy(
+		upload: MultipartUpload,
+		partNumber: number,
+		source: CopySource,
+		range: ByteRange,
+		options?: CallOptions,
+	): Promise<UploadedPart> {
 		this.#begin('copy a part of', upload.key, options);
 		const {bytes} = this.#findSource(`copy a part of "${source.key}" to "${upload.key}"`, source);
 		return this.#uploads.storePart(upload, partNumber, sliceRange(bytes, source.key, range));
 	}
 
-	async completeMultipartUpload(upload: MultipartUpload, parts: readonly UploadedPart[], condition: WriteCondition & CallOptions = {}): Promise<PutResult> {
+	async completeMultipartUpload(
+		upload: MultipartUpload,
+		parts: readonly UploadedPart[],
+		condition: WriteCondition & CallOptions = {},
+	): Promise<PutResult> {
 		this.#begin('complete the upload of', upload.key, condition);
 		const current = this.#versions.find(upload.key)?.head;
-		if (!this.#uploads.has(upload) && current !== undefined && current.etag === toMultipartEtag(parts.map(part => part.etag))) {
+		if (
+			!this.#uploads.has(upload) &&
+			current !== undefined &&
+			current.etag === toMultipartEtag(parts.map(part => part.etag))
+		) {
 			return {etag: current.etag, versionId: current.versionId}; // An earlier call did it, and its answer was lost.
 		}
 
@@ -180,15 +216,23 @@ export class MemoryObjectStore implements ObjectStore {
 		return {head: version.head, bytes: version.bytes};
 	}
 
-	#add(key: string, {bytes, etag, attributes}: {bytes: Uint8Array; etag: string; attributes: WriteAttributes}): PutResult {
+	#add(
+		key: string,
+		{bytes, etag, attributes}: {bytes: Uint8Array; etag: string; attributes: WriteAttributes},
+	): PutResult {
 		const head = this.#toHead(key, {sizeBytes: bytes.length, etag, attributes});
 		this.#versions.add({head, bytes});
 		return {etag, versionId: head.versionId};
 	}
 
-	#toHead(key: string, {sizeBytes, etag, attributes}: {sizeBytes: number; etag: string; attributes: WriteAttributes}): ObjectHead {
+	#toHead(
+		key: string,
+		{sizeBytes, etag, attributes}: {sizeBytes: number; etag: string; attributes: WriteAttributes},
+	): ObjectHead {
 		return {
-			key, etag, sizeBytes,
+			key,
+			etag,
+			sizeBytes,
 			versionId: this.#versions.nextVersionId(),
 			lastModifiedMs: this.#nowMs(),
 			metadata: Object.freeze({...attributes.metadata}),
@@ -197,11 +241,17 @@ export class MemoryObjectStore implements ObjectStore {
 	}
 }
 
-const toHeadAnswer = (head: ObjectHead): ObjectHead => ({...head, lastModifiedMs: Math.floor(head.lastModifiedMs / 1000) * 1000});
+const toHeadAnswer = (head: ObjectHead): ObjectHead => ({
+	...head,
+	lastModifiedMs: Math.floor(head.lastModifiedMs / 1000) * 1000,
+});
 
 const assertEtag = (action: string, version: StoredVersion | undefined, etag: string | undefined): void => {
 	if (etag !== undefined && version !== undefined && version.head.etag !== etag) {
-		throw new StoreError('preconditionFailed', `Cannot ${action}: the etag is ${version.head.etag}, and ${etag} was asked for`);
+		throw new StoreError(
+			'preconditionFailed',
+			`Cannot ${action}: the etag is ${version.head.etag}, and ${etag} was asked for`,
+		);
 	}
 };
 
@@ -216,7 +266,11 @@ const sliceRange = (bytes: Uint8Array, key: string, range: ByteRange): Uint8Arra
 };
 
 /** At least three pieces where there are three bytes, so that nobody relies on a body in one piece. */
-async function * yieldPieces(bytes: Uint8Array, key: string, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
+async function* yieldPieces(
+	bytes: Uint8Array,
+	key: string,
+	signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
 	const pieceBytes = Math.min(65_536, Math.max(1, Math.ceil(bytes.length / 3)));
 	for (let offset = 0; offset < bytes.length; offset += pieceBytes) {
 		throwIfAborted(`read "${key}"`, signal);

@@ -26,9 +26,8 @@ export class MemoryVersions {
 	/** The version asked for, or the newest; `undefined` when there is none or it is a delete marker. */
 	find(key: string, versionId?: string): StoredVersion | undefined {
 		const versions = this.#versionsByKey.get(key) ?? [];
-		const version = versionId === undefined
-			? versions.at(-1)
-			: versions.find(({head}) => (head.versionId ?? 'null') === versionId);
+		const version =
+			versionId === undefined ? versions.at(-1) : versions.find(({head}) => (head.versionId ?? 'null') === versionId);
 		return version?.bytes === undefined ? undefined : version;
 	}
 
@@ -53,7 +52,7 @@ export class MemoryVersions {
 	}
 
 	/** The keys that have a newest version, in S3's order, from the given one (or right after it) on. */
-	* keysFrom({key, isAfter}: {key: string; isAfter: boolean}): Generator<string> {
+	*keysFrom({key, isAfter}: {key: string; isAfter: boolean}): Generator<string> {
 		this.#sortedKeys ??= [...this.#versionsByKey.keys()].sort(compareKeys);
 		const keys = this.#sortedKeys;
 		let low = 0;

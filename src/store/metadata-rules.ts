@@ -13,12 +13,18 @@ also takes an underscore in a key for a dash.)
 export const assertMetadata = (metadata: Metadata = {}): void => {
 	let bytes = 0;
 	for (const [key, value] of Object.entries(metadata)) {
-		assert(isMetadataEntry(key, value), `Metadata must be a lower-case HTTP token and printable ASCII without outer blanks: current key is ${JSON.stringify(key)}, value ${JSON.stringify(value)}`);
+		assert(
+			isMetadataEntry(key, value),
+			`Metadata must be a lower-case HTTP token and printable ASCII without outer blanks: current key is ${JSON.stringify(key)}, value ${JSON.stringify(value)}`,
+		);
 		bytes += key.length + value.length;
 	}
 
 	if (bytes > metadataBytesMax) {
-		throw new StoreError('invalidRequest', `Cannot store metadata of ${bytes} bytes: S3 takes up to ${metadataBytesMax}`);
+		throw new StoreError(
+			'invalidRequest',
+			`Cannot store metadata of ${bytes} bytes: S3 takes up to ${metadataBytesMax}`,
+		);
 	}
 };
 

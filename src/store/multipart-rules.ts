@@ -7,5 +7,8 @@ export const partBytesMin = 5 * 2 ** 20;
 export const partNumberMax = 10_000;
 
 export const assertPartNumber = (partNumber: number): void => {
-	assert(Number.isInteger(partNumber) && partNumber >= 1 && partNumber <= partNumberMax, `A part number must be from 1 to ${partNumberMax}: current value is ${partNumber}`);
+	assert(
+		Number.isInteger(partNumber) && partNumber >= 1 && partNumber <= partNumberMax,
+		`A part number must be from 1 to ${partNumberMax}: current value is ${partNumber}`,
+	);
 };

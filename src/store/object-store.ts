@@ -69,7 +69,10 @@ export type GetRequest = {
 
 export type GetResult = {
 	readonly object: ObjectHead;
-	/** Yields exactly the bytes of the range; ends with a `StoreError` when the connection breaks (`unavailable`). A piece may be looked at until the next one is asked for. Must be read to the end or returned. */
+	/**
+	Yields exactly the bytes of the range; ends with a `StoreError` when the connection breaks (`unavailable`). A
+	piece may be looked at until the next one is asked for. Must be read to the end or returned.
+	*/
 	readonly body: AsyncIterable<Uint8Array>;
 };
 
@@ -89,7 +92,10 @@ export type PutRequest = WriteAttributes & WriteCondition & {readonly signal?: A
 
 export type PutResult = {readonly etag: string; readonly versionId?: string | undefined};
 
-/** Where a server-side copy reads: fails with `preconditionFailed` when the source has another etag, with `notFound` when it is gone. */
+/**
+Where a server-side copy reads: fails with `preconditionFailed` when the source has another etag, with `notFound`
+when it is gone.
+*/
 export type CopySource = {
 	readonly key: string;
 	readonly etag?: string | undefined;
@@ -97,7 +103,10 @@ export type CopySource = {
 };
 
 export type CopyRequest = WriteCondition & {
-	/** When given, replaces metadata and content type; otherwise both are copied. A copy of an object onto itself must replace. */
+	/**
+	When given, replaces metadata and content type; otherwise both are copied. A copy of an object onto itself must
+	replace.
+	*/
 	readonly replace?: WriteAttributes | undefined;
 	readonly signal?: AbortSignal | undefined;
 };
@@ -124,7 +133,10 @@ export interface ObjectStore {
 	/** One page of a listing. Strongly consistent: what was written before the call is in it. */
 	list(request: ListRequest): Promise<ListPage>;
 
-	/** Stores an object in one request: visible as a whole or not at all. Up to 5 GiB; the body stays the caller's and must not change until the end. */
+	/**
+	Stores an object in one request: visible as a whole or not at all. Up to 5 GiB; the body stays the caller's and
+	must not change until the end.
+	*/
 	put(key: string, body: Uint8Array | readonly Uint8Array[], request?: PutRequest): Promise<PutResult>;
 
 	/** Server-side copy of up to 5 GiB. Larger ones: `uploadPartCopy`. */
@@ -139,13 +151,31 @@ export interface ObjectStore {
 	createMultipartUpload(key: string, request?: WriteAttributes & CallOptions): Promise<MultipartUpload>;
 
 	/** 5 MiB (but for the last) to 5 GiB. The same part number again replaces the part. */
-	uploadPart(upload: MultipartUpload, partNumber: number, body: Uint8Array | readonly Uint8Array[], options?: CallOptions): Promise<UploadedPart>;
+	uploadPart(
+		upload: MultipartUpload,
+		partNumber: number,
+		body: Uint8Array | readonly Uint8Array[],
+		options?: CallOptions,
+	): Promise<UploadedPart>;
 
 	/** A part from a range of an object, without moving its bytes through us. */
-	uploadPartCopy(upload: MultipartUpload, partNumber: number, source: CopySource, range: ByteRange, options?: CallOptions): Promise<UploadedPart>;
+	uploadPartCopy(
+		upload: MultipartUpload,
+		partNumber: number,
+		source: CopySource,
+		range: ByteRange,
+		options?: CallOptions,
+	): Promise<UploadedPart>;
 
-	/** Makes the object visible. Fails with `notFound` when the upload is unknown (aborted, or completed by an attempt whose answer was lost and whose object was replaced since). */
-	completeMultipartUpload(upload: MultipartUpload, parts: readonly UploadedPart[], condition?: WriteCondition & CallOptions): Promise<PutResult>;
+	/**
+	Makes the object visible. Fails with `notFound` when the upload is unknown (aborted, or completed by an attempt
+	whose answer was lost and whose object was replaced since).
+	*/
+	completeMultipartUpload(
+		upload: MultipartUpload,
+		parts: readonly UploadedPart[],
+		condition?: WriteCondition & CallOptions,
+	): Promise<PutResult>;
 
 	/** Frees the parts of an unfinished upload. Success also when it is unknown. */
 	abortMultipartUpload(upload: MultipartUpload, options?: CallOptions): Promise<void>;

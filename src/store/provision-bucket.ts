@@ -35,10 +35,17 @@ const deadlineMs = 14_000;
 /**
 Sees to it that the bucket of a volume is there and may be used. A bucket that is there costs one round trip, and is
 used as it is, unless we began to make it and did not finish. Where the rule asks for it, a bucket that is not the
-namespace's own is a failure, and so are tags that cannot be read. May run on several nodes at once, and again after a crash
-at any point. Failures are `StoreError`s for the author of the pod, within 15 seconds.
+namespace's own is a failure, and so are tags that cannot be read. May run on several nodes at once, and again after
+a crash at any point. Failures are `StoreError`s for the author of the pod, within 15 seconds.
 */
-export const provisionBucket = async ({options, credentials, createdFor: from = {}, rule = {}, signal, log = () => undefined}: ProvisionRequest): Promise<ProvisionResult> => {
+export const provisionBucket = async ({
+	options,
+	credentials,
+	createdFor: from = {},
+	rule = {},
+	signal,
+	log = () => undefined,
+}: ProvisionRequest): Promise<ProvisionResult> => {
 	const wrongName = checkBucketName(options.name);
 	if (wrongName !== undefined) {
 		throw new StoreError('invalidRequest', `Cannot use the bucket: ${wrongName}`);
@@ -46,8 +53,15 @@ export const provisionBucket = async ({options, credentials, createdFor: from = 
 
 	const {name: bucket, region, endpoint, pathStyle} = options;
 	const mayChange = options.provision && !options.readOnly && rule.creationForbidden === undefined;
-	const createdFor: CreatedFor = {...from, ...(rule.ownedBy === undefined ? {} : {namespace: rule.ownedBy.namespace}), cluster: rule.cluster};
-	const calls = new BucketCalls({bucket, region, endpoint, pathStyle, credentials, isLocalRefused: rule.isLocalEndpointRefused}, {deadlineMs: Math.min(deadlineMs, options.timeoutMs), signal});
+	const createdFor: CreatedFor = {
+		...from,
+		...(rule.ownedBy === undefined ? {} : {namespace: rule.ownedBy.namespace}),
+		cluster: rule.cluster,
+	};
+	const calls = new BucketCalls(
+		{bucket, region, endpoint, pathStyle, credentials, isLocalRefused: rule.isLocalEndpointRefused},
+		{deadlineMs: Math.min(deadlineMs, options.timeoutMs), signal},
+	);
 	try {
 		const {isThere, tags} = await look(calls, {isTagged: mayChange, rule});
 		if (isThere) {
@@ -84,8 +98,14 @@ export const provisionBucket = async ({options, credentials, createdFor: from = 
 };
 
 /** Both questions at once. When both fail, the bucket's failure is the one to tell. */
-const look = async (calls: BucketCalls, {isTagged, rule}: {isTagged: boolean; rule: VolumeRule}): Promise<{isThere: boolean; tags: Awaited<ReturnType<typeof readTags>>}> => {
-	const read = rule.ownedBy === undefined ? async () => (isTagged ? readTags(calls) : []) : async () => readTagsStrictly(calls, rule);
+const look = async (
+	calls: BucketCalls,
+	{isTagged, rule}: {isTagged: boolean; rule: VolumeRule},
+): Promise<{isThere: boolean; tags: Awaited<ReturnType<typeof readTags>>}> => {
+	const read =
+		rule.ownedBy === undefined
+			? async () => (isTagged ? readTags(calls) : [])
+			: async () => readTagsStrictly(calls, rule);
 	const [isThere, tags] = await Promise.allSettled([isBucketThere(calls), read()]);
 	if (isThere.status === 'rejected') {
 		throw isThere.reason;
@@ -103,7 +123,11 @@ const isBucketThere = async (calls: BucketCalls): Promise<boolean> => {
 	try {
 		const {BucketRegion} = await headBucket(calls);
 		if (calls.isAws && BucketRegion !== undefined && BucketRegion !== calls.region) {
-			throw new StoreError('wrongRegion', `Cannot use bucket "${calls.bucket}": it is in region ${BucketRegion}, not in ${calls.region}; set the option "region" to "${BucketRegion}"`, {region: BucketRegion});
+			throw new StoreError(
+				'wrongRegion',
+				`Cannot use bucket "${calls.bucket}": it is in region ${BucketRegion}, not in ${calls.region}; set the option "region" to "${BucketRegion}"`,
+				{region: BucketRegion},
+			);
 		}
 
 		return true;
@@ -125,24 +149,41 @@ const isBucketThere = async (calls: BucketCalls): Promise<boolean> => {
 const listOne = async (calls: BucketCalls): Promise<void> => {
 	try {
 		await calls.call({
-			operation: 'ListObjectsV2', action: `use bucket "${calls.bucket}"`,
+			operation: 'ListObjectsV2',
+			action: `use bucket "${calls.bucket}"`,
 			send: (client, options) => client.send(new ListObjectsV2Command({Bucket: calls.bucket, MaxKeys: 1}), options),
 		});
 	} catch (error) {
 		if (isStoreError(error, 'accessDenied')) {
-			throw new StoreError('accessDenied', `Cannot use bucket "${calls.bucket}": it belongs to another account, or these credentials may not use it; choose another bucket name, or allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject`, {
-				cause: error, ...(error.status === undefined ? {} : {status: error.status}), ...(error.s3Code === undefined ? {} : {s3Code: error.s3Code}),
-			});
+			throw new StoreError(
+				'accessDenied',
+				`Cannot use bucket "${calls.bucket}": it belongs to another account, or these credentials may not use it; choose another bucket name, or allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject`,
+				{
+					cause: error,
+					...(error.status === undefined ? {} : {status: error.status}),
+					...(error.s3Code === undefined ? {} : {s3Code: error.s3Code}),
+				},
+			);
 		}
 
 		throw error;
 	}
 };
 
-const toAbsentError = ({name, region, endpoint, readOnly}: VolumeOptions, {creationForbidden}: VolumeRule): StoreError => {
+const toAbsentError = (
+	{name, region, endpoint, readOnly}: VolumeOptions,
+	{creationForbidden}: VolumeRule,
+): StoreError => {
 	const place = endpoint === '' ? `region ${region}` : endpoint;
-	const advice = creationForbidden !== undefined ? `the node policy does not let this namespace create buckets: have it created, or ${creationForbidden.remedy}` : readOnly ? 'a read-only volume does not create it; mount it for writing once, or create it' : 'create it, or set the option "provision" to "true"';
-	return new StoreError('noSuchBucket', `Cannot use bucket "${name}": it does not exist in ${place}; ${advice}`, {status: 404});
+	const advice =
+		creationForbidden !== undefined
+			? `the node policy does not let this namespace create buckets: have it created, or ${creationForbidden.remedy}`
+			: readOnly
+				? 'a read-only volume does not create it; mount it for writing once, or create it'
+				: 'create it, or set the option "provision" to "true"';
+	return new StoreError('noSuchBucket', `Cannot use bucket "${name}": it does not exist in ${place}; ${advice}`, {
+		status: 404,
+	});
 };
 
 type SettingsRequest = {
@@ -151,7 +192,10 @@ type SettingsRequest = {
 	readonly log: NonNullable<ProvisionRequest['log']>;
 };
 
-/** The tag says `pending` before the first setting, and `done` after the last: a crash in between is seen, and made good. */
+/**
+The tag says `pending` before the first setting, and `done` after the last: a crash in between is seen, and made
+good.
+*/
 const applySettings = async (calls: BucketCalls, {settings, createdFor, log}: SettingsRequest): Promise<void> => {
 	const tag = async (state: 'pending' | 'done') => addTags(calls, {current: await readTags(calls), state, createdFor});
 	const done = new Set<string>();

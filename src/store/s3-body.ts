@@ -14,7 +14,10 @@ export type BodyLimits = {
 	readonly signal?: AbortSignal | undefined;
 	/** Base64 of the CRC-32 that the bytes must have. */
 	readonly expectedCrc32?: string | undefined;
-	/** Frees each piece when the next is asked for. Left to the garbage collector, pieces cost a full collection for every few large reads. */
+	/**
+	Frees each piece when the next is asked for. Left to the garbage collector, pieces cost a full collection for
+	every few large reads.
+	*/
 	readonly freesPieces?: boolean | undefined;
 	/** Called once, when the body was read to its end, broke, or was given up. */
 	readonly onEnd?: (receivedBytes: number) => void;
@@ -24,7 +27,8 @@ export type BodyLimits = {
 The bytes of an answer, at the pace of their reader. Ends with a `StoreError` unless exactly the announced bytes came.
 A reader that returns early closes the connection: reading the rest would cost more than a new one.
 */
-export const readBody = (answer: IncomingMessage, limits: BodyLimits): AsyncIterableIterator<Uint8Array> => new S3Body(answer, limits);
+export const readBody = (answer: IncomingMessage, limits: BodyLimits): AsyncIterableIterator<Uint8Array> =>
+	new S3Body(answer, limits);
 
 /** The whole body as text; for answers that are not data. */
 export const readText = async (answer: IncomingMessage, limits: BodyLimits): Promise<string> => {
@@ -54,7 +58,12 @@ class S3Body implements AsyncIterableIterator<Uint8Array> {
 		this.#iterator = answer[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
 		this.#timer = setTimeout(() => {
 			if (this.#isWaiting) {
-				this.#break(new StoreError('timeout', `Cannot ${limits.action}: no byte came for ${limits.silenceMs} ms after ${this.#receivedBytes} bytes`));
+				this.#break(
+					new StoreError(
+						'timeout',
+						`Cannot ${limits.action}: no byte came for ${limits.silenceMs} ms after ${this.#receivedBytes} bytes`,
+					),
+				);
 			}
 		}, limits.silenceMs);
 		// The reader learns of a broken connection by next(); without a listener an idle one would end the process.
@@ -129,17 +138,27 @@ class S3Body implements AsyncIterableIterator<Uint8Array> {
 		}
 
 		if (expectedBytes !== undefined && this.#receivedBytes !== expectedBytes) {
-			throw new StoreError('unavailable', `Cannot ${action}: the connection ended after ${this.#receivedBytes} of ${expectedBytes} bytes`);
+			throw new StoreError(
+				'unavailable',
+				`Cannot ${action}: the connection ended after ${this.#receivedBytes} of ${expectedBytes} bytes`,
+			);
 		}
 
 		if (expectedCrc32 !== undefined && Buffer.from(expectedCrc32, 'base64').readUInt32BE(0) !== this.#crc32) {
-			throw new StoreError('corrupt', `Cannot ${action}: the bytes that came do not have the checksum that S3 keeps of them; they were damaged on the way or on the server`);
+			throw new StoreError(
+				'corrupt',
+				`Cannot ${action}: the bytes that came do not have the checksum that S3 keeps of them; they were damaged on the way or on the server`,
+			);
 		}
 	}
 
 	#toBroken(error: unknown): StoreError {
 		const {action, expectedBytes} = this.#limits;
-		return new StoreError('unavailable', `Cannot ${action}: the connection broke after ${this.#receivedBytes} of ${expectedBytes ?? 'unknown'} bytes`, {cause: error});
+		return new StoreError(
+			'unavailable',
+			`Cannot ${action}: the connection broke after ${this.#receivedBytes} of ${expectedBytes ?? 'unknown'} bytes`,
+			{cause: error},
+		);
 	}
 
 	readonly #abort = (): void => {

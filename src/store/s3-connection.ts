@@ -73,7 +73,10 @@ const attemptCountMaxDefault = 20;
 const connectMsMax = 5000;
 const silenceMsMax = 20_000;
 
-/** A call gets this much more time than its deadline says for each of the bytes that it sends: a slow line is not a dead one. */
+/**
+A call gets this much more time than its deadline says for each of the bytes that it sends: a slow line is not a
+dead one.
+*/
 const bytesPerMsMin = 256;
 
 /** Server-side copies and completions of large objects take longer than an answer usually may. */
@@ -95,15 +98,32 @@ export class S3Connection {
 	#isClosed = false;
 
 	constructor(options: S3ConnectionOptions) {
-		const {bucket, region, endpoint = '', pathStyle = false, connectionCountMax = 64, timeoutMs = 30_000, nowMs} = options;
+		const {
+			bucket,
+			region,
+			endpoint = '',
+			pathStyle = false,
+			connectionCountMax = 64,
+			timeoutMs = 30_000,
+			nowMs,
+		} = options;
 		this.#options = options;
 		this.#timeoutMs = timeoutMs;
 		this.#client = createSdkClient(options);
 		const {url, properties} = this.#client.config.endpointProvider({
-			Bucket: bucket, Region: region, ForcePathStyle: pathStyle, ...(endpoint === '' ? {} : {Endpoint: endpoint}),
+			Bucket: bucket,
+			Region: region,
+			ForcePathStyle: pathStyle,
+			...(endpoint === '' ? {} : {Endpoint: endpoint}),
 		});
-		this.#transport = new HttpTransport(url, {connectionCountMax, lookup: options.isLocalRefused === true ? guardedLookup : undefined});
-		this.#signer = new S3Signer({region: toSigningRegion(properties) ?? region, ...(nowMs === undefined ? {} : {nowMs})});
+		this.#transport = new HttpTransport(url, {
+			connectionCountMax,
+			lookup: options.isLocalRefused === true ? guardedLookup : undefined,
+		});
+		this.#signer = new S3Signer({
+			region: toSigningRegion(properties) ?? region,
+			...(nowMs === undefined ? {} : {nowMs}),
+		});
 		this.#host = url.host;
 		this.#basePath = url.pathname.replace(/\/$/, '');
 		this.#place = endpoint === '' ? `region ${region}` : `${url.origin} (region ${region})`;
@@ -121,7 +141,8 @@ export class S3Connection {
 
 		throwIfAborted(request.action, request.signal);
 		const bodyBytes = countBytes(request.body);
-		const deadlineMs = (this.#timeoutMs * (request.isLongRunning === true ? longRunningFactor : 1)) + (bodyBytes / bytesPerMsMin);
+		const deadlineMs =
+			this.#timeoutMs * (request.isLongRunning === true ? longRunningFactor : 1) + bodyBytes / bytesPerMsMin;
 		const path = this.#basePath + (request.key === undefined ? '/' : `/${encodeKey(request.key)}`);
 		const query = toQueryString(request.query ?? {});
 		const headers = withoutAbsent(request.headers);
@@ -129,15 +150,27 @@ export class S3Connection {
 			headers['content-length'] = String(bodyBytes);
 		}
 
-		return withRetries(({attemptCount, leftMs}) => this.#attempt(request, {path, query, headers, bodyBytes, attemptCount, leftMs}), {
-			action: request.action, deadlineMs, signal: request.signal, confirm: request.confirm,
-			attemptCountMax: this.#options.attemptCountMax ?? attemptCountMaxDefault, patienceMs: this.#timeoutMs,
-		});
+		return withRetries(
+			({attemptCount, leftMs}) => this.#attempt(request, {path, query, headers, bodyBytes, attemptCount, leftMs}),
+			{
+				action: request.action,
+				deadlineMs,
+				signal: request.signal,
+				confirm: request.confirm,
+				attemptCountMax: this.#options.attemptCountMax ?? attemptCountMaxDefault,
+				patienceMs: this.#timeoutMs,
+			},
+		);
 	}
 
 	/** What calls on the bucket and its objects say in their errors. */
 	toContext({operation, action}: {operation: string; action: string}): S3Context {
-		return {operation, action: `${action} in bucket "${this.#options.bucket}"`, bucket: this.#options.bucket, place: this.#place};
+		return {
+			operation,
+			action: `${action} in bucket "${this.#options.bucket}"`,
+			bucket: this.#options.bucket,
+			place: this.#place,
+		};
 	}
 
 	close(): void {
@@ -158,17 +191,34 @@ export class S3Connection {
 		} catch (error) {
 			return this.#toFailedAttempt(request, error);
 		} finally {
-			this.#options.onRequest?.({operation: request.operation, status, durationMs: performance.now() - startMs, attempt: prepared.attemptCount, sentBytes: prepared.bodyBytes, receivedBytes});
+			this.#options.onRequest?.({
+				operation: request.operation,
+				status,
+				durationMs: performance.now() - startMs,
+				attempt: prepared.attemptCount,
+				sentBytes: prepared.bodyBytes,
+				receivedBytes,
+			});
 		}
 	}
 
 	async #exchange(request: S3Request, {path, query, headers, leftMs}: PreparedRequest): Promise<IncomingMessage> {
 		const {method, body, signal} = request;
-		const credentials = this.#options.credentials ?? await withinLimits(this.#client.config.credentials(), {limitMs: leftMs, signal});
-		const signed = this.#signer.sign({method, host: this.#host, path, query, headers, hasBody: body !== undefined}, credentials);
-		return this.#transport.send({method, path: query === '' ? path : `${path}?${query}`, headers: signed, body: body ?? []}, {
-			totalMs: leftMs, connectMs: connectMsMax, silenceMs: request.isLongRunning === true ? leftMs : this.silenceMs, signal,
-		});
+		const credentials =
+			this.#options.credentials ?? (await withinLimits(this.#client.config.credentials(), {limitMs: leftMs, signal}));
+		const signed = this.#signer.sign(
+			{method, host: this.#host, path, query, headers, hasBody: body !== undefined},
+			credentials,
+		);
+		return this.#transport.send(
+			{method, path: query === '' ? path : `${path}?${query}`, headers: signed, body: body ?? []},
+			{
+				totalMs: leftMs,
+				connectMs: connectMsMax,
+				silenceMs: request.isLongRunning === true ? leftMs : this.silenceMs,
+				signal,
+			},
+		);
 	}
 
 	/** Reads the answer as far as it says how the call ended. */
@@ -186,7 +236,12 @@ export class S3Connection {
 			return {status: 'done', result: {status, headers, text: '', stream: answer}};
 		}
 
-		const text = await readText(answer, {action: request.action, expectedBytes: undefined, silenceMs: this.silenceMs, signal: request.signal});
+		const text = await readText(answer, {
+			action: request.action,
+			expectedBytes: undefined,
+			silenceMs: this.silenceMs,
+			signal: request.signal,
+		});
 		// CopyObject and CompleteMultipartUpload answer 200 at once, and may fail in the body.
 		const isHiddenFailure = isSuccess && request.isLongRunning === true && /^\s*(?:<\?[^>]*>\s*)?<Error>/.test(text);
 		if (isSuccess && !isHiddenFailure) {
@@ -195,26 +250,51 @@ export class S3Connection {
 
 		const refusal = parseRefusal(isHiddenFailure ? 500 : status, headers, text);
 		const error = toRefusalError(this.toContext(request), refusal);
-		return {status: 'failed', error, isRetriable: isRetriable(request, error, refusal), isAmbiguous: refusal.status >= 500, isPauseNeeded: true};
+		return {
+			status: 'failed',
+			error,
+			isRetriable: isRetriable(request, error, refusal),
+			isAmbiguous: refusal.status >= 500,
+			isPauseNeeded: true,
+		};
 	}
 
 	#toFailedAttempt({action, operation, signal}: S3Request, error: unknown): AttemptOutcome<S3Answer> {
 		if (signal?.aborted === true) {
-			return {status: 'failed', error: toAbortedError(action, signal), isRetriable: false, isAmbiguous: true, isPauseNeeded: false};
+			return {
+				status: 'failed',
+				error: toAbortedError(action, signal),
+				isRetriable: false,
+				isAmbiguous: true,
+				isPauseNeeded: false,
+			};
 		}
 
 		const context = this.toContext({operation, action});
 		if (error instanceof HttpFailure) {
-			return {status: 'failed', error: toNetworkError(context, error), isRetriable: !isFinalNetworkError(error), isAmbiguous: error.wasSent, isPauseNeeded: !error.isStaleConnection};
+			return {
+				status: 'failed',
+				error: toNetworkError(context, error),
+				isRetriable: !isFinalNetworkError(error),
+				isAmbiguous: error.wasSent,
+				isPauseNeeded: !error.isStaleConnection,
+			};
 		}
 
-		if (error instanceof StoreError) { // The answer broke off while it was read.
+		if (error instanceof StoreError) {
+			// The answer broke off while it was read.
 			return {status: 'failed', error, isRetriable: error.isTransient, isAmbiguous: true, isPauseNeeded: true};
 		}
 
 		if (error instanceof Error && /Credentials|Token|SSO/.test(error.name)) {
 			const refusal = {status: 0, s3Code: 'CredentialsProviderError', cause: error};
-			return {status: 'failed', error: toRefusalError(context, refusal), isRetriable: false, isAmbiguous: false, isPauseNeeded: true};
+			return {
+				status: 'failed',
+				error: toRefusalError(context, refusal),
+				isRetriable: false,
+				isAmbiguous: false,
+				isPauseNeeded: true,
+			};
 		}
 
 		throw error;
@@ -231,18 +311,26 @@ type PreparedRequest = {
 };
 
 const isRetriable = (request: S3Request, error: StoreError, {s3Code}: S3Refusal): boolean =>
-	error.isTransient
-	|| s3Code === 'BadDigest' // Damaged on the way: the same bytes may arrive whole.
-	|| (s3Code === 'ConditionalRequestConflict' && request.isConflictRetriable === true);
+	error.isTransient ||
+	s3Code === 'BadDigest' || // Damaged on the way: the same bytes may arrive whole.
+	(s3Code === 'ConditionalRequestConflict' && request.isConflictRetriable === true);
 
 const hasNoBody = ({method, answerBody}: S3Request, headers: IncomingHttpHeaders): boolean =>
 	method === 'HEAD' || (answerBody !== 'stream' && headers['content-length'] === '0');
 
 /** Credentials may come from a server that does not answer, and whose client knows no signal. */
-const withinLimits = async <Value>(value: Promise<Value>, {limitMs, signal}: {limitMs: number; signal: AbortSignal | undefined}): Promise<Value> => {
+const withinLimits = async <Value>(
+	value: Promise<Value>,
+	{limitMs, signal}: {limitMs: number; signal: AbortSignal | undefined},
+): Promise<Value> => {
 	const {promise: ended, reject} = Promise.withResolvers<never>();
 	const timer = setTimeout(() => {
-		reject(new HttpFailure(`the credentials did not come within ${Math.round(limitMs)} ms`, {kind: 'timeout', wasSent: false}));
+		reject(
+			new HttpFailure(`the credentials did not come within ${Math.round(limitMs)} ms`, {
+				kind: 'timeout',
+				wasSent: false,
+			}),
+		);
 	}, limitMs);
 	const onAbort = () => {
 		reject(new Error('aborted', {cause: signal?.reason}));
@@ -260,7 +348,12 @@ const withinLimits = async <Value>(value: Promise<Value>, {limitMs, signal}: {li
 const toSigningRegion = (properties: Readonly<Record<string, unknown>> | undefined): string | undefined => {
 	const schemes = properties?.['authSchemes'];
 	const scheme: unknown = Array.isArray(schemes) ? schemes[0] : undefined;
-	return typeof scheme === 'object' && scheme !== null && 'signingRegion' in scheme && typeof scheme.signingRegion === 'string' ? scheme.signingRegion : undefined;
+	return typeof scheme === 'object' &&
+		scheme !== null &&
+		'signingRegion' in scheme &&
+		typeof scheme.signingRegion === 'string'
+		? scheme.signingRegion
+		: undefined;
 };
 
 const withoutAbsent = (headers: Readonly<Record<string, string | undefined>> = {}): Record<string, string> => {
@@ -282,4 +375,3 @@ export const countBytes = (body: readonly Uint8Array[] = []): number => {
 
 	return bytes;
 };
-

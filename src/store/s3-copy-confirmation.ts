@@ -11,22 +11,27 @@ type CopyIdentity = {
 };
 
 /**
-Tells whether the object at the destination is our copy. With the write id that is certain; a copy that took over its
-source's metadata is recognised by having all of it (its times to the nanosecond, its own write id) and the source's bytes.
+Tells whether the object at the destination is our copy. With the write id that is certain; a copy that took over
+its source's metadata is recognised by having all of it (its times to the nanosecond, its own write id) and the
+source's bytes.
 */
-export const toCopyConfirmation = ({id, source, findSource}: CopyIdentity) => async (headers: IncomingHttpHeaders): Promise<boolean> => {
-	if (id !== undefined) {
-		return headers[writeIdHeader] === id;
-	}
+export const toCopyConfirmation =
+	({id, source, findSource}: CopyIdentity) =>
+	async (headers: IncomingHttpHeaders): Promise<boolean> => {
+		if (id !== undefined) {
+			return headers[writeIdHeader] === id;
+		}
 
-	const original = await findSource();
-	const copy = toObjectHead(source.key, headers);
-	if (original === undefined) {
-		return source.etag !== undefined && copy.etag === source.etag;
-	}
+		const original = await findSource();
+		const copy = toObjectHead(source.key, headers);
+		if (original === undefined) {
+			return source.etag !== undefined && copy.etag === source.etag;
+		}
 
-	return hasBytesOf(copy, original) && JSON.stringify(sorted(copy.metadata)) === JSON.stringify(sorted(original.metadata));
-};
+		return (
+			hasBytesOf(copy, original) && JSON.stringify(sorted(copy.metadata)) === JSON.stringify(sorted(original.metadata))
+		);
+	};
 
 /** A copy has an etag of its own when its source was uploaded in parts: `<md5>-<count of parts>`. */
 const hasBytesOf = (copy: ObjectHead, original: ObjectHead): boolean =>

@@ -7,22 +7,38 @@ import {escapeXml, findXmlElements, findXmlText} from './s3-xml.ts';
 export type FailedKey = {key: string; error: StoreError};
 
 /** XML 1.0 has no way to write these, and a server that meets one in a batch refuses the batch. */
-export const isBatchKey = (key: string): boolean => !/[\u0000-\u001F\u007F-\u009F\uFFFE\uFFFF]/.test(key) && key.isWellFormed();
+export const isBatchKey = (key: string): boolean =>
+	!/[\u0000-\u001F\u007F-\u009F\uFFFE\uFFFF]/.test(key) && key.isWellFormed();
 
 /** One DeleteObjects of up to 1000 keys; resolves with the keys that failed. */
-export const sendDeleteObjects = async (connection: S3Connection, keys: readonly string[], signal: AbortSignal | undefined): Promise<FailedKey[]> => {
+export const sendDeleteObjects = async (
+	connection: S3Connection,
+	keys: readonly string[],
+	signal: AbortSignal | undefined,
+): Promise<FailedKey[]> => {
 	const objects = keys.map(key => `<Object><Key>${escapeXml(key)}</Key></Object>`).join('');
-	const body = Buffer.from(`<?xml version="1.0" encoding="UTF-8"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>${objects}</Delete>`);
+	const body = Buffer.from(
+		`<?xml version="1.0" encoding="UTF-8"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>${objects}</Delete>`,
+	);
 	const operation = 'DeleteObjects';
 	const action = `delete ${keys.length} objects`;
 	const {text} = await connection.send({
-		operation, action, signal, method: 'POST', query: {delete: ''}, body: [body],
+		operation,
+		action,
+		signal,
+		method: 'POST',
+		query: {delete: ''},
+		body: [body],
 		headers: {'content-type': 'application/xml', 'content-md5': createHash('md5').update(body).digest('base64')},
 	});
 	const failed: FailedKey[] = [];
 	for (const element of findXmlElements(text, 'Error')) {
 		const key = findXmlText(text, 'Key', element) ?? '';
-		const refusal = {status: 200, s3Code: findXmlText(text, 'Code', element), message: findXmlText(text, 'Message', element)};
+		const refusal = {
+			status: 200,
+			s3Code: findXmlText(text, 'Code', element),
+			message: findXmlText(text, 'Message', element),
+		};
 		failed.push({key, error: toRefusalError(connection.toContext({operation, action: `delete "${key}"`}), refusal)});
 	}
 

@@ -13,7 +13,9 @@ export type S3Context = {
 	readonly place: string;
 };
 
-/** A refusal of the server, from its status, its headers and its XML (HEAD has none), or from an exception of the SDK. */
+/**
+A refusal of the server, from its status, its headers and its XML (HEAD has none), or from an exception of the SDK.
+*/
 export type S3Refusal = {
 	readonly status: number;
 	readonly s3Code?: string | undefined;
@@ -33,25 +35,50 @@ const badCredentials = (why: string): Explanation => ({code: 'badCredentials', w
 const expired = badCredentials('the credentials have expired; renew them and mount again');
 const wrongRegion: Explanation = {
 	code: 'wrongRegion',
-	why: ({bucket, place}, {region}) => region === undefined
-		? `bucket "${bucket}" is not in ${place}; set the option "region" to the bucket's region`
-		: `bucket "${bucket}" is in region ${region}, not in ${place}; set the option "region" to "${region}"`,
+	why: ({bucket, place}, {region}) =>
+		region === undefined
+			? `bucket "${bucket}" is not in ${place}; set the option "region" to the bucket's region`
+			: `bucket "${bucket}" is in region ${region}, not in ${place}; set the option "region" to "${region}"`,
 };
-const busy = (code: 'throttled' | 'unavailable' | 'timeout'): Explanation => ({code, why: (_context, {status}) => `the server is busy or broken for now (HTTP ${status})`});
-const refused = (code: StoreErrorCode): Explanation => ({code, why: (_context, {message, status}) => message === undefined ? `the server refused the request (HTTP ${status})` : `the server refused it: ${toOneLine(message)}`});
+const busy = (code: 'throttled' | 'unavailable' | 'timeout'): Explanation => ({
+	code,
+	why: (_context, {status}) => `the server is busy or broken for now (HTTP ${status})`,
+});
+const refused = (code: StoreErrorCode): Explanation => ({
+	code,
+	why: (_context, {message, status}) =>
+		message === undefined
+			? `the server refused the request (HTTP ${status})`
+			: `the server refused it: ${toOneLine(message)}`,
+});
 const lostRace: Explanation = {code: 'preconditionFailed', why: () => 'it changed meanwhile, or exists already'};
-const unknownUpload: Explanation = {code: 'notFound', why: () => 'the multipart upload is unknown: it was aborted or completed before'};
+const unknownUpload: Explanation = {
+	code: 'notFound',
+	why: () => 'the multipart upload is unknown: it was aborted or completed before',
+};
 
 const explanations: Readonly<Record<string, Explanation>> = {
-	AccessDenied: {code: 'accessDenied', why: ({operation, bucket}) => `access denied; allow ${iamActionByOperation[operation] ?? `s3:${operation}`} on bucket "${bucket}" for these credentials`},
+	AccessDenied: {
+		code: 'accessDenied',
+		why: ({operation, bucket}) =>
+			`access denied; allow ${iamActionByOperation[operation] ?? `s3:${operation}`} on bucket "${bucket}" for these credentials`,
+	},
 	AllAccessDisabled: {code: 'accessDenied', why: ({bucket}) => `all access to bucket "${bucket}" has been disabled`},
-	AccountProblem: {code: 'accessDenied', why: () => 'there is a problem with the account of these credentials; ask the provider'},
+	AccountProblem: {
+		code: 'accessDenied',
+		why: () => 'there is a problem with the account of these credentials; ask the provider',
+	},
 	AuthorizationHeaderMalformed: wrongRegion,
 	BadDigest: {code: 'corrupt', why: () => 'the bytes that arrived are not the bytes that were sent'},
-	BucketAlreadyExists: {code: 'bucketTaken', why: ({bucket}) => `the name "${bucket}" belongs to another account; choose another bucket name`},
+	BucketAlreadyExists: {
+		code: 'bucketTaken',
+		why: ({bucket}) => `the name "${bucket}" belongs to another account; choose another bucket name`,
+	},
 	BucketAlreadyOwnedByYou: {code: 'bucketTaken', why: () => 'it exists already, and is yours'},
 	ConditionalRequestConflict: lostRace,
-	CredentialsProviderError: badCredentials('no credentials were found; give them in the secret, in the environment, or as a role of the node'),
+	CredentialsProviderError: badCredentials(
+		'no credentials were found; give them in the secret, in the environment, or as a role of the node',
+	),
 	EntityTooLarge: refused('tooLarge'),
 	EntityTooSmall: refused('invalidRequest'),
 	ExpiredToken: expired,
@@ -66,7 +93,11 @@ const explanations: Readonly<Record<string, Explanation>> = {
 	InvalidToken: badCredentials('the session token is not valid; renew the credentials'),
 	KeyTooLongError: {code: 'keyTooLong', why: () => 'the key is longer than 1024 bytes'},
 	MethodNotAllowed: {code: 'notImplemented', why: () => 'the server does not allow this call'},
-	NoSuchBucket: {code: 'noSuchBucket', why: ({bucket, place}) => `bucket "${bucket}" does not exist in ${place}; create it, or let the volume do so with the option "provision"`},
+	NoSuchBucket: {
+		code: 'noSuchBucket',
+		why: ({bucket, place}) =>
+			`bucket "${bucket}" does not exist in ${place}; create it, or let the volume do so with the option "provision"`,
+	},
 	NoSuchKey: {code: 'notFound', why: () => 'it does not exist'},
 	NoSuchUpload: unknownUpload,
 	NoSuchVersion: {code: 'notFound', why: () => 'this version does not exist'},
@@ -75,15 +106,23 @@ const explanations: Readonly<Record<string, Explanation>> = {
 	PermanentRedirect: wrongRegion,
 	PreconditionFailed: lostRace,
 	QuotaExceeded: {code: 'noSpace', why: () => 'the quota of the bucket or the account is used up'},
-	RequestTimeTooSkewed: {code: 'clockSkew', why: (_context, refusal) => `the clocks differ${toSkew(refusal)}; set the clock of this machine (NTP)`},
+	RequestTimeTooSkewed: {
+		code: 'clockSkew',
+		why: (_context, refusal) => `the clocks differ${toSkew(refusal)}; set the clock of this machine (NTP)`,
+	},
 	RequestTimeout: busy('timeout'),
 	ServiceUnavailable: busy('unavailable'),
-	SignatureDoesNotMatch: badCredentials('the signature does not match: the secret key is wrong (or a proxy changes the requests)'),
+	SignatureDoesNotMatch: badCredentials(
+		'the signature does not match: the secret key is wrong (or a proxy changes the requests)',
+	),
 	SlowDown: busy('throttled'),
 	Throttling: busy('throttled'),
-	TooManyBuckets: {code: 'invalidRequest', why: () => 'the account has as many buckets as it may have; delete one, or have the limit raised'},
+	TooManyBuckets: {
+		code: 'invalidRequest',
+		why: () => 'the account has as many buckets as it may have; delete one, or have the limit raised',
+	},
 	TooManyRequests: busy('throttled'),
-	XMinioStorageFull: {code: 'noSpace', why: () => 'the server\'s disks are full'},
+	XMinioStorageFull: {code: 'noSpace', why: () => "the server's disks are full"},
 };
 
 const byStatus: Readonly<Record<number, Explanation>> = {
@@ -98,7 +137,7 @@ const byStatus: Readonly<Record<number, Explanation>> = {
 	429: busy('throttled'),
 	501: explanations['NotImplemented']!,
 	503: busy('throttled'),
-	507: {code: 'noSpace', why: () => 'the server\'s disks are full'},
+	507: {code: 'noSpace', why: () => "the server's disks are full"},
 };
 
 /** The permission that a call needs where its name is not the call's. */
@@ -121,12 +160,19 @@ export const toRefusalError = (context: S3Context, refusal: S3Refusal): StoreErr
 	const {code, why} = explain(refusal);
 	const source = s3Code === undefined ? `HTTP ${status}` : s3Code;
 	return new StoreError(code, `Cannot ${context.action}: ${why(context, refusal)} (${source})`, {
-		status, cause, ...(s3Code === undefined ? {} : {s3Code}), ...(region === undefined ? {} : {region}),
+		status,
+		cause,
+		...(s3Code === undefined ? {} : {s3Code}),
+		...(region === undefined ? {} : {region}),
 	});
 };
 
 /** Reads what an answer says about a failure: `xml` is empty after HEAD. */
-export const parseRefusal = (status: number, headers: Readonly<Record<string, string | string[] | undefined>>, xml: string): S3Refusal => {
+export const parseRefusal = (
+	status: number,
+	headers: Readonly<Record<string, string | string[] | undefined>>,
+	xml: string,
+): S3Refusal => {
 	const {date} = headers;
 	const region = headers['x-amz-bucket-region'];
 	return {
@@ -148,7 +194,12 @@ export const toSdkRefusal = (error: unknown): S3Refusal | undefined => {
 		return {status: 0, s3Code: 'CredentialsProviderError', cause: error};
 	}
 
-	const exception: Error & {Code?: unknown; Region?: unknown; $metadata?: {httpStatusCode?: number}; $response?: {headers?: Record<string, string>}} = error;
+	const exception: Error & {
+		Code?: unknown;
+		Region?: unknown;
+		$metadata?: {httpStatusCode?: number};
+		$response?: {headers?: Record<string, string>};
+	} = error;
 	const status = exception.$metadata?.httpStatusCode;
 	if (status === undefined) {
 		return undefined;
@@ -165,12 +216,16 @@ export const toSdkRefusal = (error: unknown): S3Refusal | undefined => {
 };
 
 const hasStatus = (metadata: unknown): boolean =>
-	typeof metadata === 'object' && metadata !== null && 'httpStatusCode' in metadata && metadata.httpStatusCode !== undefined;
+	typeof metadata === 'object' &&
+	metadata !== null &&
+	'httpStatusCode' in metadata &&
+	metadata.httpStatusCode !== undefined;
 
 const explain = (refusal: S3Refusal): Explanation => {
 	const {status, s3Code} = refusal;
 	const known = s3Code === undefined ? undefined : explanations[s3Code];
-	if (known !== undefined && Object.hasOwn(explanations, s3Code!)) { // An explanation was found by it.
+	if (known !== undefined && Object.hasOwn(explanations, s3Code!)) {
+		// An explanation was found by it.
 		return known;
 	}
 
@@ -186,9 +241,12 @@ const explain = (refusal: S3Refusal): Explanation => {
 	return byStatus[status] ?? (status >= 500 ? busy('unavailable') : refused('invalidRequest'));
 };
 
-const toSkewMs = ({serverTimeMs}: S3Refusal): number => (serverTimeMs === undefined || Number.isNaN(serverTimeMs) ? 0 : Date.now() - serverTimeMs);
+const toSkewMs = ({serverTimeMs}: S3Refusal): number =>
+	serverTimeMs === undefined || Number.isNaN(serverTimeMs) ? 0 : Date.now() - serverTimeMs;
 
 const toSkew = (refusal: S3Refusal): string => {
 	const skewSeconds = Math.round(toSkewMs(refusal) / 1000);
-	return Math.abs(skewSeconds) < 60 ? '' : `: this machine is ${Math.abs(skewSeconds)} s ${skewSeconds > 0 ? 'ahead of' : 'behind'} the server`;
+	return Math.abs(skewSeconds) < 60
+		? ''
+		: `: this machine is ${Math.abs(skewSeconds)} s ${skewSeconds > 0 ? 'ahead of' : 'behind'} the server`;
 };

@@ -28,7 +28,15 @@ export class HttpFailure extends Error {
 	/** The server closed an idle connection just as we used it: the next attempt takes another one at once. */
 	readonly isStaleConnection: boolean;
 
-	constructor(message: string, {kind, wasSent, isStaleConnection = false, cause}: {kind: 'timeout' | 'network'; wasSent: boolean; isStaleConnection?: boolean; cause?: unknown}) {
+	constructor(
+		message: string,
+		{
+			kind,
+			wasSent,
+			isStaleConnection = false,
+			cause,
+		}: {kind: 'timeout' | 'network'; wasSent: boolean; isStaleConnection?: boolean; cause?: unknown},
+	) {
 		super(message, {cause});
 		this.kind = kind;
 		this.wasSent = wasSent;
@@ -39,7 +47,10 @@ export class HttpFailure extends Error {
 /** Bodies up to this size are handed to the kernel in one go; larger ones piece by piece, to see whether they move. */
 const pieceBytes = 2 ** 20;
 
-/** Idle connections are closed before the servers do it (S3: about 20 s), as one that the server just closed costs an attempt. */
+/**
+Idle connections are closed before the servers do it (S3: about 20 s), as one that the server just closed costs an
+attempt.
+*/
 const idleMsMax = 15_000;
 
 /** Keep-alive connections to one endpoint. */
@@ -49,10 +60,24 @@ export class HttpTransport {
 	/** Those that have carried a request: the agent marks only some of them as reused. */
 	readonly #openSockets = new WeakSet<Socket>();
 
-	constructor(endpoint: URL, {connectionCountMax, lookup}: {connectionCountMax: number; lookup?: LookupFunction | undefined}) {
+	constructor(
+		endpoint: URL,
+		{connectionCountMax, lookup}: {connectionCountMax: number; lookup?: LookupFunction | undefined},
+	) {
 		this.#endpoint = endpoint;
-		const options = {keepAlive: true, maxSockets: connectionCountMax, maxFreeSockets: connectionCountMax, scheduling: 'lifo', timeout: idleMsMax, noDelay: true, ...(lookup === undefined ? {} : {lookup})} as const;
-		this.#agent = endpoint.protocol === 'https:' ? new https.Agent({...options, maxCachedSessions: connectionCountMax}) : new http.Agent(options);
+		const options = {
+			keepAlive: true,
+			maxSockets: connectionCountMax,
+			maxFreeSockets: connectionCountMax,
+			scheduling: 'lifo',
+			timeout: idleMsMax,
+			noDelay: true,
+			...(lookup === undefined ? {} : {lookup}),
+		} as const;
+		this.#agent =
+			endpoint.protocol === 'https:'
+				? new https.Agent({...options, maxCachedSessions: connectionCountMax})
+				: new http.Agent(options);
 	}
 
 	/** One request; resolves with the head of the answer. Fails with `HttpFailure`, or with the signal's reason. */
@@ -61,10 +86,23 @@ export class HttpTransport {
 		const open = protocol === 'https:' ? https.request : http.request;
 		return new Promise((resolve, reject) => {
 			const outgoing = open({
-				method: request.method, path: request.path, headers: request.headers, agent: this.#agent, setDefaultHeaders: true,
-				hostname: hostname.replace(/^\[|\]$/g, ''), port,
+				method: request.method,
+				path: request.path,
+				headers: request.headers,
+				agent: this.#agent,
+				setDefaultHeaders: true,
+				hostname: hostname.replace(/^\[|\]$/g, ''),
+				port,
 			});
-			new Exchange({outgoing, request, limits, connectEvent: protocol === 'https:' ? 'secureConnect' : 'connect', openSockets: this.#openSockets, resolve, reject}).start();
+			new Exchange({
+				outgoing,
+				request,
+				limits,
+				connectEvent: protocol === 'https:' ? 'secureConnect' : 'connect',
+				openSockets: this.#openSockets,
+				resolve,
+				reject,
+			}).start();
 		});
 	}
 
@@ -136,7 +174,10 @@ class Exchange {
 	}
 
 	#writeBody(): void {
-		const {outgoing, request: {body}} = this.#parts;
+		const {
+			outgoing,
+			request: {body},
+		} = this.#parts;
 		const pieces = toPieces(body);
 		const writeNext = (): void => {
 			if (this.#isSettled) {
@@ -223,7 +264,7 @@ class Exchange {
 	}
 }
 
-function * toPieces(body: readonly Uint8Array[]): Generator<Uint8Array> {
+function* toPieces(body: readonly Uint8Array[]): Generator<Uint8Array> {
 	for (const part of body) {
 		for (let offset = 0; offset < part.length; offset += pieceBytes) {
 			yield part.subarray(offset, offset + pieceBytes);

@@ -34,17 +34,20 @@ export const parseListing = (xml: string, keyPrefix: string): ListPage => {
 	return {objects, prefixes, continuationToken: isTruncated ? findXmlText(xml, 'NextContinuationToken') : undefined};
 };
 
-export const unquoteEtag = (etag: string): string => (etag.startsWith('"') && etag.endsWith('"') ? etag.slice(1, -1) : etag);
+export const unquoteEtag = (etag: string): string =>
+	etag.startsWith('"') && etag.endsWith('"') ? etag.slice(1, -1) : etag;
 
 /** Keys whose bytes are not UTF-8 cannot be asked for again: they are left out, as `undefined`. */
-const toKeyDecoder = (isUrlEncoded: boolean, keyPrefix: string) => (text: string | undefined): string | undefined => {
-	if (text === undefined) {
-		return undefined;
-	}
+const toKeyDecoder =
+	(isUrlEncoded: boolean, keyPrefix: string) =>
+	(text: string | undefined): string | undefined => {
+		if (text === undefined) {
+			return undefined;
+		}
 
-	const key = isUrlEncoded ? decodeUri(text) : text;
-	return key?.startsWith(keyPrefix) === true ? key.slice(keyPrefix.length) : undefined;
-};
+		const key = isUrlEncoded ? decodeUri(text) : text;
+		return key?.startsWith(keyPrefix) === true ? key.slice(keyPrefix.length) : undefined;
+	};
 
 /** As S3 encodes: a blank is `+`, and a plus is `%2B`. */
 const decodeUri = (text: string): string | undefined => {

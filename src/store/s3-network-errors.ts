@@ -8,7 +8,11 @@ export const toNetworkError = ({action, place}: S3Context, error: unknown): Stor
 	const isTimeout = error instanceof HttpFailure && error.kind === 'timeout';
 	const nodeCode = findNodeCode(error);
 	const why = whyByNodeCode[nodeCode] ?? (error instanceof Error ? toOneLine(error.message) : 'the connection failed');
-	return new StoreError(isTimeout || nodeCode === 'ETIMEDOUT' ? 'timeout' : 'unavailable', `Cannot ${action} at ${place}: ${why}`, {cause: error});
+	return new StoreError(
+		isTimeout || nodeCode === 'ETIMEDOUT' ? 'timeout' : 'unavailable',
+		`Cannot ${action} at ${place}: ${why}`,
+		{cause: error},
+	);
 };
 
 const whyByNodeCode: Readonly<Record<string, string>> = {
@@ -21,13 +25,18 @@ const whyByNodeCode: Readonly<Record<string, string>> = {
 	CERT_HAS_EXPIRED: 'the certificate of the endpoint has expired',
 	DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate of the endpoint is self-signed; add it to NODE_EXTRA_CA_CERTS',
 	SELF_SIGNED_CERT_IN_CHAIN: 'the certificate of the endpoint is self-signed; add its authority to NODE_EXTRA_CA_CERTS',
-	UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the certificate of the endpoint cannot be verified; add its authority to NODE_EXTRA_CA_CERTS',
+	UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+		'the certificate of the endpoint cannot be verified; add its authority to NODE_EXTRA_CA_CERTS',
 };
 
-/** Whether another attempt must fail the same way: a certificate does not become valid by waiting, and what `guardedLookup` refused stays refused. */
-export const isFinalNetworkError = (error: unknown): boolean => /CERT|LEAF_SIGNATURE|ERR_TLS|EPNXLOCAL/.test(findNodeCode(error));
+/**
+Whether another attempt must fail the same way: a certificate does not become valid by waiting, and what
+`guardedLookup` refused stays refused.
+*/
+export const isFinalNetworkError = (error: unknown): boolean =>
+	/CERT|LEAF_SIGNATURE|ERR_TLS|EPNXLOCAL/.test(findNodeCode(error));
 
 const findNodeCode = (error: unknown): string => {
-	const cause = error instanceof HttpFailure ? error.cause ?? error : error;
+	const cause = error instanceof HttpFailure ? (error.cause ?? error) : error;
 	return cause instanceof Error && 'code' in cause ? String(cause.code) : '';
 };

@@ -33,7 +33,10 @@ export const toPutResult = ({headers, text}: S3Answer): PutResult => ({
 });
 
 /** Metadata and content type as they are sent. */
-export const toAttributeHeaders = ({metadata = {}, contentType}: WriteAttributes): Record<string, string | undefined> => {
+export const toAttributeHeaders = ({
+	metadata = {},
+	contentType,
+}: WriteAttributes): Record<string, string | undefined> => {
 	const headers: Record<string, string | undefined> = {'content-type': contentType};
 	for (const [key, value] of Object.entries(metadata)) {
 		headers[metadataPrefix + key] = value;
@@ -76,5 +79,7 @@ const toSizeBytes = (headers: IncomingHttpHeaders): number => {
 /** The CRC-32 of a whole object; that of a multipart object may be of its parts' checksums instead, and says so. */
 export const wholeCrc32Of = (headers: IncomingHttpHeaders): string | undefined => {
 	const value = headers['x-amz-checksum-crc32'];
-	return typeof value === 'string' && /^[\w+/]{6}==$/.test(value) && headers['x-amz-checksum-type'] !== 'COMPOSITE' ? value : undefined;
+	return typeof value === 'string' && /^[\w+/]{6}==$/.test(value) && headers['x-amz-checksum-type'] !== 'COMPOSITE'
+		? value
+		: undefined;
 };

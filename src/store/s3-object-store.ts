@@ -6,8 +6,21 @@ import {assertCopy, assertKeyLength, assertRange} from './key-rules.ts';
 import {assertMetadata} from './metadata-rules.ts';
 import {assertPartNumber} from './multipart-rules.ts';
 import type {
-	ByteRange, CopyRequest, CopySource, GetRequest, GetResult, ListPage, ListRequest, MultipartUpload, ObjectHead, ObjectStore, PutRequest,
-	PutResult, UploadedPart, WriteAttributes, WriteCondition,
+	ByteRange,
+	CopyRequest,
+	CopySource,
+	GetRequest,
+	GetResult,
+	ListPage,
+	ListRequest,
+	MultipartUpload,
+	ObjectHead,
+	ObjectStore,
+	PutRequest,
+	PutResult,
+	UploadedPart,
+	WriteAttributes,
+	WriteCondition,
 } from './object-store.ts';
 import {readBody} from './s3-body.ts';
 import {S3Connection, type S3Answer, type S3ConnectionOptions, type S3Request} from './s3-connection.ts';
@@ -38,14 +51,23 @@ class S3ObjectStore implements ObjectStore {
 	readonly #keyPrefix: string;
 
 	constructor({keyPrefix = '', ...options}: S3ObjectStoreOptions) {
-		assert(keyPrefix === '' || keyPrefix.endsWith('/'), `A key prefix must end in a slash: current value is "${keyPrefix}"`);
+		assert(
+			keyPrefix === '' || keyPrefix.endsWith('/'),
+			`A key prefix must end in a slash: current value is "${keyPrefix}"`,
+		);
 		this.#connection = new S3Connection(options);
 		this.#bucket = options.bucket;
 		this.#keyPrefix = keyPrefix;
 	}
 
 	async head(key: string, {signal}: CallOptions = {}): Promise<ObjectHead | undefined> {
-		const request = {operation: 'HeadObject', action: `look up "${key}"`, method: 'HEAD', key: this.#toKey(key), signal} as const;
+		const request = {
+			operation: 'HeadObject',
+			action: `look up "${key}"`,
+			method: 'HEAD',
+			key: this.#toKey(key),
+			signal,
+		} as const;
 		try {
 			const {headers} = await this.#connection.send(request);
 			return toObjectHead(key, headers);
@@ -64,11 +86,25 @@ class S3ObjectStore implements ObjectStore {
 		}
 
 		const action = `read "${key}"`;
-		const answer = await this.#unlessAbsent({
-			operation: 'GetObject', action, signal, method: 'GET', key: this.#toKey(key), query: {versionId}, answerBody: 'stream',
-			// S3 keeps a checksum of the whole object: it is of no use for a part of it.
-			headers: {'if-match': ifMatch, ...(range === undefined ? {'x-amz-checksum-mode': 'ENABLED'} : {range: `bytes=${range.start}-${range.end - 1}`})},
-		}, {isVersion: versionId !== undefined});
+		const answer = await this.#unlessAbsent(
+			{
+				operation: 'GetObject',
+				action,
+				signal,
+				method: 'GET',
+				key: this.#toKey(key),
+				query: {versionId},
+				answerBody: 'stream',
+				// S3 keeps a checksum of the whole object: it is of no use for a part of it.
+				headers: {
+					'if-match': ifMatch,
+					...(range === undefined
+						? {'x-amz-checksum-mode': 'ENABLED'}
+						: {range: `bytes=${range.start}-${range.end - 1}`}),
+				},
+			},
+			{isVersion: versionId !== undefined},
+		);
 		if (answer?.stream === undefined) {
 			return undefined;
 		}
@@ -78,21 +114,46 @@ class S3ObjectStore implements ObjectStore {
 		const announcedBytes = Number(headers['content-length'] ?? Number.NaN);
 		if (range !== undefined && announcedBytes !== range.end - range.start) {
 			stream.destroy();
-			throw new StoreError('invalidRequest', `Cannot ${action} from byte ${range.start} to ${range.end}: the server has ${announcedBytes} bytes there, and ${object.sizeBytes} in all`);
+			throw new StoreError(
+				'invalidRequest',
+				`Cannot ${action} from byte ${range.start} to ${range.end}: the server has ${announcedBytes} bytes there, and ${object.sizeBytes} in all`,
+			);
 		}
 
-		const body = readBody(stream, {action, signal, expectedCrc32: range === undefined ? wholeCrc32Of(headers) : undefined, freesPieces: true, silenceMs: this.#connection.silenceMs, expectedBytes: Number.isNaN(announcedBytes) ? undefined : announcedBytes});
+		const body = readBody(stream, {
+			action,
+			signal,
+			expectedCrc32: range === undefined ? wholeCrc32Of(headers) : undefined,
+			freesPieces: true,
+			silenceMs: this.#connection.silenceMs,
+			expectedBytes: Number.isNaN(announcedBytes) ? undefined : announcedBytes,
+		});
 		return {object, body};
 	}
 
-	async list({prefix, delimiter, startAfter, continuationToken, countMax = 1000, signal}: ListRequest): Promise<ListPage> {
+	async list({
+		prefix,
+		delimiter,
+		startAfter,
+		continuationToken,
+		countMax = 1000,
+		signal,
+	}: ListRequest): Promise<ListPage> {
 		assert(countMax >= 1 && countMax <= 1000, `A page has 1 to 1000 entries: current value is ${countMax}`);
 		const {text} = await this.#connection.send({
-			operation: 'ListObjectsV2', action: `list "${prefix}"`, method: 'GET', signal,
+			operation: 'ListObjectsV2',
+			action: `list "${prefix}"`,
+			method: 'GET',
+			signal,
 			query: {
-				'list-type': '2', 'encoding-type': 'url', 'max-keys': String(countMax), prefix: this.#keyPrefix + prefix, delimiter,
+				'list-type': '2',
+				'encoding-type': 'url',
+				'max-keys': String(countMax),
+				prefix: this.#keyPrefix + prefix,
+				delimiter,
 				'continuation-token': continuationToken,
-				'start-after': startAfter === undefined || continuationToken !== undefined ? undefined : this.#keyPrefix + startAfter,
+				'start-after':
+					startAfter === undefined || continuationToken !== undefined ? undefined : this.#keyPrefix + startAfter,
 			},
 		});
 		return parseListing(text, this.#keyPrefix);
@@ -102,12 +163,28 @@ class S3ObjectStore implements ObjectStore {
 		assertMetadata(request.metadata);
 		const id = createWriteId(request);
 		const storedKey = this.#toKey(key);
-		return toPutResult(await this.#connection.send({
-			operation: 'PutObject', action: `write "${key}"`, method: 'PUT', key: storedKey, signal: request.signal,
-			headers: {...toAttributeHeaders(request), ...toConditionHeaders(request), [writeIdHeader]: id, 'x-amz-checksum-crc32': toCrc32Base64(body)},
-			body: toPieces(body), isConflictRetriable: true,
-			confirm: () => this.#findWritten({storedKey, signal: request.signal}, headers => id !== undefined && headers[writeIdHeader] === id),
-		}));
+		return toPutResult(
+			await this.#connection.send({
+				operation: 'PutObject',
+				action: `write "${key}"`,
+				method: 'PUT',
+				key: storedKey,
+				signal: request.signal,
+				headers: {
+					...toAttributeHeaders(request),
+					...toConditionHeaders(request),
+					[writeIdHeader]: id,
+					'x-amz-checksum-crc32': toCrc32Base64(body),
+				},
+				body: toPieces(body),
+				isConflictRetriable: true,
+				confirm: () =>
+					this.#findWritten(
+						{storedKey, signal: request.signal},
+						headers => id !== undefined && headers[writeIdHeader] === id,
+					),
+			}),
+		);
 	}
 
 	async copy(source: CopySource, key: string, request: CopyRequest = {}): Promise<PutResult> {
@@ -117,36 +194,70 @@ class S3ObjectStore implements ObjectStore {
 		const id = replace === undefined ? undefined : createWriteId(request);
 		const storedKey = this.#toKey(key);
 		const isOurs = toCopyConfirmation({id, source, findSource: async () => this.head(source.key, {signal})});
-		return toPutResult(await this.#connection.send({
-			operation: 'CopyObject', action: `copy "${source.key}" to "${key}"`, method: 'PUT', key: storedKey, signal, isLongRunning: true, isConflictRetriable: true,
-			headers: {
-				...this.#toSourceHeaders(source), ...toConditionHeaders(request),
-				...(replace === undefined ? {} : {...toAttributeHeaders(replace), 'x-amz-metadata-directive': 'REPLACE', [writeIdHeader]: id}),
-			},
-			confirm: () => this.#findWritten({storedKey, signal}, isOurs),
-		}));
+		return toPutResult(
+			await this.#connection.send({
+				operation: 'CopyObject',
+				action: `copy "${source.key}" to "${key}"`,
+				method: 'PUT',
+				key: storedKey,
+				signal,
+				isLongRunning: true,
+				isConflictRetriable: true,
+				headers: {
+					...this.#toSourceHeaders(source),
+					...toConditionHeaders(request),
+					...(replace === undefined
+						? {}
+						: {...toAttributeHeaders(replace), 'x-amz-metadata-directive': 'REPLACE', [writeIdHeader]: id}),
+				},
+				confirm: () => this.#findWritten({storedKey, signal}, isOurs),
+			}),
+		);
 	}
 
 	async delete(key: string, {signal}: CallOptions = {}): Promise<void> {
-		await this.#unlessAbsent({operation: 'DeleteObject', action: `delete "${key}"`, method: 'DELETE', key: this.#toKey(key), signal});
+		await this.#unlessAbsent({
+			operation: 'DeleteObject',
+			action: `delete "${key}"`,
+			method: 'DELETE',
+			key: this.#toKey(key),
+			signal,
+		});
 	}
 
 	async deleteMany(keys: readonly string[], {signal}: CallOptions = {}): Promise<FailedKey[]> {
 		assert(keys.length <= 1000, `deleteMany() takes up to 1000 keys: current count is ${keys.length}`);
 		const batch = keys.filter(key => isBatchKey(key));
-		const failed = batch.length === 0 ? [] : await sendDeleteObjects(this.#connection, batch.map(key => this.#toKey(key)), signal);
+		const failed =
+			batch.length === 0
+				? []
+				: await sendDeleteObjects(
+						this.#connection,
+						batch.map(key => this.#toKey(key)),
+						signal,
+					);
 		// What failed for now is tried again by its own call, which has the pauses.
 		const again = failed.filter(({error}) => error.isTransient).map(({key}) => key.slice(this.#keyPrefix.length));
 		const singles = [...keys.filter(key => !isBatchKey(key)), ...again];
-		const final = failed.filter(({error}) => !error.isTransient).map(({key, error}) => ({key: key.slice(this.#keyPrefix.length), error}));
-		return [...final, ...await this.#deleteSingly(singles, signal)];
+		const final = failed
+			.filter(({error}) => !error.isTransient)
+			.map(({key, error}) => ({key: key.slice(this.#keyPrefix.length), error}));
+		return [...final, ...(await this.#deleteSingly(singles, signal))];
 	}
 
-	async createMultipartUpload(key: string, {signal, ...attributes}: WriteAttributes & CallOptions = {}): Promise<MultipartUpload> {
+	async createMultipartUpload(
+		key: string,
+		{signal, ...attributes}: WriteAttributes & CallOptions = {},
+	): Promise<MultipartUpload> {
 		assertMetadata(attributes.metadata);
 		const action = `begin the upload of "${key}"`;
 		const {text} = await this.#connection.send({
-			operation: 'CreateMultipartUpload', action, method: 'POST', key: this.#toKey(key), query: {uploads: ''}, signal,
+			operation: 'CreateMultipartUpload',
+			action,
+			method: 'POST',
+			key: this.#toKey(key),
+			query: {uploads: ''},
+			signal,
 			headers: {...toAttributeHeaders(attributes), 'x-amz-checksum-algorithm': 'CRC32'},
 		});
 		const uploadId = findXmlText(text, 'UploadId');
@@ -157,28 +268,54 @@ class S3ObjectStore implements ObjectStore {
 		return {key, uploadId};
 	}
 
-	async uploadPart({key, uploadId}: MultipartUpload, partNumber: number, body: WriteBody, {signal}: CallOptions = {}): Promise<UploadedPart> {
+	async uploadPart(
+		{key, uploadId}: MultipartUpload,
+		partNumber: number,
+		body: WriteBody,
+		{signal}: CallOptions = {},
+	): Promise<UploadedPart> {
 		assertPartNumber(partNumber);
 		const checksum = toCrc32Base64(body);
 		const answer = await this.#connection.send({
-			operation: 'UploadPart', action: `upload part ${partNumber} of "${key}"`, method: 'PUT', key: this.#toKey(key), signal,
-			query: {partNumber: String(partNumber), uploadId}, headers: {'x-amz-checksum-crc32': checksum}, body: toPieces(body),
+			operation: 'UploadPart',
+			action: `upload part ${partNumber} of "${key}"`,
+			method: 'PUT',
+			key: this.#toKey(key),
+			signal,
+			query: {partNumber: String(partNumber), uploadId},
+			headers: {'x-amz-checksum-crc32': checksum},
+			body: toPieces(body),
 		});
 		return {partNumber, etag: toPutResult(answer).etag, ...toPartChecksum(answer.headers['x-amz-checksum-crc32'])};
 	}
 
-	async uploadPartCopy({key, uploadId}: MultipartUpload, partNumber: number, source: CopySource, range: ByteRange, {signal}: CallOptions = {}): Promise<UploadedPart> {
+	async uploadPartCopy(
+		{key, uploadId}: MultipartUpload,
+		partNumber: number,
+		source: CopySource,
+		range: ByteRange,
+		{signal}: CallOptions = {},
+	): Promise<UploadedPart> {
 		assertPartNumber(partNumber);
 		assertRange(source.key, range);
 		const answer = await this.#connection.send({
-			operation: 'UploadPartCopy', action: `copy part ${partNumber} of "${key}" from "${source.key}"`, method: 'PUT', key: this.#toKey(key), signal, isLongRunning: true,
+			operation: 'UploadPartCopy',
+			action: `copy part ${partNumber} of "${key}" from "${source.key}"`,
+			method: 'PUT',
+			key: this.#toKey(key),
+			signal,
+			isLongRunning: true,
 			query: {partNumber: String(partNumber), uploadId},
 			headers: {...this.#toSourceHeaders(source), 'x-amz-copy-source-range': `bytes=${range.start}-${range.end - 1}`},
 		});
 		return {partNumber, etag: toPutResult(answer).etag, ...toPartChecksum(findXmlText(answer.text, 'ChecksumCRC32'))};
 	}
 
-	async completeMultipartUpload({key, uploadId}: MultipartUpload, parts: readonly UploadedPart[], {signal, ...condition}: WriteCondition & CallOptions = {}): Promise<PutResult> {
+	async completeMultipartUpload(
+		{key, uploadId}: MultipartUpload,
+		parts: readonly UploadedPart[],
+		{signal, ...condition}: WriteCondition & CallOptions = {},
+	): Promise<PutResult> {
 		const storedKey = this.#toKey(key);
 		const etag = toMultipartEtag(parts.map(part => part.etag));
 		const confirm = () => this.#findWritten({storedKey, signal}, headers => unquoteEtag(headers.etag ?? '') === etag);
@@ -186,9 +323,17 @@ class S3ObjectStore implements ObjectStore {
 		let answer: S3Answer | undefined;
 		try {
 			answer = await this.#connection.send({
-				...request, operation: 'CompleteMultipartUpload', method: 'POST', isLongRunning: true, confirm,
+				...request,
+				operation: 'CompleteMultipartUpload',
+				method: 'POST',
+				isLongRunning: true,
+				confirm,
 				headers: {...toConditionHeaders(condition), 'content-type': 'application/xml'},
-				body: [Buffer.from(`<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${parts.map(toPartXml).join('')}</CompleteMultipartUpload>`)],
+				body: [
+					Buffer.from(
+						`<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${parts.map(toPartXml).join('')}</CompleteMultipartUpload>`,
+					),
+				],
 			});
 		} catch (error) {
 			// An unknown upload may have been completed by an earlier call (of an earlier process) whose answer was lost.
@@ -205,11 +350,18 @@ class S3ObjectStore implements ObjectStore {
 
 		const result = toPutResult(answer);
 		// Ceph RGW 16 completes with an empty etag.
-		return result.etag === '' ? {...toPutResult(await confirm() ?? answer), etag} : result;
+		return result.etag === '' ? {...toPutResult((await confirm()) ?? answer), etag} : result;
 	}
 
 	async abortMultipartUpload({key, uploadId}: MultipartUpload, {signal}: CallOptions = {}): Promise<void> {
-		await this.#unlessAbsent({operation: 'AbortMultipartUpload', action: `abort the upload of "${key}"`, method: 'DELETE', key: this.#toKey(key), query: {uploadId}, signal});
+		await this.#unlessAbsent({
+			operation: 'AbortMultipartUpload',
+			action: `abort the upload of "${key}"`,
+			method: 'DELETE',
+			key: this.#toKey(key),
+			query: {uploadId},
+			signal,
+		});
 	}
 
 	async close(): Promise<void> {
@@ -221,7 +373,10 @@ class S3ObjectStore implements ObjectStore {
 		const storedKey = this.#keyPrefix + key;
 		assertKeyLength(storedKey);
 		if (!storedKey.isWellFormed()) {
-			throw new StoreError('invalidRequest', `Cannot use key ${JSON.stringify(key)}: it holds half a character, which UTF-8 cannot express`);
+			throw new StoreError(
+				'invalidRequest',
+				`Cannot use key ${JSON.stringify(key)}: it holds half a character, which UTF-8 cannot express`,
+			);
 		}
 
 		return storedKey;
@@ -229,11 +384,19 @@ class S3ObjectStore implements ObjectStore {
 
 	#toSourceHeaders({key, etag, versionId}: CopySource): Record<string, string | undefined> {
 		const version = versionId === undefined ? '' : `?versionId=${encodeUri(versionId)}`;
-		return {'x-amz-copy-source': `/${this.#bucket}/${encodeKey(this.#toKey(key))}${version}`, 'x-amz-copy-source-if-match': etag};
+		return {
+			'x-amz-copy-source': `/${this.#bucket}/${encodeKey(this.#toKey(key))}${version}`,
+			'x-amz-copy-source-if-match': etag,
+		};
 	}
 
-	/** The answer, or `undefined` when there is no such object, version or upload. A delete marker is refused with 405. */
-	async #unlessAbsent(request: S3Request, {isVersion = false}: {isVersion?: boolean} = {}): Promise<S3Answer | undefined> {
+	/**
+	The answer, or `undefined` when there is no such object, version or upload. A delete marker is refused with 405.
+	*/
+	async #unlessAbsent(
+		request: S3Request,
+		{isVersion = false}: {isVersion?: boolean} = {},
+	): Promise<S3Answer | undefined> {
 		try {
 			return await this.#connection.send(request);
 		} catch (error) {
@@ -246,9 +409,18 @@ class S3ObjectStore implements ObjectStore {
 	}
 
 	/** The head of an object that is there and is ours. */
-	async #findWritten({storedKey, signal}: {storedKey: string} & CallOptions, isOurs: (headers: S3Answer['headers']) => boolean | Promise<boolean>): Promise<S3Answer | undefined> {
-		const answer = await this.#unlessAbsent({operation: 'HeadObject', action: 'look up what was written', method: 'HEAD', key: storedKey, signal});
-		return answer !== undefined && await isOurs(answer.headers) ? answer : undefined;
+	async #findWritten(
+		{storedKey, signal}: {storedKey: string} & CallOptions,
+		isOurs: (headers: S3Answer['headers']) => boolean | Promise<boolean>,
+	): Promise<S3Answer | undefined> {
+		const answer = await this.#unlessAbsent({
+			operation: 'HeadObject',
+			action: 'look up what was written',
+			method: 'HEAD',
+			key: storedKey,
+			signal,
+		});
+		return answer !== undefined && (await isOurs(answer.headers)) ? answer : undefined;
 	}
 
 	/** HEAD is refused without a reason; the same question as a GET of one byte has one. */
@@ -260,7 +432,12 @@ class S3ObjectStore implements ObjectStore {
 		try {
 			await this.#connection.send({...request, method: 'GET', headers: {range: 'bytes=0-0'}});
 		} catch (explained) {
-			return isStoreError(explained) && explained.s3Code !== undefined && explained.code !== 'notFound' && explained.status !== 416 ? explained : error;
+			return isStoreError(explained) &&
+				explained.s3Code !== undefined &&
+				explained.code !== 'notFound' &&
+				explained.status !== 416
+				? explained
+				: error;
 		}
 
 		return error;
@@ -269,27 +446,33 @@ class S3ObjectStore implements ObjectStore {
 	async #deleteSingly(keys: readonly string[], signal: AbortSignal | undefined): Promise<FailedKey[]> {
 		const failed: FailedKey[] = [];
 		for (let start = 0; start < keys.length; start += singleDeletionCountMax) {
-			await Promise.all(keys.slice(start, start + singleDeletionCountMax).map(async key => {
-				try {
-					await this.delete(key, {signal});
-				} catch (error) {
-					if (!isStoreError(error) || error.code === 'aborted') {
-						throw error;
-					}
+			await Promise.all(
+				keys.slice(start, start + singleDeletionCountMax).map(async key => {
+					try {
+						await this.delete(key, {signal});
+					} catch (error) {
+						if (!isStoreError(error) || error.code === 'aborted') {
+							throw error;
+						}
 
-					failed.push({key, error});
-				}
-			}));
+						failed.push({key, error});
+					}
+				}),
+			);
 		}
 
 		return failed;
 	}
 }
 
-const toPartChecksum = (checksum: string | string[] | undefined) => (typeof checksum === 'string' ? {checksumCrc32: checksum} : {});
+const toPartChecksum = (checksum: string | string[] | undefined) =>
+	typeof checksum === 'string' ? {checksumCrc32: checksum} : {};
 
 /** Etags go without quotes: every server takes that, and Ceph RGW 16 compares them literally. */
-const toConditionHeaders = ({ifMatch, ifNoneMatch}: WriteCondition): Record<string, string | undefined> => ({'if-match': ifMatch, 'if-none-match': ifNoneMatch});
+const toConditionHeaders = ({ifMatch, ifNoneMatch}: WriteCondition): Record<string, string | undefined> => ({
+	'if-match': ifMatch,
+	'if-none-match': ifNoneMatch,
+});
 
 const createWriteId = ({ifMatch, ifNoneMatch}: WriteCondition): string | undefined =>
 	ifMatch === undefined && ifNoneMatch === undefined ? undefined : randomBytes(9).toString('base64url');

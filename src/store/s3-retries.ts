@@ -6,21 +6,24 @@ import {toAbortedError} from './abort.ts';
 export type AttemptOutcome<Result> =
 	| {readonly status: 'done'; readonly result: Result}
 	| {
-		readonly status: 'failed';
-		readonly error: StoreError;
-		readonly isRetriable: boolean;
-		/** The server may have carried the request out although there was no answer that says so. */
-		readonly isAmbiguous: boolean;
-		/** False when the connection was just stale: a fresh one may be tried at once. */
-		readonly isPauseNeeded: boolean;
-	};
+			readonly status: 'failed';
+			readonly error: StoreError;
+			readonly isRetriable: boolean;
+			/** The server may have carried the request out although there was no answer that says so. */
+			readonly isAmbiguous: boolean;
+			/** False when the connection was just stale: a fresh one may be tried at once. */
+			readonly isPauseNeeded: boolean;
+	  };
 
 export type RetryLimits<Result> = {
 	readonly action: string;
 	/** From the first attempt to the last answer. */
 	readonly deadlineMs: number;
 	readonly attemptCountMax: number;
-	/** After this time no attempt begins any more, but for the first five: a large body may take longer on its way than a server may be away. Default: `deadlineMs`. */
+	/**
+	After this time no attempt begins any more, but for the first five: a large body may take longer on its way than a
+	server may be away. Default: `deadlineMs`.
+	*/
 	readonly patienceMs?: number | undefined;
 	readonly signal?: AbortSignal | undefined;
 	/**
@@ -36,14 +39,18 @@ const impatientAttemptCount = 5;
 const pauseBaseMs = 50;
 const pauseMaxMs = 5000;
 
-/** Tries until it is done, refused, aborted, out of attempts or out of time; pauses grow and are random over their whole length ("full jitter"). */
+/**
+Tries until it is done, refused, aborted, out of attempts or out of time; pauses grow and are random over their
+whole length ("full jitter").
+*/
 export const withRetries = async <Result>(
 	attempt: (context: {readonly attemptCount: number; readonly leftMs: number}) => Promise<AttemptOutcome<Result>>,
 	{action, deadlineMs, attemptCountMax, patienceMs = deadlineMs, signal, confirm}: RetryLimits<Result>,
 ): Promise<Result> => {
 	const startMs = performance.now();
 	const toLeftMs = () => deadlineMs - (performance.now() - startMs);
-	const isPatient = (attemptCount: number, pauseMs: number) => attemptCount < impatientAttemptCount || performance.now() - startMs + pauseMs < patienceMs;
+	const isPatient = (attemptCount: number, pauseMs: number) =>
+		attemptCount < impatientAttemptCount || performance.now() - startMs + pauseMs < patienceMs;
 	let wasAmbiguous = false;
 	for (let attemptCount = 1; ; attemptCount++) {
 		const outcome = await attempt({attemptCount, leftMs: Math.max(1, toLeftMs())});
@@ -61,7 +68,7 @@ export const withRetries = async <Result>(
 		}
 
 		wasAmbiguous ||= outcome.isAmbiguous;
-		const pauseMs = outcome.isPauseNeeded ? Math.random() * Math.min(pauseMaxMs, pauseBaseMs * (2 ** attemptCount)) : 0;
+		const pauseMs = outcome.isPauseNeeded ? Math.random() * Math.min(pauseMaxMs, pauseBaseMs * 2 ** attemptCount) : 0;
 		if (attemptCount >= attemptCountMax || pauseMs >= toLeftMs() || !isPatient(attemptCount, pauseMs)) {
 			throw withCount(outcome.error, attemptCount, performance.now() - startMs);
 		}
@@ -81,9 +88,13 @@ const pause = async (pauseMs: number, action: string, signal: AbortSignal | unde
 };
 
 const withCount = (error: StoreError, attemptCount: number, durationMs: number): StoreError =>
-	new StoreError(error.code, `${error.message}; gave up after ${attemptCount} ${attemptCount === 1 ? 'attempt' : 'attempts'} in ${(durationMs / 1000).toFixed(1)} s`, {
-		cause: error.cause ?? error,
-		...(error.status === undefined ? {} : {status: error.status}),
-		...(error.s3Code === undefined ? {} : {s3Code: error.s3Code}),
-		...(error.region === undefined ? {} : {region: error.region}),
-	});
+	new StoreError(
+		error.code,
+		`${error.message}; gave up after ${attemptCount} ${attemptCount === 1 ? 'attempt' : 'attempts'} in ${(durationMs / 1000).toFixed(1)} s`,
+		{
+			cause: error.cause ?? error,
+			...(error.status === undefined ? {} : {status: error.status}),
+			...(error.s3Code === undefined ? {} : {s3Code: error.s3Code}),
+			...(error.region === undefined ? {} : {region: error.region}),
+		},
+	);

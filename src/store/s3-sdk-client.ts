@@ -17,22 +17,40 @@ export type S3Place = {
 };
 
 /**
-The SDK's client, for calls on buckets, for the rules of addresses and for the default credentials. Its settings are those
-of our options, never those of the environment. It tries nothing twice and corrects no clock: we do the one, and report the other.
+The SDK's client, for calls on buckets, for the rules of addresses and for the default credentials. Its settings are
+those of our options, never those of the environment. It tries nothing twice and corrects no clock: we do the one,
+and report the other.
 */
-export const createSdkClient = ({region, endpoint = '', pathStyle = false, credentials, isLocalRefused = false}: S3Place): S3Client => new S3Client({
+export const createSdkClient = ({
 	region,
-	forcePathStyle: pathStyle,
-	ignoreConfiguredEndpointUrls: true,
-	maxAttempts: 1,
-	disableClockSkewCorrection: true,
-	// Small servers refuse the checksums that nobody asked for.
-	requestChecksumCalculation: 'WHEN_REQUIRED',
-	responseChecksumValidation: 'WHEN_REQUIRED',
-	...(isLocalRefused ? {requestHandler: {httpAgent: new HttpAgent({keepAlive: true, lookup: guardedLookup}), httpsAgent: new HttpsAgent({keepAlive: true, lookup: guardedLookup})}} : {}),
-	...(endpoint === '' ? {} : {endpoint}),
-	...(credentials === undefined ? {} : {credentials: toIdentity(credentials)}),
-});
+	endpoint = '',
+	pathStyle = false,
+	credentials,
+	isLocalRefused = false,
+}: S3Place): S3Client =>
+	new S3Client({
+		region,
+		forcePathStyle: pathStyle,
+		ignoreConfiguredEndpointUrls: true,
+		maxAttempts: 1,
+		disableClockSkewCorrection: true,
+		// Small servers refuse the checksums that nobody asked for.
+		requestChecksumCalculation: 'WHEN_REQUIRED',
+		responseChecksumValidation: 'WHEN_REQUIRED',
+		...(isLocalRefused
+			? {
+					requestHandler: {
+						httpAgent: new HttpAgent({keepAlive: true, lookup: guardedLookup}),
+						httpsAgent: new HttpsAgent({keepAlive: true, lookup: guardedLookup}),
+					},
+				}
+			: {}),
+		...(endpoint === '' ? {} : {endpoint}),
+		...(credentials === undefined ? {} : {credentials: toIdentity(credentials)}),
+	});
 
-const toIdentity = ({accessKeyId, secretAccessKey, sessionToken}: S3Credentials) =>
-	({accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : {sessionToken})});
+const toIdentity = ({accessKeyId, secretAccessKey, sessionToken}: S3Credentials) => ({
+	accessKeyId,
+	secretAccessKey,
+	...(sessionToken === undefined ? {} : {sessionToken}),
+});

@@ -36,7 +36,10 @@ export class S3Signer {
 	}
 
 	/** All headers to send: those given, and those of the signature. */
-	sign({method, host, path, query, headers, hasBody}: SignableRequest, credentials: S3Credentials): Record<string, string> {
+	sign(
+		{method, host, path, query, headers, hasBody}: SignableRequest,
+		credentials: S3Credentials,
+	): Record<string, string> {
 		const time = new Date(this.#nowMs()).toISOString().replaceAll(/[:-]|\.\d{3}/g, '');
 		const date = time.slice(0, 8);
 		const bodyHash = hasBody ? 'UNSIGNED-PAYLOAD' : emptySha256;
@@ -51,8 +54,11 @@ export class S3Signer {
 		const canonicalRequest = `${method}\n${path}\n${query}\n${headerLines}\n${nameList}\n${bodyHash}`;
 		const scope = `${date}/${this.#region}/s3/aws4_request`;
 		const stringToSign = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${hash('sha256', canonicalRequest, 'hex')}`;
-		const signature = createHmac('sha256', this.#signingKey(credentials.secretAccessKey, date)).update(stringToSign).digest('hex');
-		signed['authorization'] = `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${nameList}, Signature=${signature}`;
+		const signature = createHmac('sha256', this.#signingKey(credentials.secretAccessKey, date))
+			.update(stringToSign)
+			.digest('hex');
+		signed['authorization'] =
+			`AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${nameList}, Signature=${signature}`;
 		return signed;
 	}
 
@@ -72,14 +78,22 @@ export class S3Signer {
 
 /** Percent-encodes as SigV4 wants it: everything but letters, digits and `-._~`. */
 export const encodeUri = (text: string): string =>
-	/^[\w.~-]*$/.test(text) ? text : encodeURIComponent(text).replaceAll(/[!'()*]/g, character => `%${character.codePointAt(0)!.toString(16).toUpperCase()}`);
+	/^[\w.~-]*$/.test(text)
+		? text
+		: encodeURIComponent(text).replaceAll(
+				/[!'()*]/g,
+				character => `%${character.codePointAt(0)!.toString(16).toUpperCase()}`,
+			);
 
-/** A key in a path: slashes stay, and nothing is normalised, so that `a//b` and `../x` reach the server as they are. */
+/**
+A key in a path: slashes stay, and nothing is normalised, so that `a//b` and `../x` reach the server as they are.
+*/
 export const encodeKey = (key: string): string => encodeUri(key).replaceAll('%2F', '/');
 
 /** A query in the order that the signature needs. Names are plain ASCII. */
 export const toQueryString = (parameters: Readonly<Record<string, string | undefined>>): string =>
-	Object.keys(parameters).sort()
+	Object.keys(parameters)
+		.sort()
 		.filter(name => parameters[name] !== undefined)
 		.map(name => `${name}=${encodeUri(parameters[name] ?? '')}`)
 		.join('&');

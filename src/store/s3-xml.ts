@@ -3,17 +3,20 @@ The few shapes of XML that S3 answers with, without a parser's cost: no attribut
 never nest.
 */
 
-const entities: Readonly<Record<string, string>> = {amp: '&', lt: '<', gt: '>', quot: '"', apos: '\''};
+const entities: Readonly<Record<string, string>> = {amp: '&', lt: '<', gt: '>', quot: '"', apos: "'"};
 
 export const unescapeXml = (text: string): string =>
 	text.includes('&')
-		? text.replaceAll(/&(?:#x([\da-f]+)|#(\d+)|(\w+));/gi, (whole, hexadecimal?: string, decimal?: string, name?: string) => {
-			if (name !== undefined) {
-				return entities[name] ?? whole;
-			}
+		? text.replaceAll(
+				/&(?:#x([\da-f]+)|#(\d+)|(\w+));/gi,
+				(whole, hexadecimal?: string, decimal?: string, name?: string) => {
+					if (name !== undefined) {
+						return entities[name] ?? whole;
+					}
 
-			return String.fromCodePoint(hexadecimal === undefined ? Number(decimal) : Number.parseInt(hexadecimal, 16));
-		})
+					return String.fromCodePoint(hexadecimal === undefined ? Number(decimal) : Number.parseInt(hexadecimal, 16));
+				},
+			)
 		: text;
 
 /** For element content. A carriage return would be read as a line feed, and is written as an entity. */
@@ -27,7 +30,11 @@ export const findXmlText = (xml: string, name: string, range?: {start: number; e
 };
 
 /** The same as it stands there: for texts that need no unescaping, by the thousand. */
-export const findRawXmlText = (xml: string, name: string, {start, end}: {start: number; end: number} = {start: 0, end: xml.length}): string | undefined => {
+export const findRawXmlText = (
+	xml: string,
+	name: string,
+	{start, end}: {start: number; end: number} = {start: 0, end: xml.length},
+): string | undefined => {
 	const from = xml.indexOf(`<${name}>`, start);
 	if (from === -1 || from >= end) {
 		return undefined;
@@ -39,7 +46,7 @@ export const findRawXmlText = (xml: string, name: string, {start, end}: {start: 
 };
 
 /** Where the content of each element of this name starts and ends. */
-export function * findXmlElements(xml: string, name: string): Generator<{start: number; end: number}> {
+export function* findXmlElements(xml: string, name: string): Generator<{start: number; end: number}> {
 	const open = `<${name}>`;
 	const close = `</${name}>`;
 	let position = xml.indexOf(open);

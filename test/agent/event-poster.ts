@@ -12,7 +12,15 @@ const notice: Notice = {
 	message: 'The daemon of the volume died',
 	volumeId: '0123456789abcdef',
 	bucket: 'bucket-1',
-	pods: [{path: '/var/lib/kubelet/pods/uid-1/volumes/pnx~volume/v', uid: 'uid-1', name: 'drupal-1', namespace: 'web', volumeName: 'v'}],
+	pods: [
+		{
+			path: '/var/lib/kubelet/pods/uid-1/volumes/pnx~volume/v',
+			uid: 'uid-1',
+			name: 'drupal-1',
+			namespace: 'web',
+			volumeName: 'v',
+		},
+	],
 };
 
 type Poster = {readonly api: ApiServer; readonly poster: EventPoster; readonly lines: unknown[]};
@@ -20,7 +28,12 @@ type Poster = {readonly api: ApiServer; readonly poster: EventPoster; readonly l
 const startPoster = async (t: ExecutionContext, options: Partial<EventPosterOptions> = {}): Promise<Poster> => {
 	const api = await startApiServer(t);
 	const lines: unknown[] = [];
-	const poster = createEventPoster({client: createKubernetesClient(api.access), nodeName: 'node-1', log: {warn: (fields: unknown) => lines.push(fields)} as never, ...options});
+	const poster = createEventPoster({
+		client: createKubernetesClient(api.access),
+		nodeName: 'node-1',
+		log: {warn: (fields: unknown) => lines.push(fields)} as never,
+		...options,
+	});
 	t.teardown(async () => poster.close());
 	return {api, poster, lines};
 };
@@ -31,17 +44,33 @@ const until = async (t: ExecutionContext, condition: () => boolean): Promise<voi
 
 test('a notice becomes an Event on each of its pods, as the API server wants it', async t => {
 	const {api, poster} = await startPoster(t);
-	poster.post({...notice, pods: [...notice.pods, {path: '/x', uid: 'uid-2', name: 'drupal-2', namespace: 'web'}, {path: '/y', name: 'cron', namespace: 'jobs'}, {path: '/by/hand'}]});
+	poster.post({
+		...notice,
+		pods: [
+			...notice.pods,
+			{path: '/x', uid: 'uid-2', name: 'drupal-2', namespace: 'web'},
+			{path: '/y', name: 'cron', namespace: 'jobs'},
+			{path: '/by/hand'},
+		],
+	});
 	await until(t, () => api.events.size === 3);
 	const events = [...api.events.values()];
-	t.deepEqual(events.map(({involvedObject}) => involvedObject), [
-		{apiVersion: 'v1', kind: 'Pod', namespace: 'web', name: 'drupal-1', uid: 'uid-1'},
-		{apiVersion: 'v1', kind: 'Pod', namespace: 'web', name: 'drupal-2', uid: 'uid-2'},
-		{apiVersion: 'v1', kind: 'Pod', namespace: 'jobs', name: 'cron'},
-	]);
+	t.deepEqual(
+		events.map(({involvedObject}) => involvedObject),
+		[
+			{apiVersion: 'v1', kind: 'Pod', namespace: 'web', name: 'drupal-1', uid: 'uid-1'},
+			{apiVersion: 'v1', kind: 'Pod', namespace: 'web', name: 'drupal-2', uid: 'uid-2'},
+			{apiVersion: 'v1', kind: 'Pod', namespace: 'jobs', name: 'cron'},
+		],
+	);
 	t.like(events[0], {
-		type: 'Warning', reason: 'VolumeDaemonDied', message: notice.message, count: 1,
-		firstTimestamp: '2026-01-02T03:04:05Z', lastTimestamp: '2026-01-02T03:04:05Z', source: {component: 'pnx-volume', host: 'node-1'},
+		type: 'Warning',
+		reason: 'VolumeDaemonDied',
+		message: notice.message,
+		count: 1,
+		firstTimestamp: '2026-01-02T03:04:05Z',
+		lastTimestamp: '2026-01-02T03:04:05Z',
+		source: {component: 'pnx-volume', host: 'node-1'},
 	});
 });
 
@@ -49,7 +78,10 @@ test('a notice without a pod becomes an Event on the node, where kubectl describ
 	const {api, poster} = await startPoster(t);
 	poster.post({...notice, pods: []});
 	await until(t, () => api.events.size === 1);
-	t.like([...api.events.values()][0], {metadata: {namespace: 'default'}, involvedObject: {kind: 'Node', name: 'node-1', uid: 'node-1'}});
+	t.like([...api.events.values()][0], {
+		metadata: {namespace: 'default'},
+		involvedObject: {kind: 'Node', name: 'node-1', uid: 'node-1'},
+	});
 });
 
 test('what comes again is counted up in the Event that is there, and starts a new one after a while', async t => {

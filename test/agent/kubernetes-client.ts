@@ -27,7 +27,10 @@ test('a token that was replaced is used at the next call, and one that is not go
 	await client.call({method: 'GET', path, signal: never});
 	api.setToken('token-2');
 	await client.call({method: 'GET', path, signal: never});
-	t.deepEqual(api.calls.map(({token}) => token), ['token-1', 'token-2']);
+	t.deepEqual(
+		api.calls.map(({token}) => token),
+		['token-1', 'token-2'],
+	);
 
 	writeFileSync(join(api.access.serviceAccountDirectory, 'token'), 'stolen');
 	const error = await t.throwsAsync(client.call({method: 'GET', path, signal: never}), {instanceOf: KubernetesError});
@@ -50,7 +53,10 @@ test('an API server of another CA gets no token', async t => {
 test('a call that is not answered ends with its signal', async t => {
 	const api = await startApiServer(t);
 	api.failure = 'hang';
-	const error = await t.throwsAsync(createKubernetesClient(api.access).call({method: 'GET', path, signal: AbortSignal.timeout(100)}), {instanceOf: KubernetesError});
+	const error = await t.throwsAsync(
+		createKubernetesClient(api.access).call({method: 'GET', path, signal: AbortSignal.timeout(100)}),
+		{instanceOf: KubernetesError},
+	);
 	t.regex(error.message, /timeout|aborted/);
 	t.false(error.isFinal);
 });

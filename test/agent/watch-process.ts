@@ -6,7 +6,12 @@ import {startWatchProcess, type WatchProcess, type WatchProcessOptions} from '..
 import {createDeadline, waitUntil} from '../../src/node/deadline.ts';
 import type {WatchMessage} from '../../src/node/healing/watch-message.ts';
 
-type Started = {readonly watch: WatchProcess; readonly messages: WatchMessage[]; readonly lines: Array<Record<string, unknown>>; readonly directory: string};
+type Started = {
+	readonly watch: WatchProcess;
+	readonly messages: WatchMessage[];
+	readonly lines: Array<Record<string, unknown>>;
+	readonly directory: string;
+};
 
 const report = String.raw`printf '{"type":"report","report":{"atMs":1,"version":"1.0.0","volumes":[]}}\n'`;
 const notice = String.raw`printf '{"type":"notice","notice":{"atMs":1,"type":"Normal","reason":"VolumeHealed","message":"m","volumeId":"0","bucket":"b","pods":[]}}\n'`;
@@ -37,9 +42,15 @@ const until = async (t: ExecutionContext, condition: () => boolean): Promise<voi
 };
 
 test('reports and notices of the watch are handed on, and its stderr goes to the log', async t => {
-	const {watch, messages, lines} = start(t, `echo hello >&2; ${report}; ${notice}; echo '{"type":"other"}'; echo nonsense; cat`);
+	const {watch, messages, lines} = start(
+		t,
+		`echo hello >&2; ${report}; ${notice}; echo '{"type":"other"}'; echo nonsense; cat`,
+	);
 	await until(t, () => messages.length === 2 && lines.length === 3);
-	t.deepEqual(messages.map(({type}) => type), ['report', 'notice']);
+	t.deepEqual(
+		messages.map(({type}) => type),
+		['report', 'notice'],
+	);
 	t.deepEqual(lines.map(({watch: said, line}) => said ?? line).sort(), ['hello', 'nonsense', '{"type":"other"}']);
 	t.is(watch.problem(), undefined);
 });
@@ -47,17 +58,30 @@ test('reports and notices of the watch are handed on, and its stderr goes to the
 test('the watch gets the variables of the node and nothing else of ours', async t => {
 	const {messages, directory} = start(t, `env >"$1/env"; ${report}; cat`);
 	await until(t, () => messages.length === 1);
-	const names = readFileSync(join(directory, 'env'), 'utf8').trim().split('\n').map(line => line.split('=')[0]).filter(name => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name!)); // split() gives one part at least.
+	const names = readFileSync(join(directory, 'env'), 'utf8')
+		.trim()
+		.split('\n')
+		.map(line => line.split('=')[0])
+		.filter(name => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name!)); // split() gives one part at least.
 	t.deepEqual(names.sort(), ['LC_ALL', 'PATH', 'PNX_VOLUME_LOG']);
 });
 
 test('a watch that ends is started again and again, with what it said last as the problem, until it reports', async t => {
-	const {watch, messages, lines} = start(t, `echo x >>"$1/starts"; [ "$(wc -l <"$1/starts")" -gt 3 ] || { echo "no such command" >&2; exit 3; }; ${report}; cat`);
+	const {watch, messages, lines} = start(
+		t,
+		`echo x >>"$1/starts"; [ "$(wc -l <"$1/starts")" -gt 3 ] || { echo "no such command" >&2; exit 3; }; ${report}; cat`,
+	);
 	await until(t, () => watch.problem() !== undefined);
-	t.regex(String(watch.problem()), /^The watch of this node does not run, so nothing is healed .*: it ended with exit status 3: no such command$/);
+	t.regex(
+		String(watch.problem()),
+		/^The watch of this node does not run, so nothing is healed .*: it ended with exit status 3: no such command$/,
+	);
 	await until(t, () => messages.length === 1);
 	t.is(watch.problem(), undefined);
-	t.deepEqual(lines.flatMap(({restartMs}) => restartMs ?? []), [20, 40, 80]);
+	t.deepEqual(
+		lines.flatMap(({restartMs}) => restartMs ?? []),
+		[20, 40, 80],
+	);
 });
 
 test('a program that is not there is a problem that says so', async t => {
@@ -67,10 +91,17 @@ test('a program that is not there is a problem that says so', async t => {
 });
 
 test('a watch that says nothing for too long is killed and started again', async t => {
-	const {messages, lines, directory} = start(t, `trap "" TERM; if [ -e "$1/silent" ]; then ${report}; cat; else >"$1/silent"; exec sleep 600; fi`, {silenceMsMax: 300});
+	const {messages, lines, directory} = start(
+		t,
+		`trap "" TERM; if [ -e "$1/silent" ]; then ${report}; cat; else >"$1/silent"; exec sleep 600; fi`,
+		{silenceMsMax: 300},
+	);
 	await until(t, () => messages.length === 1);
 	t.true(existsSync(join(directory, 'silent')));
-	t.deepEqual(lines.flatMap(({reason}) => reason ?? []), ['it ended with SIGKILL: killed by the agent, because it had said nothing for 1 s']);
+	t.deepEqual(
+		lines.flatMap(({reason}) => reason ?? []),
+		['it ended with SIGKILL: killed by the agent, because it had said nothing for 1 s'],
+	);
 });
 
 test('closing ends the watch by the end of its input', async t => {

@@ -16,7 +16,9 @@ const createDirectory = async (t: ExecutionContext): Promise<string> => {
 
 const openCache = async (directory: string, bytesMax = 2 ** 20): Promise<DiskBlockCache & {errors: unknown[]}> => {
 	const errors: unknown[] = [];
-	return Object.assign(await DiskBlockCache.open({directory, bytesMax, onError: error => void errors.push(error)}), {errors});
+	return Object.assign(await DiskBlockCache.open({directory, bytesMax, onError: error => void errors.push(error)}), {
+		errors,
+	});
 };
 
 const get = async (cache: DiskBlockCache, index: number): Promise<string | undefined> => {
@@ -26,7 +28,10 @@ const get = async (cache: DiskBlockCache, index: number): Promise<string | undef
 };
 
 const blockFiles = async (directory: string): Promise<string[]> =>
-	(await readdir(directory, {recursive: true, withFileTypes: true})).filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name)).toSorted();
+	(await readdir(directory, {recursive: true, withFileTypes: true}))
+		.filter(entry => entry.isFile())
+		.map(entry => join(entry.parentPath, entry.name))
+		.toSorted();
 
 test('a block is there after a restart, and not that of another version or index', async t => {
 	const directory = await createDirectory(t);
@@ -50,11 +55,14 @@ for (const [title, damage] of [
 ] as const) {
 	test(`a damaged block is never answered: ${title}`, async t => {
 		const directory = await createDirectory(t);
-		const flips = damage === undefined ? Array.from({length: headerBytes + 5}, (_, position) => async (file: string) => {
-			const bytes = await readFile(file);
-			bytes[position]! ^= 1; // Within the length of the file.
-			await writeFile(file, bytes);
-		}) : [damage];
+		const flips =
+			damage === undefined
+				? Array.from({length: headerBytes + 5}, (_, position) => async (file: string) => {
+						const bytes = await readFile(file);
+						bytes[position]! ^= 1; // Within the length of the file.
+						await writeFile(file, bytes);
+					})
+				: [damage];
 		for (const change of flips) {
 			const cache = await openCache(directory);
 			await cache.put(version, 0, Buffer.from('bytes'));
@@ -80,7 +88,10 @@ test('when the cache is full, the blocks that were not used for longest go first
 
 	await get(cache, 0);
 	await cache.put(version, 3, Buffer.alloc(100, 3));
-	t.deepEqual([0, 1, 2, 3].filter(index => cache.has(version, index)), [0, 2, 3]);
+	t.deepEqual(
+		[0, 1, 2, 3].filter(index => cache.has(version, index)),
+		[0, 2, 3],
+	);
 	t.is((await blockFiles(directory)).length, 3);
 });
 
@@ -89,10 +100,15 @@ test('the bound holds for blocks that are put at the same time, and after a rest
 	const bytesMax = 4 * (headerBytes + 100);
 	const cache = await openCache(directory, bytesMax);
 	for (let round = 0; round < 4; round++) {
-		await Promise.all(Array.from({length: 8}, async (_, index) => cache.put(version, (round * 8) + index, Buffer.alloc(100, index))));
+		await Promise.all(
+			Array.from({length: 8}, async (_, index) => cache.put(version, round * 8 + index, Buffer.alloc(100, index))),
+		);
 		const sizes = await Promise.all((await blockFiles(directory)).map(async file => (await stat(file)).size));
 		t.true(sizes.reduce((total, size) => total + size, 0) <= bytesMax, `${sizes.length} files`);
-		t.is(cache.usedBytes, sizes.reduce((total, size) => total + size, 0));
+		t.is(
+			cache.usedBytes,
+			sizes.reduce((total, size) => total + size, 0),
+		);
 	}
 
 	const files = await blockFiles(directory);

@@ -1,7 +1,10 @@
 import test from 'ava';
 import {type KnownEntry, MetadataCache} from '../../src/cache/metadata-cache.ts';
 
-const head = (key: string, etag = 'etag'): KnownEntry => ({state: 'object', head: {key, etag, sizeBytes: 1, lastModifiedMs: 0, metadata: {}}});
+const head = (key: string, etag = 'etag'): KnownEntry => ({
+	state: 'object',
+	head: {key, etag, sizeBytes: 1, lastModifiedMs: 0, metadata: {}},
+});
 const absent: KnownEntry = {state: 'absent'};
 
 const setUp = (options: {ttlMs?: number; entryCountMax?: number} = {}) => {
@@ -19,12 +22,18 @@ test('an answer is believed for as long as the time to live, and no longer', t =
 });
 
 for (const [title, change] of [
-	['the path was changed', (cache: MetadataCache) => {
-		cache.change('d/a', absent);
-	}],
-	['its tree was changed', (cache: MetadataCache) => {
-		cache.changeTree('d');
-	}],
+	[
+		'the path was changed',
+		(cache: MetadataCache) => {
+			cache.change('d/a', absent);
+		},
+	],
+	[
+		'its tree was changed',
+		(cache: MetadataCache) => {
+			cache.changeTree('d');
+		},
+	],
 ] as const) {
 	test(`an answer that was asked for before ${title} here is dropped`, t => {
 		const {cache} = setUp();
@@ -94,10 +103,19 @@ test('the cache has a bound, and the oldest entries go first', t => {
 test('listings have a bound too', t => {
 	const {cache} = setUp({entryCountMax: 100});
 	for (let index = 0; index < 30; index++) {
-		cache.recordListing(`d${index}`, new Set(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j']), {token: cache.beginRead(), beganAtMs: 0});
+		cache.recordListing(`d${index}`, new Set(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j']), {
+			token: cache.beginRead(),
+			beganAtMs: 0,
+		});
 	}
 
-	t.is(Array.from({length: 30}, (_, index) => index).filter(index => cache.get(`d${index}/x`) !== undefined).length, 10);
-	cache.recordListing('large', new Set(Array.from({length: 11}, (_, index) => `${index}`)), {token: cache.beginRead(), beganAtMs: 0});
+	t.is(
+		Array.from({length: 30}, (_, index) => index).filter(index => cache.get(`d${index}/x`) !== undefined).length,
+		10,
+	);
+	cache.recordListing('large', new Set(Array.from({length: 11}, (_, index) => `${index}`)), {
+		token: cache.beginRead(),
+		beganAtMs: 0,
+	});
 	t.is(cache.get('large/x'), undefined);
 });

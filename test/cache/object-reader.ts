@@ -7,10 +7,19 @@ import {createMemoryObjectStore} from '../../src/store/memory-object-store.ts';
 import type {ObjectHead} from '../../src/store/object-store.ts';
 import {createRandomSource, testSeed} from '../support/random-source.ts';
 
-type Setup = {readonly store: FaultyObjectStore; readonly reader: ObjectReader; readonly version: ObjectHead; readonly content: Buffer; readonly read: (offset: number, length: number) => Promise<Buffer>};
+type Setup = {
+	readonly store: FaultyObjectStore;
+	readonly reader: ObjectReader;
+	readonly version: ObjectHead;
+	readonly content: Buffer;
+	readonly read: (offset: number, length: number) => Promise<Buffer>;
+};
 
 /** An object of some blocks and a half, and a reader of it. */
-const setUp = async (t: ExecutionContext, options: {blockCount?: number; isVersioned?: boolean; memoryBlocks?: number; blockCache?: BlockCache} = {}): Promise<Setup> => {
+const setUp = async (
+	t: ExecutionContext,
+	options: {blockCount?: number; isVersioned?: boolean; memoryBlocks?: number; blockCache?: BlockCache} = {},
+): Promise<Setup> => {
 	const store = createFaultyObjectStore(createMemoryObjectStore({isVersioned: options.isVersioned ?? false}));
 	const content = Buffer.alloc(Math.floor(((options.blockCount ?? 5) + 0.5) * blockBytes));
 	for (let offset = 0; offset < content.length; offset += 4) {
@@ -19,13 +28,24 @@ const setUp = async (t: ExecutionContext, options: {blockCount?: number; isVersi
 
 	await store.put('object', content);
 	const version = (await store.head('object'))!; // It was put just now.
-	const reader = new ObjectReader({store, blockCache: options.blockCache ?? noBlockCache, memoryBytesMax: (options.memoryBlocks ?? 32) * blockBytes, partBytes: 8 * blockBytes});
+	const reader = new ObjectReader({
+		store,
+		blockCache: options.blockCache ?? noBlockCache,
+		memoryBytesMax: (options.memoryBlocks ?? 32) * blockBytes,
+		partBytes: 8 * blockBytes,
+	});
 	t.teardown(async () => reader.close());
-	return {store, reader, version, content, async read(offset, length) {
-		const target = Buffer.alloc(length, 0xee);
-		await reader.read(version, offset, target);
-		return target;
-	}};
+	return {
+		store,
+		reader,
+		version,
+		content,
+		async read(offset, length) {
+			const target = Buffer.alloc(length, 0xee);
+			await reader.read(version, offset, target);
+			return target;
+		},
+	};
 };
 
 test('read() gives the bytes of any range', async t => {
@@ -101,18 +121,27 @@ test('read() does not believe a body that is shorter or longer than it should be
 	const inner = createMemoryObjectStore();
 	await inner.put('object', Buffer.alloc(1000, 'a'));
 	const version = (await inner.head('object'))!; // It was put just now.
-	for (const [surplusBytes, code] of [[-1, 'unavailable'], [1, 'corrupt']] as const) {
+	for (const [surplusBytes, code] of [
+		[-1, 'unavailable'],
+		[1, 'corrupt'],
+	] as const) {
 		const store = createFaultyObjectStore(inner);
-		store.get = async (_key, {range = {start: 0, end: 1000}} = {}) => ({object: version, body: toBody(Buffer.alloc(range.end - range.start + surplusBytes, 'x'))});
+		store.get = async (_key, {range = {start: 0, end: 1000}} = {}) => ({
+			object: version,
+			body: toBody(Buffer.alloc(range.end - range.start + surplusBytes, 'x')),
+		});
 		const reader = new ObjectReader({
-			store, blockCache: noBlockCache, memoryBytesMax: 8 * blockBytes, partBytes: blockBytes,
+			store,
+			blockCache: noBlockCache,
+			memoryBytesMax: 8 * blockBytes,
+			partBytes: blockBytes,
 		});
 		await t.throwsAsync(reader.read(version, 0, Buffer.alloc(1000)), {code}, `${surplusBytes} bytes`);
 		await reader.close();
 	}
 });
 
-async function * toBody(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+async function* toBody(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 	yield bytes;
 }
 
@@ -122,9 +151,9 @@ test('read() of a version that was replaced fails in a bucket without versions, 
 		await read(0, 10);
 		await store.put('object', Buffer.alloc(content.length, 'other'));
 		if (isVersioned) {
-			t.true((await read(2 * blockBytes, 100)).equals(content.subarray(2 * blockBytes, (2 * blockBytes) + 100)));
+			t.true((await read(2 * blockBytes, 100)).equals(content.subarray(2 * blockBytes, 2 * blockBytes + 100)));
 			await store.delete('object');
-			t.true((await read(4 * blockBytes, 100)).equals(content.subarray(4 * blockBytes, (4 * blockBytes) + 100)));
+			t.true((await read(4 * blockBytes, 100)).equals(content.subarray(4 * blockBytes, 4 * blockBytes + 100)));
 		} else {
 			await t.throwsAsync(read(2 * blockBytes, 100), {code: 'preconditionFailed'});
 			await store.delete('object');
@@ -135,10 +164,14 @@ test('read() of a version that was replaced fails in a bucket without versions, 
 
 test('read() takes damaged or lost blocks of the disk cache from the store', async t => {
 	let getCount = 0;
-	const losing: BlockCache = {...noBlockCache, has: () => true, async get() {
-		getCount++;
-		return undefined;
-	}};
+	const losing: BlockCache = {
+		...noBlockCache,
+		has: () => true,
+		async get() {
+			getCount++;
+			return undefined;
+		},
+	};
 	const {read, content} = await setUp(t, {blockCache: losing});
 	t.true((await read(0, 3 * blockBytes)).equals(content.subarray(0, 3 * blockBytes)));
 	t.is(getCount, 3);

@@ -61,13 +61,16 @@ for (const [argv, message] of [
 	[['dev-server', '--directory', '/tmp/x', '--port', '70000'], /--port must be a whole number from 0 to 65535/],
 	[['dev-server'], /Missing required argument: directory/],
 ] as const) {
-	test.serial(`"${['pnx-volume', ...argv].join(' ')}" is a mistake in usage: one line on stderr, exit code 2`, async t => {
-		const {exitCode, stdout, stderr} = await runCommand(undefined, ...argv);
-		t.is(exitCode, 2, stderr);
-		t.is(stdout, '');
-		t.regex(stderr, message);
-		t.is(stderr.trim().split('\n').length, 1, stderr);
-	});
+	test.serial(
+		`"${['pnx-volume', ...argv].join(' ')}" is a mistake in usage: one line on stderr, exit code 2`,
+		async t => {
+			const {exitCode, stdout, stderr} = await runCommand(undefined, ...argv);
+			t.is(exitCode, 2, stderr);
+			t.is(stdout, '');
+			t.regex(stderr, message);
+			t.is(stderr.trim().split('\n').length, 1, stderr);
+		},
+	);
 }
 
 test.serial('mount --background returns when the directory is usable, status shows it, unmount ends it', async t => {
@@ -80,7 +83,10 @@ test.serial('mount --background returns when the directory is usable, status sho
 	writeFileSync(join(directory, 'file'), 'hello');
 
 	const status = await runCommand(node, 'status');
-	t.regex(status.stdout, new RegExp(`^VOLUME +PODS +HEALTH .*\\nmy-files/2024 +${directory} +healthy .* 0 +0 +- +\\d+ \\S+(?: \\w+)?\\n$`));
+	t.regex(
+		status.stdout,
+		new RegExp(`^VOLUME +PODS +HEALTH .*\\nmy-files/2024 +${directory} +healthy .* 0 +0 +- +\\d+ \\S+(?: \\w+)?\\n$`),
+	);
 	const [report] = JSON.parse((await runCommand(node, 'status', '--json')).stdout) as VolumeReport[];
 	t.like(report, {bucket: 'my-files', prefix: '2024', health: 'healthy', dirtyBytes: 0});
 	t.like(report!.directories[0], {path: directory, isMounted: true});
@@ -98,24 +104,30 @@ test.serial('mount --background returns when the directory is usable, status sho
 	t.deepEqual(JSON.parse((await runCommand(node, 'status', '--json')).stdout), []);
 });
 
-test.serial('unmount fails while bytes are not in S3, and --force leaves them in the journal that status shows', async t => {
-	const node = createStandInHarness(t);
-	const directory = directoryOf(node);
-	await runCommand(node, 'mount', 'dirty-files', directory, '--background');
-	const waiting = await runCommand(node, 'unmount', directory, '--timeout', '5s');
-	t.is(waiting.exitCode, 1);
-	t.regex(waiting.stderr, /^Uploading: 4 KiB in 1 file left\npnx-volume: Cannot unmount .*: 4 KiB of bucket dirty-files are not in S3: .*403 AccessDenied/);
-	t.is(mountsAt(readMountTable(), directory).length, 1);
+test.serial(
+	'unmount fails while bytes are not in S3, and --force leaves them in the journal that status shows',
+	async t => {
+		const node = createStandInHarness(t);
+		const directory = directoryOf(node);
+		await runCommand(node, 'mount', 'dirty-files', directory, '--background');
+		const waiting = await runCommand(node, 'unmount', directory, '--timeout', '5s');
+		t.is(waiting.exitCode, 1);
+		t.regex(
+			waiting.stderr,
+			/^Uploading: 4 KiB in 1 file left\npnx-volume: Cannot unmount .*: 4 KiB of bucket dirty-files are not in S3: .*403 AccessDenied/,
+		);
+		t.is(mountsAt(readMountTable(), directory).length, 1);
 
-	const forced = await runCommand(node, 'unmount', directory, '--timeout', '5s', '--force');
-	t.is(forced.exitCode, 0, forced.stderr);
-	t.regex(forced.stdout, /Unmounted .*\nNot everything is in S3: .*\/staging keeps the rest/);
-	t.deepEqual(mountsAt(readMountTable(), directory), []);
-	t.regex((await runCommand(node, 'status')).stdout, /dirty-files: a journal of 27 bytes waits for the next mount/);
+		const forced = await runCommand(node, 'unmount', directory, '--timeout', '5s', '--force');
+		t.is(forced.exitCode, 0, forced.stderr);
+		t.regex(forced.stdout, /Unmounted .*\nNot everything is in S3: .*\/staging keeps the rest/);
+		t.deepEqual(mountsAt(readMountTable(), directory), []);
+		t.regex((await runCommand(node, 'status')).stdout, /dirty-files: a journal of 27 bytes waits for the next mount/);
 
-	t.is((await runCommand(node, 'mount', 'dirty-files', directory, '--background')).exitCode, 0);
-	t.is(node.starts()[1]!.request.volumeDirectory, node.starts()[0]!.request.volumeDirectory);
-});
+		t.is((await runCommand(node, 'mount', 'dirty-files', directory, '--background')).exitCode, 0);
+		t.is(node.starts()[1]!.request.volumeDirectory, node.starts()[0]!.request.volumeDirectory);
+	},
+);
 
 test.serial('unmount of a directory where nothing is mounted says so', async t => {
 	const node = createStandInHarness(t);
@@ -128,7 +140,11 @@ test.serial('mount fails in one line where there is no directory, or files are i
 	const node = createStandInHarness(t);
 	const directory = directoryOf(node);
 	writeFileSync(join(directory, 'file'), '');
-	for (const [path, message] of [[join(directory, 'absent'), /does not exist; create it first/], [directory, /is not empty/], ['/no/such/parent', /does not exist; create it first/]] as const) {
+	for (const [path, message] of [
+		[join(directory, 'absent'), /does not exist; create it first/],
+		[directory, /is not empty/],
+		['/no/such/parent', /does not exist; create it first/],
+	] as const) {
 		const {exitCode, stderr} = await runCommand(node, 'mount', 'my-files', path, '--background');
 		t.is(exitCode, 1);
 		t.regex(stderr, message);
@@ -151,7 +167,11 @@ test.serial('mount --background shows the reason of a daemon that fails, and lea
 test.serial('status tells pods, and a daemon that is gone', async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');
-	await node.mount(directory, {name: 'bucket-1', 'kubernetes.io/pod.name': 'web-1', 'kubernetes.io/pod.namespace': 'shop'});
+	await node.mount(directory, {
+		name: 'bucket-1',
+		'kubernetes.io/pod.name': 'web-1',
+		'kubernetes.io/pod.namespace': 'shop',
+	});
 	const healthy = await runCommand(node, 'status');
 	t.regex(healthy.stdout, /bucket-1 +shop\/web-1 +healthy/);
 	process.kill(node.starts()[0]!.pid, 'SIGKILL');

@@ -12,7 +12,10 @@ const demoPath = fileURLToPath(new URL('../../dist/bin/demo.js', import.meta.url
 /** Starts the demo with a temporary directory of its own. */
 const startDemo = (t: ExecutionContext, ...flags: readonly string[]) => {
 	const directory = mkdtempSync(join(tmpdir(), 'pnx-t-'));
-	const child = spawn(process.execPath, [demoPath, ...flags], {env: {...process.env, TMPDIR: directory}, stdio: ['ignore', 'pipe', 'pipe']});
+	const child = spawn(process.execPath, [demoPath, ...flags], {
+		env: {...process.env, TMPDIR: directory},
+		stdio: ['ignore', 'pipe', 'pipe'],
+	});
 	t.teardown(() => {
 		child.kill('SIGTERM');
 		rmSync(directory, {recursive: true, force: true});
@@ -38,9 +41,17 @@ const readCommand = (pid: string): string => {
 
 const assertNothingLeft = (t: ExecutionContext, directory: string): void => {
 	t.deepEqual(readdirSync(directory), []);
-	t.deepEqual(readMountTable().filter(({path}) => path.startsWith(directory)), []);
-	const commands = readdirSync('/proc').filter(name => /^\d+$/.test(name)).map(pid => readCommand(pid));
-	t.deepEqual(commands.filter(command => command.includes(directory)), []);
+	t.deepEqual(
+		readMountTable().filter(({path}) => path.startsWith(directory)),
+		[],
+	);
+	const commands = readdirSync('/proc')
+		.filter(name => /^\d+$/.test(name))
+		.map(pid => readCommand(pid));
+	t.deepEqual(
+		commands.filter(command => command.includes(directory)),
+		[],
+	);
 };
 
 test.serial('the demo ends with exit code 0, shows files as objects, and leaves nothing behind', async t => {
@@ -57,9 +68,12 @@ test.serial('the demo ends with exit code 0, shows files as objects, and leaves 
 test.serial('the demo with --keep stays up until Ctrl-C, and then leaves nothing behind', async t => {
 	const demo = startDemo(t, '--keep');
 	while (!demo.output().includes('Ctrl-C takes it down')) {
-		await Promise.race([once(demo.child.stdout, 'data'), demo.ended.then(() => {
-			throw new Error(demo.output());
-		})]);
+		await Promise.race([
+			once(demo.child.stdout, 'data'),
+			demo.ended.then(() => {
+				throw new Error(demo.output());
+			}),
+		]);
 	}
 
 	t.true(readMountTable().some(({path}) => path.startsWith(demo.directory)));
@@ -72,7 +86,7 @@ test.serial('the demo leaves nothing behind when nobody reads it to its end', as
 	const demo = startDemo(t);
 	await once(demo.child.stdout, 'data');
 	demo.child.stdout.destroy();
-	const [code] = await once(demo.child, 'exit') as [number | null];
+	const [code] = (await once(demo.child, 'exit')) as [number | null];
 	t.is(code, 0);
 	assertNothingLeft(t, demo.directory);
 });

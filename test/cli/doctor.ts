@@ -17,20 +17,39 @@ import {createDriverHarness, driverPath, type DriverHarness} from '../support/dr
 const commandPath = fileURLToPath(new URL('../../dist/bin/pnx-volume.js', import.meta.url));
 const home = join(import.meta.dirname, '../..');
 
-type Diagnosis = {readonly exitCode: number; readonly stdout: string; readonly stderr: string; readonly check: (name: string) => Check};
+type Diagnosis = {
+	readonly exitCode: number;
+	readonly stdout: string;
+	readonly stderr: string;
+	readonly check: (name: string) => Check;
+};
 
 /** Runs `doctor` with a state directory of its own and the credentials of the test's server. */
-const runDoctor = async (variables: Readonly<Record<string, string>>, ...argv: readonly string[]): Promise<Diagnosis> => {
+const runDoctor = async (
+	variables: Readonly<Record<string, string>>,
+	...argv: readonly string[]
+): Promise<Diagnosis> => {
 	const {promise, resolve} = Promise.withResolvers<Diagnosis>();
 	const env = {
-		...process.env, AWS_ACCESS_KEY_ID: devCredentials.accessKeyId, AWS_SECRET_ACCESS_KEY: devCredentials.secretAccessKey,
-		AWS_EC2_METADATA_DISABLED: 'true', AWS_CONFIG_FILE: '/nonexistent', AWS_SHARED_CREDENTIALS_FILE: '/nonexistent', PNX_VOLUME_HOME: home, ...variables,
+		...process.env,
+		AWS_ACCESS_KEY_ID: devCredentials.accessKeyId,
+		AWS_SECRET_ACCESS_KEY: devCredentials.secretAccessKey,
+		AWS_EC2_METADATA_DISABLED: 'true',
+		AWS_CONFIG_FILE: '/nonexistent',
+		AWS_SHARED_CREDENTIALS_FILE: '/nonexistent',
+		PNX_VOLUME_HOME: home,
+		...variables,
 	};
 	execFile(process.execPath, [commandPath, 'doctor', ...argv], {env}, (error, stdout, stderr) => {
-		resolve({exitCode: typeof error?.code === 'number' ? error.code : 0, stdout, stderr, check(name) {
-			const {checks} = JSON.parse(stdout) as {checks: Check[]};
-			return checks.find(check => check.name === name) ?? {name, status: 'skipped', found: 'no such check'};
-		}});
+		resolve({
+			exitCode: typeof error?.code === 'number' ? error.code : 0,
+			stdout,
+			stderr,
+			check(name) {
+				const {checks} = JSON.parse(stdout) as {checks: Check[]};
+				return checks.find(check => check.name === name) ?? {name, status: 'skipped', found: 'no such check'};
+			},
+		});
 	});
 	return promise;
 };
@@ -55,10 +74,16 @@ const createMemoryDirectory = (t: ExecutionContext): string => {
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
-const mountPod = async (t: ExecutionContext, node: DriverHarness, {endpoint, bucket, credentials}: SpawnedDevServer): Promise<string> => {
+const mountPod = async (
+	t: ExecutionContext,
+	node: DriverHarness,
+	{endpoint, bucket, credentials}: SpawnedDevServer,
+): Promise<string> => {
 	const directory = node.podDirectory('uid-1');
 	const {reply} = await node.mount(directory, {
-		name: bucket, endpoint, 'path-style': 'true',
+		name: bucket,
+		endpoint,
+		'path-style': 'true',
 		'kubernetes.io/secret/access-key-id': base64(credentials.accessKeyId),
 		'kubernetes.io/secret/secret-access-key': base64(credentials.secretAccessKey),
 	});
@@ -69,7 +94,10 @@ const mountPod = async (t: ExecutionContext, node: DriverHarness, {endpoint, buc
 /** The mounts of this test alone: others on the machine may be dead on purpose. */
 const checkOwnFuseMounts = async ({stateDirectory}: DriverHarness, knownIn = stateDirectory): Promise<Check> => {
 	const table = readMountTable().filter(({path}) => path.startsWith(`${dirname(stateDirectory)}/`));
-	return checkFuseMounts({table, states: readAllVolumeStates(knownIn), reports: await listVolumes(knownIn)}, createDeadline(10_000));
+	return checkFuseMounts(
+		{table, states: readAllVolumeStates(knownIn), reports: await listVolumes(knownIn)},
+		createDeadline(10_000),
+	);
 };
 
 test.serial('doctor finds nothing wrong with a node whose pod has a volume, and exits with 0', async t => {
@@ -77,26 +105,68 @@ test.serial('doctor finds nothing wrong with a node whose pod has a volume, and 
 	const node = createDriverHarness(t, {PNX_VOLUME_RUN_DIR: createMemoryDirectory(t)});
 	const plugins = createPluginDirectory(t);
 	const directory = await mountPod(t, node, server);
-	const flags = [directory, '--plugin-dir', plugins.directory, '--bucket', server.bucket, '--endpoint', server.endpoint, '--path-style', '--write'];
+	const flags = [
+		directory,
+		'--plugin-dir',
+		plugins.directory,
+		'--bucket',
+		server.bucket,
+		'--endpoint',
+		server.endpoint,
+		'--path-style',
+		'--write',
+	];
 	const {exitCode, stdout, stderr} = await runDoctor(node.variables, ...flags, '--json');
 	t.is(stderr, '');
 	const {checks, ok} = JSON.parse(stdout) as {checks: Check[]; ok: boolean};
-	t.deepEqual(checks.filter(({status, name}) => status !== 'ok' && name !== 'disk'), []);
-	t.deepEqual(checks.map(({name}) => name), [
-		'fuse-device', 'fuse-libraries', 'driver', 'runtime', 'state-directory', 'run-directory', 'disk', 'left-overs', 'staging', 'half-written-files', 'daemons', 'fuse-mounts', 'pod-mounts', 'log',
-		'credentials', 'endpoint', 'bucket', 'bucket-list', 'bucket-write', 'clock', 'conditional-writes',
-	]);
+	t.deepEqual(
+		checks.filter(({status, name}) => status !== 'ok' && name !== 'disk'),
+		[],
+	);
+	t.deepEqual(
+		checks.map(({name}) => name),
+		[
+			'fuse-device',
+			'fuse-libraries',
+			'driver',
+			'runtime',
+			'state-directory',
+			'run-directory',
+			'disk',
+			'left-overs',
+			'staging',
+			'half-written-files',
+			'daemons',
+			'fuse-mounts',
+			'pod-mounts',
+			'log',
+			'credentials',
+			'endpoint',
+			'bucket',
+			'bucket-list',
+			'bucket-write',
+			'clock',
+			'conditional-writes',
+		],
+	);
 	t.true(ok);
 	t.is(exitCode, 0);
 	t.false(stdout.includes(devCredentials.secretAccessKey));
 	t.is(await server.countRequests({operation: 'DeleteObject'}), 1);
-	t.deepEqual((await server.listRequests({operation: 'PutObject'})).map(({status}) => status), [200, 412]);
+	t.deepEqual(
+		(await server.listRequests({operation: 'PutObject'})).map(({status}) => status),
+		[200, 412],
+	);
 
 	const forPeople = await runDoctor(node.variables, directory, '--plugin-dir', plugins.directory);
 	t.is(forPeople.exitCode, 0);
 	t.regex(forPeople.stdout, /^ok {7}fuse-device {9}\/dev\/fuse opens\n/);
 	t.regex(forPeople.stdout, /\n\n14 checks: (?:nothing to do|1 warning \(disk\))\n$/);
-	t.is((await checkOwnFuseMounts(node, '/nonexistent')).status, 'ok', 'A daemon of another state directory answers, too');
+	t.is(
+		(await checkOwnFuseMounts(node, '/nonexistent')).status,
+		'ok',
+		'A daemon of another state directory answers, too',
+	);
 });
 
 test.serial('doctor says that a volume is dead whose daemon was killed, and exits with 1', async t => {
@@ -111,7 +181,11 @@ test.serial('doctor says that a volume is dead whose daemon was killed, and exit
 	t.regex(check('daemons').remedy!, /^pnx-volume heal/);
 	t.is(check('fuse-mounts').status, 'failed');
 	t.regex(check('fuse-mounts').found, /is a dead mount \(ENOTCONN\): its daemon is gone/);
-	t.is(check('fuse-mounts').remedy, 'pnx-volume heal', 'Not an unmount of what pods\' mounts are made of, which is refused');
+	t.is(
+		check('fuse-mounts').remedy,
+		'pnx-volume heal',
+		"Not an unmount of what pods' mounts are made of, which is refused",
+	);
 	const {stdout} = await runDoctor(node.variables, directory, '--plugin-dir', createPluginDirectory(t).directory);
 	t.regex(stdout, /\n {29}-> pnx-volume heal, as the agent/);
 	t.regex(stdout, /: 2 failed \(daemons, fuse-mounts\)/);
@@ -137,53 +211,80 @@ test.serial('doctor says that a volume hangs whose daemon is stopped, and does n
 	t.is((await runDoctor(node.variables, directory, '--json')).check('daemons').status, 'ok');
 });
 
-test.serial('doctor lists what waits on the node: journals, refused bytes, half-written files, empty volumes', async t => {
-	const node = createDriverHarness(t);
-	const addVolume = (volumeId: string, bucket: string) => {
-		const paths = volumePaths(node.stateDirectory, volumeId);
-		createVolumeDirectory(paths);
-		writeVolumeState(paths.stateFile, {formatVersion: 1, volumeId, bucket, prefix: '', kind: 'directory', mountPoint: '/nonexistent/mount', pods: []});
-		return paths;
-	};
+test.serial(
+	'doctor lists what waits on the node: journals, refused bytes, half-written files, empty volumes',
+	async t => {
+		const node = createDriverHarness(t);
+		const addVolume = (volumeId: string, bucket: string) => {
+			const paths = volumePaths(node.stateDirectory, volumeId);
+			createVolumeDirectory(paths);
+			writeVolumeState(paths.stateFile, {
+				formatVersion: 1,
+				volumeId,
+				bucket,
+				prefix: '',
+				kind: 'directory',
+				mountPoint: '/nonexistent/mount',
+				pods: [],
+			});
+			return paths;
+		};
 
-	const waiting = addVolume('00000000000000aa', 'waiting');
-	writeFileSync(join(waiting.staging, '00000000000001-0000000000.json'), '{}\n');
-	writeFileSync(join(waiting.staging, '00000000000001-0000000001.json.tmp'), '{');
-	writeFileSync(`${waiting.stateFile}.4194304.tmp`, '{'); // One more than the highest pid.
-	const refused = addVolume('00000000000000bb', 'refused');
-	mkdirSync(join(refused.staging, 'failed'));
-	writeFileSync(join(refused.staging, 'failed', '00000000000001-0000000000.data'), 'bytes');
-	addVolume('00000000000000cc', 'empty');
-	mkdirSync(volumePaths(node.stateDirectory, '00000000000000dd').staging, {recursive: true});
+		const waiting = addVolume('00000000000000aa', 'waiting');
+		writeFileSync(join(waiting.staging, '00000000000001-0000000000.json'), '{}\n');
+		writeFileSync(join(waiting.staging, '00000000000001-0000000001.json.tmp'), '{');
+		writeFileSync(`${waiting.stateFile}.4194304.tmp`, '{'); // One more than the highest pid.
+		const refused = addVolume('00000000000000bb', 'refused');
+		mkdirSync(join(refused.staging, 'failed'));
+		writeFileSync(join(refused.staging, 'failed', '00000000000001-0000000000.data'), 'bytes');
+		addVolume('00000000000000cc', 'empty');
+		mkdirSync(volumePaths(node.stateDirectory, '00000000000000dd').staging, {recursive: true});
 
-	const {check} = await runDoctor(node.variables, '--json');
-	t.is(check('staging').status, 'warning');
-	t.regex(check('staging').found, /\(refused\): 5 bytes that S3 refused for good are in .*failed; .*\(waiting\): 1 file waits in the journal .*staging \(4 bytes\)$/);
-	t.regex(check('staging').remedy!, /mount the volume again on this node/);
-	t.regex(check('left-overs').found, /\(empty\) has no daemon and no mount.*; .*dd has no state\.json, and nothing of it is mounted$/);
-	t.regex(check('half-written-files').found, /state\.json\.4194304\.tmp was never finished; .*0000000001\.json\.tmp was never finished$/);
+		const {check} = await runDoctor(node.variables, '--json');
+		t.is(check('staging').status, 'warning');
+		t.regex(
+			check('staging').found,
+			/\(refused\): 5 bytes that S3 refused for good are in .*failed; .*\(waiting\): 1 file waits in the journal .*staging \(4 bytes\)$/,
+		);
+		t.regex(check('staging').remedy!, /mount the volume again on this node/);
+		t.regex(
+			check('left-overs').found,
+			/\(empty\) has no daemon and no mount.*; .*dd has no state\.json, and nothing of it is mounted$/,
+		);
+		t.regex(
+			check('half-written-files').found,
+			/state\.json\.4194304\.tmp was never finished; .*0000000001\.json\.tmp was never finished$/,
+		);
 
-	writeFileSync(volumePaths(node.stateDirectory, '00000000000000dd').stateFile, '{"formatVersion":1,');
-	const damaged = (await runDoctor(node.variables, '--json')).check('left-overs');
-	t.is(damaged.status, 'failed');
-	t.regex(damaged.found, /dd\/state\.json is damaged/);
-	t.regex(damaged.remedy ?? '', /delete nothing below .*dd:/);
-	rmSync(volumePaths(node.stateDirectory, '00000000000000dd').directory, {recursive: true});
+		writeFileSync(volumePaths(node.stateDirectory, '00000000000000dd').stateFile, '{"formatVersion":1,');
+		const damaged = (await runDoctor(node.variables, '--json')).check('left-overs');
+		t.is(damaged.status, 'failed');
+		t.regex(damaged.found, /dd\/state\.json is damaged/);
+		t.regex(damaged.remedy ?? '', /delete nothing below .*dd:/);
+		rmSync(volumePaths(node.stateDirectory, '00000000000000dd').directory, {recursive: true});
 
-	const one = await runDoctor(node.variables, '00000000000000bb', '--plugin-dir', createPluginDirectory(t).directory, '--json');
-	t.is(one.check('staging').status, 'warning');
-	t.false(one.check('staging').found.includes('waiting'));
-	t.is(one.check('half-written-files').status, 'ok');
-	t.is(one.exitCode, 0, 'Warnings are no failure');
-	const none = await runDoctor(node.variables, '/nonexistent/files', '--json');
-	t.is(none.exitCode, 1);
-	t.regex(none.check('volume').found, /no volume of this node is "\/nonexistent\/files"/);
-});
+		const one = await runDoctor(
+			node.variables,
+			'00000000000000bb',
+			'--plugin-dir',
+			createPluginDirectory(t).directory,
+			'--json',
+		);
+		t.is(one.check('staging').status, 'warning');
+		t.false(one.check('staging').found.includes('waiting'));
+		t.is(one.check('half-written-files').status, 'ok');
+		t.is(one.exitCode, 0, 'Warnings are no failure');
+		const none = await runDoctor(node.variables, '/nonexistent/files', '--json');
+		t.is(none.exitCode, 1);
+		t.regex(none.check('volume').found, /no volume of this node is "\/nonexistent\/files"/);
+	},
+);
 
 test.serial('doctor runs the driver in the plugin directory and says what is wrong with it', async t => {
 	const node = createDriverHarness(t);
 	const {directory, driver} = createPluginDirectory(t);
-	const look = async (): Promise<Check> => (await runDoctor(node.variables, '--plugin-dir', directory, '--json')).check('driver');
+	const look = async (): Promise<Check> =>
+		(await runDoctor(node.variables, '--plugin-dir', directory, '--json')).check('driver');
 	t.like(await look(), {status: 'ok', found: `${driver} answers "init"`});
 	t.regex(node.log(), /"call":"init","path":"-","durationMs":\d+,"status":"Success"/);
 
@@ -191,7 +292,10 @@ test.serial('doctor runs the driver in the plugin directory and says what is wro
 	t.regex((await look()).found, /also holds volume\.bak$/);
 	rmSync(join(dirname(driver), 'volume.bak'));
 	for (const [script, found] of [
-		['echo "warning: no locale" >&2; echo \'{"status":"Success","capabilities":{"attach":false}}\'', /does not answer "init": its output is not one JSON value/],
+		[
+			'echo "warning: no locale" >&2; echo \'{"status":"Success","capabilities":{"attach":false}}\'',
+			/does not answer "init": its output is not one JSON value/,
+		],
 		['echo \'{"status":"Failure"}\'', /its status is "Failure"/],
 		['echo \'{"status":"Success"}\'', /does not say "attach": false/],
 		['echo broken; exit 3', /does not answer "init": broken;/],
@@ -214,7 +318,10 @@ test.serial('doctor says what is wrong with the state directory and the log', as
 	const node = createDriverHarness(t);
 	mkdirSync(node.stateDirectory, {mode: 0o755});
 	chmodSync(node.stateDirectory, 0o755);
-	const {check} = await runDoctor({...node.variables, PNX_VOLUME_LOG: '/nonexistent/log', PNX_VOLUME_RUN_DIR: '/proc/pnx-run'}, '--json');
+	const {check} = await runDoctor(
+		{...node.variables, PNX_VOLUME_LOG: '/nonexistent/log', PNX_VOLUME_RUN_DIR: '/proc/pnx-run'},
+		'--json',
+	);
 	t.is(check('run-directory').status, 'warning');
 	t.regex(check('run-directory').found, /cannot be started again for pods with a Secret/);
 	t.like(check('state-directory'), {status: 'warning', remedy: `chmod 0700 ${node.stateDirectory}`});
@@ -224,48 +331,68 @@ test.serial('doctor says what is wrong with the state directory and the log', as
 	t.is(inProc.check('disk').status, 'failed');
 });
 
-test.serial('doctor --bucket tells a missing bucket, refused writes, a server without conditions, wrong keys, and a server that is gone', async t => {
-	const server = await spawnTestDevServer(t);
-	const node = createDriverHarness(t);
-	const place = ['--endpoint', server.endpoint, '--path-style', '--json'];
-	const look = async (...argv: readonly string[]) => runDoctor(node.variables, ...argv, ...place);
-	const absent = await look('--bucket', 'absent-files', '--write');
-	t.like(absent.check('bucket'), {status: 'warning', found: '"absent-files" does not exist yet'});
-	t.is(absent.check('bucket-write').status, 'skipped');
-	t.is((await look('--bucket', 'absent-files', '--no-provision')).check('bucket').status, 'failed');
+test.serial(
+	'doctor --bucket tells a missing bucket, refused writes, a server without conditions, wrong keys, and a server that is gone',
+	async t => {
+		const server = await spawnTestDevServer(t);
+		const node = createDriverHarness(t);
+		const place = ['--endpoint', server.endpoint, '--path-style', '--json'];
+		const look = async (...argv: readonly string[]) => runDoctor(node.variables, ...argv, ...place);
+		const absent = await look('--bucket', 'absent-files', '--write');
+		t.like(absent.check('bucket'), {status: 'warning', found: '"absent-files" does not exist yet'});
+		t.is(absent.check('bucket-write').status, 'skipped');
+		t.is((await look('--bucket', 'absent-files', '--no-provision')).check('bucket').status, 'failed');
 
-	t.is((await look('--bucket', server.bucket)).check('bucket-write').found, '--write tries it');
-	t.is(await server.countRequests({operation: 'PutObject'}), 0);
+		t.is((await look('--bucket', server.bucket)).check('bucket-write').found, '--write tries it');
+		t.is(await server.countRequests({operation: 'PutObject'}), 0);
 
-	await server.setFaults({errors: [{operation: 'PutObject', status: 403, code: 'AccessDenied'}]});
-	const refused = await look('--bucket', server.bucket, '--write');
-	t.is(refused.exitCode, 1);
-	t.is(refused.check('bucket-write').status, 'failed');
-	t.regex(refused.check('bucket-write').remedy!, /allow s3:ListBucket/);
+		await server.setFaults({errors: [{operation: 'PutObject', status: 403, code: 'AccessDenied'}]});
+		const refused = await look('--bucket', server.bucket, '--write');
+		t.is(refused.exitCode, 1);
+		t.is(refused.check('bucket-write').status, 'failed');
+		t.regex(refused.check('bucket-write').remedy!, /allow s3:ListBucket/);
 
-	await server.setFaults({errors: [{operation: 'PutObject', status: 501, code: 'NotImplemented', count: 1}]});
-	const unconditional = await look('--bucket', server.bucket, '--write', '--prefix', 'some/where');
-	t.is(unconditional.check('bucket-write').status, 'ok');
-	t.like(unconditional.check('conditional-writes'), {status: 'warning', found: 'the server refuses If-None-Match'});
-	t.true((await server.listRequests({operation: 'DeleteObject'})).every(({key}) => /^(?:some\/where\/)?\.pnx-volume-doctor-/.test(key ?? '')));
+		await server.setFaults({errors: [{operation: 'PutObject', status: 501, code: 'NotImplemented', count: 1}]});
+		const unconditional = await look('--bucket', server.bucket, '--write', '--prefix', 'some/where');
+		t.is(unconditional.check('bucket-write').status, 'ok');
+		t.like(unconditional.check('conditional-writes'), {status: 'warning', found: 'the server refuses If-None-Match'});
+		t.true(
+			(await server.listRequests({operation: 'DeleteObject'})).every(({key}) =>
+				/^(?:some\/where\/)?\.pnx-volume-doctor-/.test(key ?? ''),
+			),
+		);
 
-	await server.setFaults({errors: [{operation: 'DeleteObject', status: 403, code: 'AccessDenied'}]});
-	t.regex((await look('--bucket', server.bucket, '--write')).check('bucket-write').found, /; the object \.pnx-volume-doctor-\S+ stays$/);
-	await server.setFaults({});
+		await server.setFaults({errors: [{operation: 'DeleteObject', status: 403, code: 'AccessDenied'}]});
+		t.regex(
+			(await look('--bucket', server.bucket, '--write')).check('bucket-write').found,
+			/; the object \.pnx-volume-doctor-\S+ stays$/,
+		);
+		await server.setFaults({});
 
-	const wrongKey = await runDoctor({...node.variables, AWS_ACCESS_KEY_ID: 'unknown'}, '--bucket', server.bucket, ...place);
-	t.is(wrongKey.check('credentials').found, 'from environment variables');
-	t.is(wrongKey.check('bucket').remedy, 'check the access key and its secret; renew temporary credentials');
-	const noKey = await runDoctor({...node.variables, AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: ''}, '--bucket', server.bucket, ...place);
-	t.is(noKey.check('credentials').status, 'failed');
-	t.is(noKey.check('endpoint').status, 'ok');
+		const wrongKey = await runDoctor(
+			{...node.variables, AWS_ACCESS_KEY_ID: 'unknown'},
+			'--bucket',
+			server.bucket,
+			...place,
+		);
+		t.is(wrongKey.check('credentials').found, 'from environment variables');
+		t.is(wrongKey.check('bucket').remedy, 'check the access key and its secret; renew temporary credentials');
+		const noKey = await runDoctor(
+			{...node.variables, AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: ''},
+			'--bucket',
+			server.bucket,
+			...place,
+		);
+		t.is(noKey.check('credentials').status, 'failed');
+		t.is(noKey.check('endpoint').status, 'ok');
 
-	await server.stop();
-	const gone = await look('--bucket', server.bucket);
-	t.is(gone.exitCode, 1);
-	t.regex(gone.check('endpoint').found, /does not answer: connect ECONNREFUSED/);
-	t.is(gone.check('bucket').status, 'skipped');
-});
+		await server.stop();
+		const gone = await look('--bucket', server.bucket);
+		t.is(gone.exitCode, 1);
+		t.regex(gone.check('endpoint').found, /does not answer: connect ECONNREFUSED/);
+		t.is(gone.check('bucket').status, 'skipped');
+	},
+);
 
 for (const [argv, message] of [
 	[['--write'], /--write is about a bucket: give --bucket, too/],

@@ -18,7 +18,14 @@ test('listVolumes() takes two seconds, however many daemons take a question and 
 		const deaf = createServer(connection => connection.on('error', () => undefined)).listen(socket);
 		t.teardown(() => deaf.close());
 		writeVolumeState(stateFile, {
-			formatVersion: 1, volumeId, bucket: `bucket-${index}`, prefix: '', kind: 'pods', mountPoint, pods: [], daemon: readProcessIdentity(process.pid),
+			formatVersion: 1,
+			volumeId,
+			bucket: `bucket-${index}`,
+			prefix: '',
+			kind: 'pods',
+			mountPoint,
+			pods: [],
+			daemon: readProcessIdentity(process.pid),
 			launch: {way: 'cgroup', home: '/opt/pnx-volume/0.2.0', version: '0.2.0'},
 		});
 	}
@@ -28,6 +35,13 @@ test('listVolumes() takes two seconds, however many daemons take a question and 
 	t.true(performance.now() - startedMs < 3500);
 	t.is(volumes.length, 5);
 	for (const volume of volumes) {
-		t.like(volume, {health: 'changing', kind: 'pods', daemonPid: process.pid, launch: {way: 'cgroup', version: '0.2.0'}, daemon: undefined, metrics: undefined});
+		t.like(volume, {
+			health: 'changing',
+			kind: 'pods',
+			daemonPid: process.pid,
+			launch: {way: 'cgroup', version: '0.2.0'},
+			daemon: undefined,
+			metrics: undefined,
+		});
 	}
 });

@@ -13,7 +13,10 @@ const commandPath = fileURLToPath(new URL('../../src/bin/pnx-volume.ts', import.
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 const startStatus = (t: ExecutionContext, node: DriverHarness, ...argv: readonly string[]) => {
-	const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', commandPath, 'status', ...argv], {env: {PATH: '/usr/bin:/bin', ...node.variables}, stdio: ['ignore', 'pipe', 'pipe']});
+	const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', commandPath, 'status', ...argv], {
+		env: {PATH: '/usr/bin:/bin', ...node.variables},
+		stdio: ['ignore', 'pipe', 'pipe'],
+	});
 	t.teardown(() => child.kill('SIGKILL'));
 	let stderr = '';
 	child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -27,11 +30,20 @@ test.serial('status --watch shows what programs read and write each second, unti
 	const node = createDriverHarness(t);
 	const directory = node.podDirectory('uid-1');
 	const {reply} = await node.mount(directory, {
-		name: server.bucket, endpoint: server.endpoint, 'path-style': 'true', 'kubernetes.io/pod.name': 'web-1', 'kubernetes.io/pod.namespace': 'shop',
-		'kubernetes.io/secret/access-key-id': base64(server.credentials.accessKeyId), 'kubernetes.io/secret/secret-access-key': base64(server.credentials.secretAccessKey),
+		name: server.bucket,
+		endpoint: server.endpoint,
+		'path-style': 'true',
+		'kubernetes.io/pod.name': 'web-1',
+		'kubernetes.io/pod.namespace': 'shop',
+		'kubernetes.io/secret/access-key-id': base64(server.credentials.accessKeyId),
+		'kubernetes.io/secret/secret-access-key': base64(server.credentials.secretAccessKey),
 	});
 	t.is(reply.status, 'Success', node.log());
-	const writer = spawn('/bin/sh', ['-c', 'while :; do head -c 100000 /dev/zero >"$0/file"; sleep 0.05; done', directory], {cwd: '/', stdio: 'ignore'});
+	const writer = spawn(
+		'/bin/sh',
+		['-c', 'while :; do head -c 100000 /dev/zero >"$0/file"; sleep 0.05; done', directory],
+		{cwd: '/', stdio: 'ignore'},
+	);
 	t.teardown(() => writer.kill('SIGKILL'));
 
 	const {child, exited, stderr} = startStatus(t, node, '--watch', '0.3');
@@ -52,8 +64,14 @@ test.serial('status --watch shows what programs read and write each second, unti
 	t.deepEqual(await exited, [0, null]);
 	t.is(stderr(), '');
 
-	const once = await run(process.execPath, ['--disable-warning=ExperimentalWarning', commandPath, 'status'], {env: {PATH: '/usr/bin:/bin', ...node.variables}});
-	t.regex(once.stdout, new RegExp(`^${server.bucket} +shop/web-1 +healthy +\\S+ +[\\d.]+[KM] `, 'm'), 'a single table has rates, too');
+	const once = await run(process.execPath, ['--disable-warning=ExperimentalWarning', commandPath, 'status'], {
+		env: {PATH: '/usr/bin:/bin', ...node.variables},
+	});
+	t.regex(
+		once.stdout,
+		new RegExp(`^${server.bucket} +shop/web-1 +healthy +\\S+ +[\\d.]+[KM] `, 'm'),
+		'a single table has rates, too',
+	);
 	writer.kill('SIGKILL');
 	await new Promise(resolve => {
 		writer.once('exit', resolve);
@@ -83,7 +101,10 @@ test.serial('status --watch redraws a terminal in place', async t => {
 	const node = createDriverHarness(t);
 	// script(1) gives it a terminal; its own copy of what was shown goes nowhere.
 	const command = `stty cols 60 rows 10; ${process.execPath} --disable-warning=ExperimentalWarning ${commandPath} status --watch 0.2`;
-	const child = spawn('script', ['-qefc', command, '/dev/null'], {env: {PATH: '/usr/bin:/bin', SHELL: '/bin/sh', ...node.variables}, stdio: ['pipe', 'pipe', 'ignore']});
+	const child = spawn('script', ['-qefc', command, '/dev/null'], {
+		env: {PATH: '/usr/bin:/bin', SHELL: '/bin/sh', ...node.variables},
+		stdio: ['pipe', 'pipe', 'ignore'],
+	});
 	t.teardown(() => child.kill('SIGKILL'));
 	let shown = '';
 	child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -9,13 +9,21 @@ for (const keyPrefix of ['', 'volumes/é x/']) {
 		createStore: async (t, {isVersioned}) => {
 			const {endpoint, bucket, credentials} = await startTestDevServer(t);
 			if (isVersioned) {
-				await createTestClient(t, {endpoint}).send(new PutBucketVersioningCommand({Bucket: bucket, VersioningConfiguration: {Status: 'Enabled'}}));
+				await createTestClient(t, {endpoint}).send(
+					new PutBucketVersioningCommand({Bucket: bucket, VersioningConfiguration: {Status: 'Enabled'}}),
+				);
 			}
 
 			const store = createS3ObjectStore({bucket, region: 'us-east-1', endpoint, credentials, keyPrefix});
 			t.teardown(async () => store.close());
 			return store;
 		},
-		supports: {conditionalCopy: true, conditionalComplete: true, conditionalCopySource: true, ifMatchTellsAbsence: true, versioning: true},
+		supports: {
+			conditionalCopy: true,
+			conditionalComplete: true,
+			conditionalCopySource: true,
+			ifMatchTellsAbsence: true,
+			versioning: true,
+		},
 	});
 }

@@ -1,7 +1,13 @@
 import {randomBytes} from 'node:crypto';
 import {readdir} from 'node:fs/promises';
 import {join} from 'node:path';
-import {CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, PutObjectCommand} from '@aws-sdk/client-s3';
+import {
+	CopyObjectCommand,
+	DeleteObjectCommand,
+	GetObjectCommand,
+	HeadObjectCommand,
+	PutObjectCommand,
+} from '@aws-sdk/client-s3';
 import test, {type ExecutionContext} from 'ava';
 import {createTestClient, startTestDevServer} from '../support/dev-server.ts';
 
@@ -10,14 +16,25 @@ const data = randomBytes(300_000);
 const withSource = async (t: ExecutionContext) => {
 	const place = await startTestDevServer(t);
 	const client = createTestClient(t, place);
-	await client.send(new PutObjectCommand({
-		Bucket: place.bucket, Key: 'dir/so urce+&', Body: data, ContentType: 'text/x-foo', Metadata: {a: '1'}, Tagging: 'k=v', CacheControl: 'no-cache',
-	}));
+	await client.send(
+		new PutObjectCommand({
+			Bucket: place.bucket,
+			Key: 'dir/so urce+&',
+			Body: data,
+			ContentType: 'text/x-foo',
+			Metadata: {a: '1'},
+			Tagging: 'k=v',
+			CacheControl: 'no-cache',
+		}),
+	);
 	return {
 		client,
 		...place,
 		CopySource: `${place.bucket}/dir/${encodeURIComponent('so urce+&')}`,
-		read: async (Key: string) => Buffer.from(await (await client.send(new GetObjectCommand({Bucket: place.bucket, Key}))).Body!.transformToByteArray()),
+		read: async (Key: string) =>
+			Buffer.from(
+				await (await client.send(new GetObjectCommand({Bucket: place.bucket, Key}))).Body!.transformToByteArray(),
+			),
 	};
 };
 
@@ -36,7 +53,16 @@ test('CopyObject keeps bytes, etag, metadata, tags and content type', async t =>
 test('CopyObject with REPLACE takes the attributes of the request, also onto itself', async t => {
 	const {client, bucket, CopySource, read} = await withSource(t);
 	const Key = 'dir/so urce+&';
-	await client.send(new CopyObjectCommand({Bucket: bucket, Key, CopySource, MetadataDirective: 'REPLACE', Metadata: {b: '2'}, ContentType: 'a/b'}));
+	await client.send(
+		new CopyObjectCommand({
+			Bucket: bucket,
+			Key,
+			CopySource,
+			MetadataDirective: 'REPLACE',
+			Metadata: {b: '2'},
+			ContentType: 'a/b',
+		}),
+	);
 	const head = await client.send(new HeadObjectCommand({Bucket: bucket, Key}));
 	t.deepEqual(head.Metadata, {b: '2'});
 	t.is(head.ContentType, 'a/b');

@@ -1,24 +1,43 @@
 import {randomBytes} from 'node:crypto';
-import {CreateBucketCommand, GetObjectCommand, HeadBucketCommand, HeadObjectCommand, ListObjectsV2Command, PutObjectCommand, RenameObjectCommand, type S3Client} from '@aws-sdk/client-s3';
+import {
+	CreateBucketCommand,
+	GetObjectCommand,
+	HeadBucketCommand,
+	HeadObjectCommand,
+	ListObjectsV2Command,
+	PutObjectCommand,
+	RenameObjectCommand,
+	type S3Client,
+} from '@aws-sdk/client-s3';
 import test, {type ExecutionContext} from 'ava';
 import type {DevServer} from '../../src/dev-server/dev-server.ts';
 import {createTestClient, spawnTestDevServer, startTestDevServer} from '../support/dev-server.ts';
 
 const data = randomBytes(2_000_000);
 
-type Place = {server: DevServer; client: S3Client; Bucket: string; put: (Key: string, Body?: Uint8Array | string) => Promise<unknown>; get: (Key: string) => Promise<Buffer>};
+type Place = {
+	server: DevServer;
+	client: S3Client;
+	Bucket: string;
+	put: (Key: string, Body?: Uint8Array | string) => Promise<unknown>;
+	get: (Key: string) => Promise<Buffer>;
+};
 
-const wait = (ms: number): Promise<void> => new Promise(resolve => {
-	setTimeout(resolve, ms);
-});
+const wait = (ms: number): Promise<void> =>
+	new Promise(resolve => {
+		setTimeout(resolve, ms);
+	});
 
 const withClient = async (t: ExecutionContext): Promise<Place> => {
 	const {server, endpoint, bucket: Bucket} = await startTestDevServer(t);
 	const client = createTestClient(t, {endpoint});
 	return {
-		server, client, Bucket,
+		server,
+		client,
+		Bucket,
 		put: (Key, Body = 'x') => client.send(new PutObjectCommand({Bucket, Key, Body})),
-		get: async Key => Buffer.from(await (await client.send(new GetObjectCommand({Bucket, Key}))).Body!.transformToByteArray()),
+		get: async Key =>
+			Buffer.from(await (await client.send(new GetObjectCommand({Bucket, Key}))).Body!.transformToByteArray()),
 	};
 };
 
@@ -41,7 +60,10 @@ test('an error with a rate strikes about that often, and the same ones each time
 		server.faults.errors = [{status: 503, code: 'SlowDown', rate: 0.3}];
 		let outcome = '';
 		for (let index = 0; index < 100; index++) {
-			outcome += await put('k').then(() => '.', () => 'x');
+			outcome += await put('k').then(
+				() => '.',
+				() => 'x',
+			);
 		}
 
 		return outcome;
@@ -62,10 +84,10 @@ test('latency is added to every request or to one operation', async t => {
 	};
 
 	server.faults.latencyMsByOperation = {PutObject: 2000};
-	t.true(await msOf(() => put('k')) >= 1990);
-	t.true(await msOf(() => client.send(new HeadObjectCommand({Bucket, Key: 'k'}))) < 1900);
+	t.true((await msOf(() => put('k'))) >= 1990);
+	t.true((await msOf(() => client.send(new HeadObjectCommand({Bucket, Key: 'k'})))) < 1900);
 	server.faults.latencyMs = 300;
-	t.true(await msOf(() => client.send(new HeadObjectCommand({Bucket, Key: 'k'}))) >= 290);
+	t.true((await msOf(() => client.send(new HeadObjectCommand({Bucket, Key: 'k'})))) >= 290);
 });
 
 test('a connection dropped before the answer: before the write nothing is stored, after it everything', async t => {
@@ -94,8 +116,18 @@ test('a connection dropped in the middle of a body leaves no half object and giv
 test('a stalled connection never answers, and the server still closes', async t => {
 	const {server, put, get} = await withClient(t);
 	await put('k', data);
-	server.faults.stalls = [{key: 'before', when: 'before'}, {key: 'after', when: 'after'}, {key: 'k', when: 'body'}, {key: 'body', when: 'body'}];
-	const calls = [get('before'), put('after', 'stored'), get('k'), put('body', data)].map(call => call.then(() => 'answered', () => 'broken'));
+	server.faults.stalls = [
+		{key: 'before', when: 'before'},
+		{key: 'after', when: 'after'},
+		{key: 'k', when: 'body'},
+		{key: 'body', when: 'body'},
+	];
+	const calls = [get('before'), put('after', 'stored'), get('k'), put('body', data)].map(call =>
+		call.then(
+			() => 'answered',
+			() => 'broken',
+		),
+	);
 	while (server.requests.count() < calls.length + 1) {
 		await wait(10);
 	}
@@ -125,14 +157,19 @@ test('named operations are not implemented, and RenameObject never is', async t 
 	await t.notThrowsAsync(put('k'));
 	server.faults.notImplemented = [];
 	await t.notThrowsAsync(client.send(new ListObjectsV2Command({Bucket})));
-	await t.throwsAsync(client.send(new RenameObjectCommand({Bucket, Key: 'new', RenameSource: 'k'})), {name: 'NotImplemented'});
+	await t.throwsAsync(client.send(new RenameObjectCommand({Bucket, Key: 'new', RenameSource: 'k'})), {
+		name: 'NotImplemented',
+	});
 });
 
 test('a server that is down breaks connections in use and new ones, and comes back', async t => {
 	const {server, put, get} = await withClient(t);
 	await put('k');
 	server.faults.latencyMs = 10_000;
-	const waiting = put('slow').then(() => 'answered', () => 'broken');
+	const waiting = put('slow').then(
+		() => 'answered',
+		() => 'broken',
+	);
 	while (server.requests.count({key: 'slow'}) === 0) {
 		await wait(5);
 	}
@@ -164,7 +201,11 @@ test('requests are counted by operation and key, and forgotten when told', async
 	t.is(server.requests.count({operation: 'PutObject'}), 2);
 	t.is(server.requests.count({key: 'a/'}), 2);
 	t.is(server.requests.count({operation: 'GetObject', key: /1$/}), 1);
-	t.like(server.requests.list({operation: 'GetObject', key: 'none'})[0], {status: 404, code: 'NoSuchKey', bucket: 'test'});
+	t.like(server.requests.list({operation: 'GetObject', key: 'none'})[0], {
+		status: 404,
+		code: 'NoSuchKey',
+		bucket: 'test',
+	});
 	server.requests.clear();
 	t.is(server.requests.count(), 0);
 	t.deepEqual(server.requests.list(), []);
@@ -192,7 +233,10 @@ test('the switches work over HTTP on a server in another process', async t => {
 	await place.setFaults({errors: [{operation: 'PutObject', status: 503, code: 'SlowDown', key: /^a$/}]});
 	await t.throwsAsync(put('a'), {name: 'SlowDown'});
 	t.is(await place.countRequests({operation: 'PutObject', key: 'a'}), 2);
-	t.deepEqual((await place.listRequests({operation: 'PutObject'})).map(request => request.status), [200, 503]);
+	t.deepEqual(
+		(await place.listRequests({operation: 'PutObject'})).map(request => request.status),
+		[200, 503],
+	);
 	await place.setFaults({down: true});
 	await t.throwsAsync(put('a'));
 	await place.setFaults({});

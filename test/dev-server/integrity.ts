@@ -31,7 +31,7 @@ test('each checksum has the known value of "123456789", in one piece and in many
 });
 
 test('CRCs of halves combine to the CRC of the whole', t => {
-	const long = Buffer.from(Array.from({length: 10_000}, (_, index) => (index * 31) & 0xFF));
+	const long = Buffer.from(Array.from({length: 10_000}, (_, index) => (index * 31) & 0xff));
 	const digest = (algorithm: (typeof checksumAlgorithms)[number], bytes: Uint8Array) => {
 		const state = createChecksum(algorithm);
 		state.update(bytes);
@@ -40,7 +40,10 @@ test('CRCs of halves combine to the CRC of the whole', t => {
 
 	for (const algorithm of ['CRC32', 'CRC32C', 'CRC64NVME'] as const) {
 		for (const cut of [0, 1, 4097, 10_000]) {
-			const parts = [long.subarray(0, cut), long.subarray(cut)].map(part => ({value: digest(algorithm, part), sizeBytes: part.length}));
+			const parts = [long.subarray(0, cut), long.subarray(cut)].map(part => ({
+				value: digest(algorithm, part),
+				sizeBytes: part.length,
+			}));
 			t.is(combineChecksums(algorithm, parts), digest(algorithm, long));
 		}
 	}
@@ -60,7 +63,8 @@ test('PutObject keeps the checksum that the client sends, whatever the algorithm
 test('a body that does not fit its checksum, MD5 or length is refused and not stored', async t => {
 	const place = await startTestDevServer(t);
 	const client = createTestClient(t, place);
-	const put = (headers: Record<string, string>) => sendSigned({...place, method: 'PUT', path: '/test/k', body: data, headers});
+	const put = (headers: Record<string, string>) =>
+		sendSigned({...place, method: 'PUT', path: '/test/k', body: data, headers});
 	const wrong: Array<[Record<string, string>, string]> = [
 		[{'x-amz-checksum-crc32': 'AAAAAA=='}, 'BadDigest'],
 		[{'x-amz-checksum-crc32c': 'AAAAAA=='}, 'BadDigest'],
@@ -78,7 +82,15 @@ test('a body that does not fit its checksum, MD5 or length is refused and not st
 	}
 
 	await t.throwsAsync(client.send(new GetObjectCommand({Bucket: place.bucket, Key: 'k'})), {name: 'NoSuchKey'});
-	t.is((await put({'x-amz-checksum-crc64nvme': Buffer.from('ae8b14860a799888', 'hex').toString('base64'), 'content-md5': createHash('md5').update(data).digest('base64')})).status, 200);
+	t.is(
+		(
+			await put({
+				'x-amz-checksum-crc64nvme': Buffer.from('ae8b14860a799888', 'hex').toString('base64'),
+				'content-md5': createHash('md5').update(data).digest('base64'),
+			})
+		).status,
+		200,
+	);
 });
 
 test('the etag of a PutObject is the MD5 of its body', async t => {
@@ -90,7 +102,8 @@ test('the etag of a PutObject is the MD5 of its body', async t => {
 test('metadata up to 2 KB and keys up to 1024 bytes are taken, more is refused', async t => {
 	const {endpoint, bucket: Bucket} = await startTestDevServer(t);
 	const client = createTestClient(t, {endpoint});
-	const put = (Key: string, Metadata: Record<string, string> = {}) => client.send(new PutObjectCommand({Bucket, Key, Body: 'x', Metadata}));
+	const put = (Key: string, Metadata: Record<string, string> = {}) =>
+		client.send(new PutObjectCommand({Bucket, Key, Body: 'x', Metadata}));
 	await put('k', {a: 'v'.repeat(2047)});
 	t.is((await client.send(new HeadObjectCommand({Bucket, Key: 'k'}))).Metadata!['a']!.length, 2047);
 	await t.throwsAsync(put('k', {a: 'v'.repeat(2048)}), {name: 'MetadataTooLarge'});
@@ -101,7 +114,14 @@ test('metadata up to 2 KB and keys up to 1024 bytes are taken, more is refused',
 
 test('a body over 5 GiB is refused before it is sent', async t => {
 	const place = await startTestDevServer(t);
-	const answer = await sendSigned({...place, method: 'PUT', path: '/test/k', payload: 'STREAMING-UNSIGNED-PAYLOAD-TRAILER', headers: {'x-amz-decoded-content-length': String(5 * 2 ** 30 + 1)}, body: '0\r\n\r\n'});
+	const answer = await sendSigned({
+		...place,
+		method: 'PUT',
+		path: '/test/k',
+		payload: 'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
+		headers: {'x-amz-decoded-content-length': String(5 * 2 ** 30 + 1)},
+		body: '0\r\n\r\n',
+	});
 	t.is(answer.code, 'EntityTooLarge');
 });
 
@@ -110,14 +130,38 @@ test('a client that expects 100 Continue is told to go on, or refused without se
 	const client = createTestClient(t, place);
 	const body = Buffer.alloc(4_000_000, 'x');
 	await client.send(new PutObjectCommand({Bucket: place.bucket, Key: 'k', Body: body, IfNoneMatch: '*'}));
-	await t.throwsAsync(client.send(new PutObjectCommand({Bucket: place.bucket, Key: 'k', Body: body, IfNoneMatch: '*'})), {name: 'PreconditionFailed'});
+	await t.throwsAsync(
+		client.send(new PutObjectCommand({Bucket: place.bucket, Key: 'k', Body: body, IfNoneMatch: '*'})),
+		{name: 'PreconditionFailed'},
+	);
 	t.is((await client.send(new HeadObjectCommand({Bucket: place.bucket, Key: 'k'}))).ContentLength, body.length);
 });
 
 test('keys that no file system would take are objects of their own', async t => {
 	const {endpoint, bucket: Bucket} = await startTestDevServer(t);
 	const client = createTestClient(t, {endpoint});
-	const keys = ['a//b', 'a/b', '../up', './dot', 'a/../b', '/lead', 'x', 'x/', 'x/y', ' ', '%', '%20', '+', '#?&', 'new\nline', 'nul\0', 'back\\slash', '\u{1F600}', '*', 'k'.repeat(1024)];
+	const keys = [
+		'a//b',
+		'a/b',
+		'../up',
+		'./dot',
+		'a/../b',
+		'/lead',
+		'x',
+		'x/',
+		'x/y',
+		' ',
+		'%',
+		'%20',
+		'+',
+		'#?&',
+		'new\nline',
+		'nul\0',
+		'back\\slash',
+		'\u{1F600}',
+		'*',
+		'k'.repeat(1024),
+	];
 	for (const Key of keys) {
 		await client.send(new PutObjectCommand({Bucket, Key, Body: `body of ${Key}`}));
 	}

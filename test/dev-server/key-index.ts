@@ -29,8 +29,14 @@ test('the index holds what a sorted set holds after thousands of random changes'
 
 	t.is(index.count, expected.size);
 	t.deepEqual(keysOf(index), [...expected].sort());
-	t.is(index.seek('5/').key, [...expected].sort().find(key => key >= '5/'));
-	t.is(index.seekPast('5/').key, [...expected].sort().find(key => key > '5/' && !key.startsWith('5/')));
+	t.is(
+		index.seek('5/').key,
+		[...expected].sort().find(key => key >= '5/'),
+	);
+	t.is(
+		index.seekPast('5/').key,
+		[...expected].sort().find(key => key > '5/' && !key.startsWith('5/')),
+	);
 	for (const key of expected) {
 		index.remove(key);
 	}

@@ -13,6 +13,14 @@ test('the server listens at the address that it is told, and at no other', async
 });
 
 test('the controls of tests are for clients of this machine', t => {
-	t.deepEqual(['127.0.0.1', '127.1.2.3', '::1', '::ffff:127.0.0.1'].filter(address => !isLoopbackAddress(address)), []);
-	t.deepEqual(['10.0.0.1', '::ffff:10.0.0.1', '1127.0.0.1', '127.example', 'fe80::1', '', undefined].filter(address => isLoopbackAddress(address)), []);
+	t.deepEqual(
+		['127.0.0.1', '127.1.2.3', '::1', '::ffff:127.0.0.1'].filter(address => !isLoopbackAddress(address)),
+		[],
+	);
+	t.deepEqual(
+		['10.0.0.1', '::ffff:10.0.0.1', '1127.0.0.1', '127.example', 'fe80::1', '', undefined].filter(address =>
+			isLoopbackAddress(address),
+		),
+		[],
+	);
 });

@@ -1,5 +1,10 @@
 import {
-	DeleteObjectsCommand, ListObjectsCommand, ListObjectsV2Command, PutObjectCommand, type ListObjectsV2CommandInput, type S3Client,
+	DeleteObjectsCommand,
+	ListObjectsCommand,
+	ListObjectsV2Command,
+	PutObjectCommand,
+	type ListObjectsV2CommandInput,
+	type S3Client,
 } from '@aws-sdk/client-s3';
 import test, {type ExecutionContext} from 'ava';
 import {createTestClient, startTestDevServer} from '../support/dev-server.ts';
@@ -31,8 +36,32 @@ const listAll = async ({client, bucket}: Place, request: Partial<ListObjectsV2Co
 	return {keys, prefixes, pageCount};
 };
 
-const mixed = ['A', 'C', 'a', 'b/', 'b/1', 'b/2', 'b//x', 'b-', 'c', 'd/1', 'd/2', 'e', '-', '_', 'Z10', '\u00E9', '\uFF5E', '\u{1F600}', 'a/../b', '../up', 'x', 'x/y'];
-const inByteOrder = (keys: readonly string[]): string[] => [...keys].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+const mixed = [
+	'A',
+	'C',
+	'a',
+	'b/',
+	'b/1',
+	'b/2',
+	'b//x',
+	'b-',
+	'c',
+	'd/1',
+	'd/2',
+	'e',
+	'-',
+	'_',
+	'Z10',
+	'\u00E9',
+	'\uFF5E',
+	'\u{1F600}',
+	'a/../b',
+	'../up',
+	'x',
+	'x/y',
+];
+const inByteOrder = (keys: readonly string[]): string[] =>
+	[...keys].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
 
 test('ListObjectsV2 gives every key once and in the order of its UTF-8 bytes, whatever the page size', async t => {
 	const place = await withKeys(t, mixed);
@@ -45,7 +74,9 @@ test('ListObjectsV2 gives every key once and in the order of its UTF-8 bytes, wh
 
 test('ListObjectsV2 with a delimiter gives each common prefix once, also over pages', async t => {
 	const place = await withKeys(t, mixed);
-	const expectedPrefixes = inByteOrder([...new Set(mixed.filter(key => key.includes('/')).map(key => key.slice(0, key.indexOf('/') + 1)))]);
+	const expectedPrefixes = inByteOrder([
+		...new Set(mixed.filter(key => key.includes('/')).map(key => key.slice(0, key.indexOf('/') + 1))),
+	]);
 	for (const MaxKeys of [1, 2, 5, 1000]) {
 		const {keys, prefixes} = await listAll(place, {Delimiter: '/', MaxKeys});
 		t.deepEqual(keys, inByteOrder(mixed.filter(key => !key.includes('/'))));
@@ -58,8 +89,16 @@ test('ListObjectsV2 keeps to prefix, start-after and both together', async t => 
 	t.deepEqual((await listAll(place, {Prefix: 'l/', StartAfter: 'l/a'})).keys, ['l/b/1', 'l/b/2', 'l/c']);
 	t.deepEqual((await listAll(place, {Prefix: 'l/', StartAfter: 'a'})).keys, ['l/a', 'l/b/1', 'l/b/2', 'l/c']);
 	t.deepEqual((await listAll(place, {Prefix: 'l/', StartAfter: 'z'})).keys, []);
-	t.deepEqual(await listAll(place, {Prefix: 'l/', Delimiter: '/', StartAfter: 'l/b/1'}), {keys: ['l/c'], prefixes: ['l/b/'], pageCount: 1});
-	t.deepEqual(await listAll(place, {Prefix: 'l/', Delimiter: '/', StartAfter: 'l/b/zz'}), {keys: ['l/c'], prefixes: [], pageCount: 1});
+	t.deepEqual(await listAll(place, {Prefix: 'l/', Delimiter: '/', StartAfter: 'l/b/1'}), {
+		keys: ['l/c'],
+		prefixes: ['l/b/'],
+		pageCount: 1,
+	});
+	t.deepEqual(await listAll(place, {Prefix: 'l/', Delimiter: '/', StartAfter: 'l/b/zz'}), {
+		keys: ['l/c'],
+		prefixes: [],
+		pageCount: 1,
+	});
 	t.deepEqual(await listAll(place, {Prefix: 'l', Delimiter: '/'}), {keys: [], prefixes: ['l/'], pageCount: 1});
 	t.deepEqual(await listAll(place, {Prefix: 'none/'}), {keys: [], prefixes: [], pageCount: 1});
 });
@@ -67,11 +106,17 @@ test('ListObjectsV2 keeps to prefix, start-after and both together', async t => 
 test('ListObjectsV2 escapes keys for encoding-type=url, and says who owns them only when asked', async t => {
 	const {client, bucket} = await withKeys(t, ['sp ace', 'new\nline', 'a&b<c>', 'plus+']);
 	const encoded = await client.send(new ListObjectsV2Command({Bucket: bucket, EncodingType: 'url', FetchOwner: true}));
-	t.deepEqual(encoded.Contents!.map(object => decodeURIComponent(object.Key!)), inByteOrder(['sp ace', 'new\nline', 'a&b<c>', 'plus+']));
+	t.deepEqual(
+		encoded.Contents!.map(object => decodeURIComponent(object.Key!)),
+		inByteOrder(['sp ace', 'new\nline', 'a&b<c>', 'plus+']),
+	);
 	t.true(encoded.Contents!.every(object => /^[\w%.~-]+$/.test(object.Key!)));
 	t.is(typeof encoded.Contents![0]!.Owner?.ID, 'string');
 	const plain = await client.send(new ListObjectsV2Command({Bucket: bucket}));
-	t.deepEqual(plain.Contents!.map(object => object.Key), inByteOrder(['sp ace', 'new\nline', 'a&b<c>', 'plus+']));
+	t.deepEqual(
+		plain.Contents!.map(object => object.Key),
+		inByteOrder(['sp ace', 'new\nline', 'a&b<c>', 'plus+']),
+	);
 	t.is(plain.Contents![0]!.Owner, undefined);
 });
 
@@ -80,7 +125,9 @@ test('ListObjectsV2 with MaxKeys 0 is empty and not truncated; a foreign token i
 	const page = await client.send(new ListObjectsV2Command({Bucket: bucket, MaxKeys: 0}));
 	t.is(page.KeyCount, 0);
 	t.false(page.IsTruncated);
-	await t.throwsAsync(client.send(new ListObjectsV2Command({Bucket: bucket, ContinuationToken: 'nonsense'})), {name: 'InvalidArgument'});
+	await t.throwsAsync(client.send(new ListObjectsV2Command({Bucket: bucket, ContinuationToken: 'nonsense'})), {
+		name: 'InvalidArgument',
+	});
 	await t.throwsAsync(client.send(new ListObjectsV2Command({Bucket: 'missing-bucket'})), {name: 'NoSuchBucket'});
 });
 
@@ -89,9 +136,15 @@ test('ListObjects goes on behind a marker, and behind a common prefix that is th
 	const page = await client.send(new ListObjectsCommand({Bucket: bucket, Delimiter: '/', MaxKeys: 2}));
 	t.is(page.NextMarker, 'b/');
 	const rest = await client.send(new ListObjectsCommand({Bucket: bucket, Delimiter: '/', Marker: page.NextMarker}));
-	t.deepEqual(rest.Contents!.map(object => object.Key), ['c']);
+	t.deepEqual(
+		rest.Contents!.map(object => object.Key),
+		['c'],
+	);
 	t.is(rest.CommonPrefixes, undefined);
-	t.deepEqual((await client.send(new ListObjectsCommand({Bucket: bucket, Marker: 'b/1'}))).Contents!.map(object => object.Key), ['b/2', 'c']);
+	t.deepEqual(
+		(await client.send(new ListObjectsCommand({Bucket: bucket, Marker: 'b/1'}))).Contents!.map(object => object.Key),
+		['b/2', 'c'],
+	);
 });
 
 test('a listing sees every write and delete that was answered before it', async t => {
@@ -101,17 +154,42 @@ test('a listing sees every write and delete that was answered before it', async 
 		t.is((await listAll(place)).keys.length, index + 1);
 	}
 
-	await place.client.send(new DeleteObjectsCommand({Bucket: place.bucket, Delete: {Objects: Array.from({length: 49}, (_, index) => ({Key: `k${index}`}))}}));
+	await place.client.send(
+		new DeleteObjectsCommand({
+			Bucket: place.bucket,
+			Delete: {Objects: Array.from({length: 49}, (_, index) => ({Key: `k${index}`}))},
+		}),
+	);
 	t.deepEqual((await listAll(place)).keys, ['k49']);
 });
 
 test('DeleteObjects deletes keys that XML has to escape, and is quiet when told', async t => {
 	const odd = ['a&b', '<tag>', 'new\nline', 'cr\rx', 'quote"\'', 'ctl\u0001', '\u{1F600}', ' lead', 'trail '];
 	const place = await withKeys(t, odd);
-	const {Deleted, Errors} = await place.client.send(new DeleteObjectsCommand({Bucket: place.bucket, Delete: {Objects: odd.map(Key => ({Key}))}}));
-	t.deepEqual(Deleted!.map(deleted => deleted.Key), odd);
+	const {Deleted, Errors} = await place.client.send(
+		new DeleteObjectsCommand({Bucket: place.bucket, Delete: {Objects: odd.map(Key => ({Key}))}}),
+	);
+	t.deepEqual(
+		Deleted!.map(deleted => deleted.Key),
+		odd,
+	);
 	t.is(Errors, undefined);
 	t.deepEqual((await listAll(place)).keys, []);
-	t.is((await place.client.send(new DeleteObjectsCommand({Bucket: place.bucket, Delete: {Objects: [{Key: 'gone'}], Quiet: true}}))).Deleted, undefined);
-	await t.throwsAsync(place.client.send(new DeleteObjectsCommand({Bucket: place.bucket, Delete: {Objects: Array.from({length: 1001}, (_, index) => ({Key: `k${index}`}))}})), {name: 'MalformedXML'});
+	t.is(
+		(
+			await place.client.send(
+				new DeleteObjectsCommand({Bucket: place.bucket, Delete: {Objects: [{Key: 'gone'}], Quiet: true}}),
+			)
+		).Deleted,
+		undefined,
+	);
+	await t.throwsAsync(
+		place.client.send(
+			new DeleteObjectsCommand({
+				Bucket: place.bucket,
+				Delete: {Objects: Array.from({length: 1001}, (_, index) => ({Key: `k${index}`}))},
+			}),
+		),
+		{name: 'MalformedXML'},
+	);
 });

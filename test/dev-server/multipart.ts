@@ -1,7 +1,18 @@
 import {randomBytes} from 'node:crypto';
 import {
-	AbortMultipartUploadCommand, CompleteMultipartUploadCommand, CreateMultipartUploadCommand, GetObjectAttributesCommand, GetObjectCommand, HeadObjectCommand,
-	ListMultipartUploadsCommand, ListPartsCommand, PutObjectCommand, UploadPartCommand, UploadPartCopyCommand, type CompletedPart, type S3Client,
+	AbortMultipartUploadCommand,
+	CompleteMultipartUploadCommand,
+	CreateMultipartUploadCommand,
+	GetObjectAttributesCommand,
+	GetObjectCommand,
+	HeadObjectCommand,
+	ListMultipartUploadsCommand,
+	ListPartsCommand,
+	PutObjectCommand,
+	UploadPartCommand,
+	UploadPartCopyCommand,
+	type CompletedPart,
+	type S3Client,
 } from '@aws-sdk/client-s3';
 import test, {type ExecutionContext} from 'ava';
 import {createTestClient, startTestDevServer} from '../support/dev-server.ts';
@@ -20,7 +31,11 @@ const withClient = async (t: ExecutionContext): Promise<Place> => {
 const begin = async ({client, bucket}: Place, Key: string, attributes: object = {}): Promise<string> =>
 	(await client.send(new CreateMultipartUploadCommand({Bucket: bucket, Key, ...attributes}))).UploadId!;
 
-const upload = async ({client, bucket}: Place, place: {Key: string; UploadId: string; PartNumber: number}, Body: Uint8Array | string): Promise<CompletedPart> => {
+const upload = async (
+	{client, bucket}: Place,
+	place: {Key: string; UploadId: string; PartNumber: number},
+	Body: Uint8Array | string,
+): Promise<CompletedPart> => {
 	const {ETag, ChecksumCRC32} = await client.send(new UploadPartCommand({Bucket: bucket, ...place, Body}));
 	return {PartNumber: place.PartNumber, ETag, ChecksumCRC32};
 };
@@ -29,7 +44,9 @@ const complete = ({client, bucket}: Place, place: {Key: string; UploadId: string
 	client.send(new CompleteMultipartUploadCommand({Bucket: bucket, ...place, MultipartUpload: {Parts}}));
 
 const read = async ({client, bucket}: Place, Key: string, options: object = {}): Promise<Buffer> =>
-	Buffer.from(await (await client.send(new GetObjectCommand({Bucket: bucket, Key, ...options}))).Body!.transformToByteArray());
+	Buffer.from(
+		await (await client.send(new GetObjectCommand({Bucket: bucket, Key, ...options}))).Body!.transformToByteArray(),
+	);
 
 const uploadAll = async (place: Place, Key: string, attributes: object = {}) => {
 	const UploadId = await begin(place, Key, attributes);
@@ -57,9 +74,16 @@ test('a multipart object appears as a whole at completion, with the attributes o
 	t.is(head.ContentType, 'x/y');
 	t.is(head.ETag, ETag);
 	t.true((await read(place, 'mp')).equals(whole));
-	t.true((await read(place, 'mp', {Range: `bytes=${partBytes - 3}-${partBytes + 2}`})).equals(whole.subarray(partBytes - 3, partBytes + 3)));
+	t.true(
+		(await read(place, 'mp', {Range: `bytes=${partBytes - 3}-${partBytes + 2}`})).equals(
+			whole.subarray(partBytes - 3, partBytes + 3),
+		),
+	);
 	t.true((await read(place, 'mp', {PartNumber: 2})).equals(parts[1]!));
-	t.is((await place.client.send(new HeadObjectCommand({Bucket: place.bucket, Key: 'mp', PartNumber: 3}))).PartsCount, 3);
+	t.is(
+		(await place.client.send(new HeadObjectCommand({Bucket: place.bucket, Key: 'mp', PartNumber: 3}))).PartsCount,
+		3,
+	);
 	await t.throwsAsync(read(place, 'mp', {PartNumber: 4}), {name: 'InvalidPartNumber'});
 });
 
@@ -85,8 +109,12 @@ test('an upload that was aborted, or that belongs to another key, is unknown', a
 	await t.throwsAsync(upload(place, {Key: 'other', UploadId, PartNumber: 1}, 'x'), {name: 'NoSuchUpload'});
 	await place.client.send(new AbortMultipartUploadCommand({Bucket: place.bucket, Key: 'mp', UploadId}));
 	await t.throwsAsync(upload(place, {Key: 'mp', UploadId, PartNumber: 1}, 'x'), {name: 'NoSuchUpload'});
-	await t.throwsAsync(place.client.send(new ListPartsCommand({Bucket: place.bucket, Key: 'mp', UploadId})), {name: 'NoSuchUpload'});
-	await t.throwsAsync(place.client.send(new AbortMultipartUploadCommand({Bucket: place.bucket, Key: 'mp', UploadId})), {name: 'NoSuchUpload'});
+	await t.throwsAsync(place.client.send(new ListPartsCommand({Bucket: place.bucket, Key: 'mp', UploadId})), {
+		name: 'NoSuchUpload',
+	});
+	await t.throwsAsync(place.client.send(new AbortMultipartUploadCommand({Bucket: place.bucket, Key: 'mp', UploadId})), {
+		name: 'NoSuchUpload',
+	});
 });
 
 test('part numbers are 1 to 10,000', async t => {
@@ -104,60 +132,156 @@ test('ListParts and ListMultipartUploads page through what is unfinished', async
 		await upload(place, {Key: 'b', UploadId: ids[2]!, PartNumber}, `part ${PartNumber}`);
 	}
 
-	const page = await place.client.send(new ListPartsCommand({Bucket: place.bucket, Key: 'b', UploadId: ids[2], MaxParts: 2}));
-	t.deepEqual(page.Parts!.map(part => [part.PartNumber, part.Size]), [[1, 6], [2, 6]]);
+	const page = await place.client.send(
+		new ListPartsCommand({Bucket: place.bucket, Key: 'b', UploadId: ids[2], MaxParts: 2}),
+	);
+	t.deepEqual(
+		page.Parts!.map(part => [part.PartNumber, part.Size]),
+		[
+			[1, 6],
+			[2, 6],
+		],
+	);
 	t.true(page.IsTruncated);
-	const rest = await place.client.send(new ListPartsCommand({Bucket: place.bucket, Key: 'b', UploadId: ids[2], PartNumberMarker: page.NextPartNumberMarker}));
-	t.deepEqual(rest.Parts!.map(part => part.PartNumber), [3]);
+	const rest = await place.client.send(
+		new ListPartsCommand({
+			Bucket: place.bucket,
+			Key: 'b',
+			UploadId: ids[2],
+			PartNumberMarker: page.NextPartNumberMarker,
+		}),
+	);
+	t.deepEqual(
+		rest.Parts!.map(part => part.PartNumber),
+		[3],
+	);
 	const uploads = await place.client.send(new ListMultipartUploadsCommand({Bucket: place.bucket, MaxUploads: 2}));
-	t.deepEqual(uploads.Uploads!.map(({UploadId}) => UploadId), ids.slice(0, 2));
-	const more = await place.client.send(new ListMultipartUploadsCommand({Bucket: place.bucket, KeyMarker: uploads.NextKeyMarker, UploadIdMarker: uploads.NextUploadIdMarker}));
-	t.deepEqual(more.Uploads!.map(({UploadId}) => UploadId), ids.slice(2));
+	t.deepEqual(
+		uploads.Uploads!.map(({UploadId}) => UploadId),
+		ids.slice(0, 2),
+	);
+	const more = await place.client.send(
+		new ListMultipartUploadsCommand({
+			Bucket: place.bucket,
+			KeyMarker: uploads.NextKeyMarker,
+			UploadIdMarker: uploads.NextUploadIdMarker,
+		}),
+	);
+	t.deepEqual(
+		more.Uploads!.map(({UploadId}) => UploadId),
+		ids.slice(2),
+	);
 	const grouped = await place.client.send(new ListMultipartUploadsCommand({Bucket: place.bucket, Delimiter: '/'}));
-	t.deepEqual(grouped.CommonPrefixes!.map(({Prefix}) => Prefix), ['a/']);
-	t.deepEqual(grouped.Uploads!.map(({Key}) => Key), ['b']);
+	t.deepEqual(
+		grouped.CommonPrefixes!.map(({Prefix}) => Prefix),
+		['a/'],
+	);
+	t.deepEqual(
+		grouped.Uploads!.map(({Key}) => Key),
+		['b'],
+	);
 });
 
 test('UploadPartCopy takes ranges of other objects, and keeps to the conditions on its source', async t => {
 	const place = await withClient(t);
 	await uploadAll(place, 'source');
 	const UploadId = await begin(place, 'target');
-	const copy = async (PartNumber: number, range: string | undefined, conditions: object = {}) => place.client.send(new UploadPartCopyCommand({
-		Bucket: place.bucket, Key: 'target', UploadId, PartNumber, CopySource: `${place.bucket}/source`, ...(range === undefined ? {} : {CopySourceRange: range}), ...conditions,
-	}));
-	await t.throwsAsync(copy(1, 'bytes=0-9', {CopySourceIfMatch: '"00000000000000000000000000000000"'}), {name: 'PreconditionFailed'});
+	const copy = async (PartNumber: number, range: string | undefined, conditions: object = {}) =>
+		place.client.send(
+			new UploadPartCopyCommand({
+				Bucket: place.bucket,
+				Key: 'target',
+				UploadId,
+				PartNumber,
+				CopySource: `${place.bucket}/source`,
+				...(range === undefined ? {} : {CopySourceRange: range}),
+				...conditions,
+			}),
+		);
+	await t.throwsAsync(copy(1, 'bytes=0-9', {CopySourceIfMatch: '"00000000000000000000000000000000"'}), {
+		name: 'PreconditionFailed',
+	});
 	await t.throwsAsync(copy(1, `bytes=0-${whole.length}`), {name: 'InvalidRange'});
 	await t.throwsAsync(copy(1, 'bytes=5-'), {name: 'InvalidArgument'});
 	const first = await copy(1, `bytes=100-${partBytes * 2 - 1}`);
 	const second = await copy(2, `bytes=0-${partBytes - 1}`);
 	const tail = await upload(place, {Key: 'target', UploadId, PartNumber: 3}, 'tail');
 	t.not(first.CopyPartResult!.ETag, second.CopyPartResult!.ETag);
-	await complete(place, {Key: 'target', UploadId}, [{PartNumber: 1, ETag: first.CopyPartResult!.ETag}, {PartNumber: 2, ETag: second.CopyPartResult!.ETag}, tail]);
-	t.true((await read(place, 'target')).equals(Buffer.concat([whole.subarray(100, partBytes * 2), whole.subarray(0, partBytes), Buffer.from('tail')])));
+	await complete(place, {Key: 'target', UploadId}, [
+		{PartNumber: 1, ETag: first.CopyPartResult!.ETag},
+		{PartNumber: 2, ETag: second.CopyPartResult!.ETag},
+		tail,
+	]);
+	t.true(
+		(await read(place, 'target')).equals(
+			Buffer.concat([whole.subarray(100, partBytes * 2), whole.subarray(0, partBytes), Buffer.from('tail')]),
+		),
+	);
 });
 
 test('checksums of the parts become the checksum of the whole', async t => {
 	const place = await withClient(t);
 	await uploadAll(place, 'composite', {ChecksumAlgorithm: 'CRC32'});
 	await uploadAll(place, 'full', {ChecksumAlgorithm: 'CRC32', ChecksumType: 'FULL_OBJECT'});
-	await place.client.send(new PutObjectCommand({Bucket: place.bucket, Key: 'plain', Body: whole, ChecksumAlgorithm: 'CRC32'}));
-	const checksumOf = async (Key: string) => (await place.client.send(new HeadObjectCommand({Bucket: place.bucket, Key, ChecksumMode: 'ENABLED'}))).ChecksumCRC32;
+	await place.client.send(
+		new PutObjectCommand({Bucket: place.bucket, Key: 'plain', Body: whole, ChecksumAlgorithm: 'CRC32'}),
+	);
+	const checksumOf = async (Key: string) =>
+		(await place.client.send(new HeadObjectCommand({Bucket: place.bucket, Key, ChecksumMode: 'ENABLED'})))
+			.ChecksumCRC32;
 	t.is(await checksumOf('full'), await checksumOf('plain'));
 	t.regex((await checksumOf('composite'))!, /-3$/);
-	const {ObjectParts, ObjectSize, Checksum} = await place.client.send(new GetObjectAttributesCommand({Bucket: place.bucket, Key: 'composite', ObjectAttributes: ['ObjectParts', 'ObjectSize', 'Checksum']}));
+	const {ObjectParts, ObjectSize, Checksum} = await place.client.send(
+		new GetObjectAttributesCommand({
+			Bucket: place.bucket,
+			Key: 'composite',
+			ObjectAttributes: ['ObjectParts', 'ObjectSize', 'Checksum'],
+		}),
+	);
 	t.is(ObjectSize, whole.length);
 	t.is(ObjectParts!.TotalPartsCount, 3);
-	t.deepEqual(ObjectParts!.Parts!.map(part => part.Size), parts.map(part => part.length));
+	t.deepEqual(
+		ObjectParts!.Parts!.map(part => part.Size),
+		parts.map(part => part.length),
+	);
 	t.is(Checksum!.ChecksumType, 'COMPOSITE');
 });
 
 test('an upload with a checksum algorithm wants it with every part, and again at completion', async t => {
 	const place = await withClient(t);
 	const UploadId = await begin(place, 'mp', {ChecksumAlgorithm: 'SHA256'});
-	const withOther = () => place.client.send(new UploadPartCommand({Bucket: place.bucket, Key: 'mp', UploadId, PartNumber: 1, Body: 'x', ChecksumAlgorithm: 'CRC32'}));
-	await t.throwsAsync(withOther(), {name: 'InvalidRequest', message: /expected checksum Type: sha256, actual checksum Type: crc32/});
-	const {ETag, ChecksumSHA256} = await place.client.send(new UploadPartCommand({Bucket: place.bucket, Key: 'mp', UploadId, PartNumber: 1, Body: 'x', ChecksumAlgorithm: 'SHA256'}));
-	await t.throwsAsync(complete(place, {Key: 'mp', UploadId}, [{PartNumber: 1, ETag}]), {name: 'InvalidRequest', message: /must include the checksum for each part/});
-	await t.throwsAsync(complete(place, {Key: 'mp', UploadId}, [{PartNumber: 1, ETag, ChecksumSHA256: 'A'.repeat(43) + '='}]), {name: 'InvalidPart'});
+	const withOther = () =>
+		place.client.send(
+			new UploadPartCommand({
+				Bucket: place.bucket,
+				Key: 'mp',
+				UploadId,
+				PartNumber: 1,
+				Body: 'x',
+				ChecksumAlgorithm: 'CRC32',
+			}),
+		);
+	await t.throwsAsync(withOther(), {
+		name: 'InvalidRequest',
+		message: /expected checksum Type: sha256, actual checksum Type: crc32/,
+	});
+	const {ETag, ChecksumSHA256} = await place.client.send(
+		new UploadPartCommand({
+			Bucket: place.bucket,
+			Key: 'mp',
+			UploadId,
+			PartNumber: 1,
+			Body: 'x',
+			ChecksumAlgorithm: 'SHA256',
+		}),
+	);
+	await t.throwsAsync(complete(place, {Key: 'mp', UploadId}, [{PartNumber: 1, ETag}]), {
+		name: 'InvalidRequest',
+		message: /must include the checksum for each part/,
+	});
+	await t.throwsAsync(
+		complete(place, {Key: 'mp', UploadId}, [{PartNumber: 1, ETag, ChecksumSHA256: 'A'.repeat(43) + '='}]),
+		{name: 'InvalidPart'},
+	);
 	await t.notThrowsAsync(complete(place, {Key: 'mp', UploadId}, [{PartNumber: 1, ETag, ChecksumSHA256}]));
 });

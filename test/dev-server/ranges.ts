@@ -10,8 +10,13 @@ test('GetObject gives exactly the bytes of a range, over all piece borders', asy
 		const data = randomBytes(size);
 		await client.send(new PutObjectCommand({Bucket: place.bucket, Key: 'k', Body: data}));
 		const ranges: Array<[string, number, number]> = [
-			[`bytes=0-${size - 1}`, 0, size], ['bytes=0-0', 0, 1], [`bytes=${size - 1}-`, size - 1, size], ['bytes=-1', size - 1, size], [`bytes=0-${size + 10}`, 0, size],
-			[`bytes=-${size + 5}`, 0, size], [`bytes=${Math.floor(size / 3)}-${Math.floor(size / 2)}`, Math.floor(size / 3), Math.floor(size / 2) + 1],
+			[`bytes=0-${size - 1}`, 0, size],
+			['bytes=0-0', 0, 1],
+			[`bytes=${size - 1}-`, size - 1, size],
+			['bytes=-1', size - 1, size],
+			[`bytes=0-${size + 10}`, 0, size],
+			[`bytes=-${size + 5}`, 0, size],
+			[`bytes=${Math.floor(size / 3)}-${Math.floor(size / 2)}`, Math.floor(size / 3), Math.floor(size / 2) + 1],
 		];
 		for (const [Range, start, end] of ranges) {
 			const answer = await client.send(new GetObjectCommand({Bucket: place.bucket, Key: 'k', Range}));
@@ -30,7 +35,13 @@ test('a range that cannot be satisfied is 416, one that is not a range gives the
 	await client.send(new PutObjectCommand({Bucket: place.bucket, Key: 'k', Body: '0123456789'}));
 	await client.send(new PutObjectCommand({Bucket: place.bucket, Key: 'empty', Body: new Uint8Array(0)}));
 	const get = (Key: string, Range: string) => client.send(new GetObjectCommand({Bucket: place.bucket, Key, Range}));
-	for (const [key, range] of [['k', 'bytes=10-10'], ['k', 'bytes=11-'], ['k', 'bytes=-0'], ['empty', 'bytes=0-0'], ['empty', 'bytes=-1']] as const) {
+	for (const [key, range] of [
+		['k', 'bytes=10-10'],
+		['k', 'bytes=11-'],
+		['k', 'bytes=-0'],
+		['empty', 'bytes=0-0'],
+		['empty', 'bytes=-1'],
+	] as const) {
 		await t.throwsAsync(get(key, range), {name: 'InvalidRange'}, `${key} ${range}`);
 	}
 

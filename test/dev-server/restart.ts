@@ -2,8 +2,18 @@ import {randomBytes} from 'node:crypto';
 import {appendFile, readFile, readdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {
-	CompleteMultipartUploadCommand, CreateBucketCommand, CreateMultipartUploadCommand, DeleteObjectCommand, GetBucketTaggingCommand, GetObjectCommand, ListObjectVersionsCommand, ListObjectsV2Command,
-	PutBucketTaggingCommand, PutBucketVersioningCommand, PutObjectCommand, UploadPartCommand,
+	CompleteMultipartUploadCommand,
+	CreateBucketCommand,
+	CreateMultipartUploadCommand,
+	DeleteObjectCommand,
+	GetBucketTaggingCommand,
+	GetObjectCommand,
+	ListObjectVersionsCommand,
+	ListObjectsV2Command,
+	PutBucketTaggingCommand,
+	PutBucketVersioningCommand,
+	PutObjectCommand,
+	UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import test from 'ava';
 import {startDevServer} from '../../src/dev-server/dev-server.ts';
@@ -40,7 +50,8 @@ test('what was acknowledged is there after the server was killed', async t => {
 
 	const again = await spawnTestDevServer(t, {directory: killed.directory, hasBucket: true});
 	const reader = createTestClient(t, again);
-	const read = async (Key: string, VersionId?: string) => Buffer.from(await (await reader.send(new GetObjectCommand({Bucket, Key, VersionId}))).Body!.transformToByteArray());
+	const read = async (Key: string, VersionId?: string) =>
+		Buffer.from(await (await reader.send(new GetObjectCommand({Bucket, Key, VersionId}))).Body!.transformToByteArray());
 	t.true((await read('dir/large')).equals(large));
 	t.is((await read('old', 'null')).toString(), 'unversioned');
 	for (const key of acknowledged) {
@@ -52,7 +63,19 @@ test('what was acknowledged is there after the server was killed', async t => {
 	t.is(versions.Versions!.length, 1);
 	t.is(versions.DeleteMarkers!.length, 1);
 	const last = await reader.send(new UploadPartCommand({Bucket, Key: 'mp', UploadId, PartNumber: 2, Body: 'end'}));
-	await reader.send(new CompleteMultipartUploadCommand({Bucket, Key: 'mp', UploadId, MultipartUpload: {Parts: [{PartNumber: 1, ETag: first.ETag}, {PartNumber: 2, ETag: last.ETag}]}}));
+	await reader.send(
+		new CompleteMultipartUploadCommand({
+			Bucket,
+			Key: 'mp',
+			UploadId,
+			MultipartUpload: {
+				Parts: [
+					{PartNumber: 1, ETag: first.ETag},
+					{PartNumber: 2, ETag: last.ETag},
+				],
+			},
+		}),
+	);
 	t.true((await read('mp')).equals(Buffer.concat([part, Buffer.from('end')])));
 });
 
@@ -90,5 +113,7 @@ test('starting again compacts a journal of which most is past', async t => {
 test('starting on a port that is taken says so', async t => {
 	const {server} = await startTestDevServer(t);
 	const directory = await createTestDirectory(t);
-	await t.throwsAsync(startDevServer({directory, port: server.port}), {message: new RegExp(`port ${server.port}.*EADDRINUSE`)});
+	await t.throwsAsync(startDevServer({directory, port: server.port}), {
+		message: new RegExp(`port ${server.port}.*EADDRINUSE`),
+	});
 });

@@ -1,6 +1,16 @@
 import {
-	CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, GetObjectTaggingCommand, HeadObjectCommand, ListObjectVersionsCommand, ListObjectsV2Command, PutBucketVersioningCommand,
-	GetBucketVersioningCommand, PutObjectCommand, PutObjectTaggingCommand, type BucketVersioningStatus,
+	CopyObjectCommand,
+	DeleteObjectCommand,
+	GetObjectCommand,
+	GetObjectTaggingCommand,
+	HeadObjectCommand,
+	ListObjectVersionsCommand,
+	ListObjectsV2Command,
+	PutBucketVersioningCommand,
+	GetBucketVersioningCommand,
+	PutObjectCommand,
+	PutObjectTaggingCommand,
+	type BucketVersioningStatus,
 } from '@aws-sdk/client-s3';
 import test, {type ExecutionContext} from 'ava';
 import {createTestClient, startTestDevServer} from '../support/dev-server.ts';
@@ -8,9 +18,12 @@ import {createTestClient, startTestDevServer} from '../support/dev-server.ts';
 const withVersioning = async (t: ExecutionContext) => {
 	const {endpoint, bucket: Bucket} = await startTestDevServer(t);
 	const client = createTestClient(t, {endpoint});
-	const setVersioning = (Status: BucketVersioningStatus) => client.send(new PutBucketVersioningCommand({Bucket, VersioningConfiguration: {Status}}));
-	const put = async (Key: string, Body: string) => (await client.send(new PutObjectCommand({Bucket, Key, Body}))).VersionId;
-	const text = async (Key: string, VersionId?: string) => (await client.send(new GetObjectCommand({Bucket, Key, VersionId}))).Body!.transformToString();
+	const setVersioning = (Status: BucketVersioningStatus) =>
+		client.send(new PutBucketVersioningCommand({Bucket, VersioningConfiguration: {Status}}));
+	const put = async (Key: string, Body: string) =>
+		(await client.send(new PutObjectCommand({Bucket, Key, Body}))).VersionId;
+	const text = async (Key: string, VersionId?: string) =>
+		(await client.send(new GetObjectCommand({Bucket, Key, VersionId}))).Body!.transformToString();
 	const list = (options: object = {}) => client.send(new ListObjectVersionsCommand({Bucket, ...options}));
 	const remove = (Key: string, VersionId?: string) => client.send(new DeleteObjectCommand({Bucket, Key, VersionId}));
 	return {client, Bucket, setVersioning, put, text, list, remove};
@@ -52,8 +65,14 @@ test('a suspended bucket replaces only the version without an id', async t => {
 	t.is(await text('k', kept), 'kept');
 	await remove('k');
 	const {Versions, DeleteMarkers} = await list();
-	t.deepEqual(Versions!.map(version => version.VersionId), [kept]);
-	t.deepEqual(DeleteMarkers!.map(marker => [marker.VersionId, marker.IsLatest]), [['null', true]]);
+	t.deepEqual(
+		Versions!.map(version => version.VersionId),
+		[kept],
+	);
+	t.deepEqual(
+		DeleteMarkers!.map(marker => [marker.VersionId, marker.IsLatest]),
+		[['null', true]],
+	);
 });
 
 test('ListObjectVersions pages through keys and the versions of one key, the newest first', async t => {
@@ -70,7 +89,11 @@ test('ListObjectVersions pages through keys and the versions of one key, the new
 		let page = await list({MaxKeys});
 		for (;;) {
 			// Versions and markers are in lists of their own: within a page, the order of the whole is by key.
-			seen.push(...[...(page.DeleteMarkers ?? []), ...(page.Versions ?? [])].map(({Key, VersionId}) => `${Key} ${VersionId}`).sort((x, y) => expected.indexOf(x) - expected.indexOf(y)));
+			seen.push(
+				...[...(page.DeleteMarkers ?? []), ...(page.Versions ?? [])]
+					.map(({Key, VersionId}) => `${Key} ${VersionId}`)
+					.sort((x, y) => expected.indexOf(x) - expected.indexOf(y)),
+			);
 			if (page.IsTruncated !== true) {
 				break;
 			}
@@ -81,7 +104,10 @@ test('ListObjectVersions pages through keys and the versions of one key, the new
 		t.deepEqual(seen, expected);
 	}
 
-	t.deepEqual((await list({Delimiter: '/'})).CommonPrefixes!.map(({Prefix}) => Prefix), ['b/']);
+	t.deepEqual(
+		(await list({Delimiter: '/'})).CommonPrefixes!.map(({Prefix}) => Prefix),
+		['b/'],
+	);
 });
 
 test('copies, tags and conditions mean the version that they name', async t => {
@@ -94,10 +120,16 @@ test('copies, tags and conditions mean the version that they name', async t => {
 	// Onto itself, but from an older version: that is how S3 brings one back.
 	await client.send(new CopyObjectCommand({Bucket, Key: 'k', CopySource: `${Bucket}/k?versionId=${first}`}));
 	t.is(await text('k'), 'first');
-	await client.send(new PutObjectTaggingCommand({Bucket, Key: 'k', VersionId: second, Tagging: {TagSet: [{Key: 'x', Value: 'y'}]}}));
-	t.deepEqual((await client.send(new GetObjectTaggingCommand({Bucket, Key: 'k', VersionId: second}))).TagSet, [{Key: 'x', Value: 'y'}]);
+	await client.send(
+		new PutObjectTaggingCommand({Bucket, Key: 'k', VersionId: second, Tagging: {TagSet: [{Key: 'x', Value: 'y'}]}}),
+	);
+	t.deepEqual((await client.send(new GetObjectTaggingCommand({Bucket, Key: 'k', VersionId: second}))).TagSet, [
+		{Key: 'x', Value: 'y'},
+	]);
 	t.deepEqual((await client.send(new GetObjectTaggingCommand({Bucket, Key: 'k'}))).TagSet, []);
 	const {VersionId, ETag} = await client.send(new HeadObjectCommand({Bucket, Key: 'k', VersionId: second}));
 	t.is(VersionId, second);
-	await t.throwsAsync(client.send(new GetObjectCommand({Bucket, Key: 'k', VersionId: first, IfMatch: ETag})), {name: 'PreconditionFailed'});
+	await t.throwsAsync(client.send(new GetObjectCommand({Bucket, Key: 'k', VersionId: first, IfMatch: ETag})), {
+		name: 'PreconditionFailed',
+	});
 });

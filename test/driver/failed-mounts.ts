@@ -9,8 +9,12 @@ const isAlive = (pid: number) => readProcessIdentity(pid) !== undefined;
 
 /** Nothing of a mount may be left: no volume, no lock, no mount anywhere below the node's directories. */
 const leftovers = (node: DriverHarness): string[] => [
-	...['volumes', 'locks'].flatMap(name => (existsSync(join(node.stateDirectory, name)) ? readdirSync(join(node.stateDirectory, name)) : [])),
-	...readMountTable().filter(({path}) => path.startsWith(dirname(node.stateDirectory))).map(({path}) => path),
+	...['volumes', 'locks'].flatMap(name =>
+		existsSync(join(node.stateDirectory, name)) ? readdirSync(join(node.stateDirectory, name)) : [],
+	),
+	...readMountTable()
+		.filter(({path}) => path.startsWith(dirname(node.stateDirectory)))
+		.map(({path}) => path),
 ];
 
 for (const [bucket, how, message] of [
@@ -41,18 +45,34 @@ test.serial('mount fails at its deadline, and kills a daemon that does not becom
 	t.false(isAlive(node.starts()[0]!.pid));
 });
 
-test.serial('a secret that a daemon puts into its message does not reach the pod\'s event or the log', async t => {
+test.serial("a secret that a daemon puts into its message does not reach the pod's event or the log", async t => {
 	const node = createStandInHarness(t);
-	const {output} = await node.mount(node.podDirectory('uid-1'), {name: 'leaks-1', 'kubernetes.io/secret/accessKey': 'QUtJRA==', 'kubernetes.io/secret/secretKey': 'aHVzaC1odXNo'});
+	const {output} = await node.mount(node.podDirectory('uid-1'), {
+		name: 'leaks-1',
+		'kubernetes.io/secret/accessKey': 'QUtJRA==',
+		'kubernetes.io/secret/secretKey': 'aHVzaC1odXNo',
+	});
 	t.is(output, '{"status":"Failure","message":"Cannot sign with [secret]"}\n');
 	t.false(node.log().includes('hush'));
 });
 
 for (const [what, options, message] of [
-	['an unknown option', {name: 'bucket-1', cache_sice: '1GiB'}, /^Unknown option "cache_sice"; did you mean "cache-size"\?$/],
-	['a malformed option', {name: 'bucket-1', 'part-size': 'big'}, /^Option "part-size" must be a size from .*: current value is "big"$/],
+	[
+		'an unknown option',
+		{name: 'bucket-1', cache_sice: '1GiB'},
+		/^Unknown option "cache_sice"; did you mean "cache-size"\?$/,
+	],
+	[
+		'a malformed option',
+		{name: 'bucket-1', 'part-size': 'big'},
+		/^Option "part-size" must be a size from .*: current value is "big"$/,
+	],
 	['no bucket', {}, /^Option "name" is missing/],
-	['a Secret without keys', {name: 'bucket-1', 'kubernetes.io/secret/password': 'aHVzaA=='}, /has no key "access-key-id"/],
+	[
+		'a Secret without keys',
+		{name: 'bucket-1', 'kubernetes.io/secret/password': 'aHVzaA=='},
+		/has no key "access-key-id"/,
+	],
 ] as const) {
 	test.serial(`mount fails before it starts anything when there is ${what}`, async t => {
 		const node = createStandInHarness(t);
@@ -94,27 +114,30 @@ test.serial('mount makes a missing directory, and takes it away again when it fa
 	t.is((await node.unmount(directory)).reply.status, 'Success');
 });
 
-test.serial('mount fails where the parent is missing, and at files, links and directories with files in them', async t => {
-	const node = createStandInHarness(t);
-	const directory = node.podDirectory('uid-1');
-	const cases: Array<[string, RegExp]> = [
-		['/no/such/parent/pods/uid-1/volumes/pnx~volume/v', /its parent directory does not exist/],
-		[join(dirname(directory), 'file'), /it is no directory/],
-		[join(dirname(directory), 'link'), /it is a symbolic link/],
-		[directory, /the directory is not empty \(it holds "file"\)/],
-	];
-	writeFileSync(join(directory, 'file'), '');
-	writeFileSync(join(dirname(directory), 'file'), '');
-	symlinkSync('/tmp', join(dirname(directory), 'link'));
-	for (const [path, message] of cases) {
-		const {reply} = await node.mount(path, {name: 'bucket-1'});
-		t.is(reply.status, 'Failure', path);
-		t.regex(reply.message!, message);
-	}
+test.serial(
+	'mount fails where the parent is missing, and at files, links and directories with files in them',
+	async t => {
+		const node = createStandInHarness(t);
+		const directory = node.podDirectory('uid-1');
+		const cases: Array<[string, RegExp]> = [
+			['/no/such/parent/pods/uid-1/volumes/pnx~volume/v', /its parent directory does not exist/],
+			[join(dirname(directory), 'file'), /it is no directory/],
+			[join(dirname(directory), 'link'), /it is a symbolic link/],
+			[directory, /the directory is not empty \(it holds "file"\)/],
+		];
+		writeFileSync(join(directory, 'file'), '');
+		writeFileSync(join(dirname(directory), 'file'), '');
+		symlinkSync('/tmp', join(dirname(directory), 'link'));
+		for (const [path, message] of cases) {
+			const {reply} = await node.mount(path, {name: 'bucket-1'});
+			t.is(reply.status, 'Failure', path);
+			t.regex(reply.message!, message);
+		}
 
-	t.deepEqual(node.starts(), []);
-	t.deepEqual(leftovers(node), []);
-});
+		t.deepEqual(node.starts(), []);
+		t.deepEqual(leftovers(node), []);
+	},
+);
 
 test.serial('mount and unmount follow a symbolic link above the pods, as where /var/lib/kubelet is one', async t => {
 	const node = createStandInHarness(t);
@@ -128,11 +151,16 @@ test.serial('mount and unmount follow a symbolic link above the pods, as where /
 	t.deepEqual(leftovers(node), []);
 });
 
-test.serial('mount fails clearly when the state directory\'s path is too long for a socket', async t => {
+test.serial("mount fails clearly when the state directory's path is too long for a socket", async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');
 	const long = join(dirname(node.stateDirectory), 'x'.repeat(80));
-	const {reply} = await node.callWith({PNX_VOLUME_STATE_DIR: long}, 'mount', directory, toKubeletJson(directory, {name: 'bucket-1'}));
+	const {reply} = await node.callWith(
+		{PNX_VOLUME_STATE_DIR: long},
+		'mount',
+		directory,
+		toKubeletJson(directory, {name: 'bucket-1'}),
+	);
 	t.is(reply.status, 'Failure');
 	t.regex(reply.message!, /bytes too long for the Unix socket .* set PNX_VOLUME_STATE_DIR to a shorter one/);
 	t.deepEqual(node.starts(), []);
@@ -143,7 +171,12 @@ test.serial('mount fails clearly when the state directory cannot be made', async
 	const directory = node.podDirectory('uid-1');
 	const file = join(dirname(node.stateDirectory), 'file');
 	writeFileSync(file, '');
-	const {reply, output} = await node.callWith({PNX_VOLUME_STATE_DIR: join(file, 'state')}, 'mount', directory, toKubeletJson(directory, {name: 'bucket-1'}));
+	const {reply, output} = await node.callWith(
+		{PNX_VOLUME_STATE_DIR: join(file, 'state')},
+		'mount',
+		directory,
+		toKubeletJson(directory, {name: 'bucket-1'}),
+	);
 	t.is(reply.status, 'Failure', output);
 	t.regex(reply.message!, /ENOTDIR: not a directory/);
 	mkdirSync(node.stateDirectory, {recursive: true});

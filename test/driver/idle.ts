@@ -17,7 +17,9 @@ const longMs = '600000';
 const endMs = 20_000;
 
 /** What a pod does: always in a process of its own, so that this one never waits for its own mounts. */
-const inPod = async (directory: string, script: string): Promise<string> => (await run('/bin/sh', ['-ec', script], {cwd: '/', env: {PATH: '/usr/bin:/bin', D: directory}, timeout: 20_000})).stdout;
+const inPod = async (directory: string, script: string): Promise<string> =>
+	(await run('/bin/sh', ['-ec', script], {cwd: '/', env: {PATH: '/usr/bin:/bin', D: directory}, timeout: 20_000}))
+		.stdout;
 
 const optionsFor = ({endpoint, bucket, credentials}: SpawnedDevServer): Record<string, string> => ({
 	name: bucket,
@@ -27,41 +29,55 @@ const optionsFor = ({endpoint, bucket, credentials}: SpawnedDevServer): Record<s
 	'kubernetes.io/secret/secret-access-key': Buffer.from(credentials.secretAccessKey).toString('base64'),
 });
 
-const daemonOf = (node: DriverHarness): ProcessIdentity => readAllVolumeStates(node.stateDirectory)[0]!.daemon!; // A volume is mounted.
+// A volume is mounted.
+const daemonOf = (node: DriverHarness): ProcessIdentity => readAllVolumeStates(node.stateDirectory)[0]!.daemon!;
 
 /** The cgroups of all volumes, in every hierarchy. */
-const ownCgroups = (): string[] => readMountTable().filter(({type}) => type === 'cgroup' || type === 'cgroup2').flatMap(({path}) => (existsSync(join(path, 'pnx-volume')) ? readdirSync(join(path, 'pnx-volume')) : []));
+const ownCgroups = (): string[] =>
+	readMountTable()
+		.filter(({type}) => type === 'cgroup' || type === 'cgroup2')
+		.flatMap(({path}) => (existsSync(join(path, 'pnx-volume')) ? readdirSync(join(path, 'pnx-volume')) : []));
 
 /** Nothing of a volume is left: no mount, no process, no file but the kept locks' directory. */
-const assertGone = async (t: ExecutionContext, node: DriverHarness, {volumeId, daemon}: {volumeId: string; daemon: ProcessIdentity}): Promise<void> => {
+const assertGone = async (
+	t: ExecutionContext,
+	node: DriverHarness,
+	{volumeId, daemon}: {volumeId: string; daemon: ProcessIdentity},
+): Promise<void> => {
 	t.true(await waitUntil(() => !isRunning(daemon), createDeadline(endMs)), 'the daemon ends');
 	t.deepEqual(readdirSync(join(node.stateDirectory, 'volumes')), []);
-	t.deepEqual(readMountTable().filter(({path}) => path.startsWith(`${dirname(node.stateDirectory)}/`)), []);
+	t.deepEqual(
+		readMountTable().filter(({path}) => path.startsWith(`${dirname(node.stateDirectory)}/`)),
+		[],
+	);
 	t.false(ownCgroups().includes(volumeId));
 };
 
-test.serial('a pod that comes back within the idle time finds its daemon, which ends after the last has gone for good', async t => {
-	const server = await spawnTestDevServer(t);
-	const node = createDriverHarness(t, {PNX_VOLUME_IDLE_MS: longMs});
-	const [first, second] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
-	t.is((await node.mount(first, optionsFor(server))).output, succeeded);
-	const {volumeId} = readAllVolumeStates(node.stateDirectory)[0]!; // As above.
-	const daemon = daemonOf(node);
-	await inPod(first, 'echo hello >"$D/greeting"');
+test.serial(
+	'a pod that comes back within the idle time finds its daemon, which ends after the last has gone for good',
+	async t => {
+		const server = await spawnTestDevServer(t);
+		const node = createDriverHarness(t, {PNX_VOLUME_IDLE_MS: longMs});
+		const [first, second] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
+		t.is((await node.mount(first, optionsFor(server))).output, succeeded);
+		const {volumeId} = readAllVolumeStates(node.stateDirectory)[0]!; // As above.
+		const daemon = daemonOf(node);
+		await inPod(first, 'echo hello >"$D/greeting"');
 
-	t.is((await node.unmount(first)).output, succeeded);
-	rmdirSync(first); // As the kubelet does.
-	t.true(isRunning(daemon));
-	t.deepEqual(readAllVolumeStates(node.stateDirectory)[0]?.pods, []);
-	t.is((await node.unmount(first)).output, succeeded);
+		t.is((await node.unmount(first)).output, succeeded);
+		rmdirSync(first); // As the kubelet does.
+		t.true(isRunning(daemon));
+		t.deepEqual(readAllVolumeStates(node.stateDirectory)[0]?.pods, []);
+		t.is((await node.unmount(first)).output, succeeded);
 
-	t.is((await node.mount(second, optionsFor(server))).output, succeeded);
-	t.deepEqual(daemonOf(node), daemon);
-	t.is(await inPod(second, 'cat "$D/greeting"'), 'hello\n');
-	t.is((await node.callWith({PNX_VOLUME_IDLE_MS: '10'}, 'unmount', second)).output, succeeded);
-	await assertGone(t, node, {volumeId, daemon});
-	rmdirSync(second);
-});
+		t.is((await node.mount(second, optionsFor(server))).output, succeeded);
+		t.deepEqual(daemonOf(node), daemon);
+		t.is(await inPod(second, 'cat "$D/greeting"'), 'hello\n');
+		t.is((await node.callWith({PNX_VOLUME_IDLE_MS: '10'}, 'unmount', second)).output, succeeded);
+		await assertGone(t, node, {volumeId, daemon});
+		rmdirSync(second);
+	},
+);
 
 test.serial('an idle time that ends while a pod uses the volume again ends nothing', async t => {
 	const server = await spawnTestDevServer(t);
@@ -77,27 +93,33 @@ test.serial('an idle time that ends while a pod uses the volume again ends nothi
 	t.is(await inPod(directory, 'echo hello >"$D/greeting"; cat "$D/greeting"'), 'hello\n');
 });
 
-test.serial('a mount at the moment when the idle time ends finds a daemon that goes on, or a clean directory', async t => {
-	const server = await spawnTestDevServer(t);
-	const node = createDriverHarness(t);
-	const directory = node.podDirectory('uid-1');
-	const daemons = new Set<number>();
-	const roundCount = 10;
-	// A driver needs about a tenth of a second to get to the lock: around that the idle times lie.
-	for (let round = 0; round < roundCount; round++) {
-		const mounted = await node.mount(directory, optionsFor(server));
-		t.is(mounted.output, succeeded, `round ${round}`);
-		daemons.add(daemonOf(node).pid);
-		t.is(await inPod(directory, `echo ${round} >"$D/round-${round}"; ls "$D" | wc -l`), `${round + 1}\n`);
-		t.is((await node.callWith({PNX_VOLUME_IDLE_MS: String(40 + round * 20)}, 'unmount', directory)).output, succeeded);
-	}
+test.serial(
+	'a mount at the moment when the idle time ends finds a daemon that goes on, or a clean directory',
+	async t => {
+		const server = await spawnTestDevServer(t);
+		const node = createDriverHarness(t);
+		const directory = node.podDirectory('uid-1');
+		const daemons = new Set<number>();
+		const roundCount = 10;
+		// A driver needs about a tenth of a second to get to the lock: around that the idle times lie.
+		for (let round = 0; round < roundCount; round++) {
+			const mounted = await node.mount(directory, optionsFor(server));
+			t.is(mounted.output, succeeded, `round ${round}`);
+			daemons.add(daemonOf(node).pid);
+			t.is(await inPod(directory, `echo ${round} >"$D/round-${round}"; ls "$D" | wc -l`), `${round + 1}\n`);
+			t.is(
+				(await node.callWith({PNX_VOLUME_IDLE_MS: String(40 + round * 20)}, 'unmount', directory)).output,
+				succeeded,
+			);
+		}
 
-	t.log(`${daemons.size} daemons in ${roundCount} rounds`);
-	const [left] = readAllVolumeStates(node.stateDirectory);
-	if (left?.daemon !== undefined) {
-		await assertGone(t, node, {volumeId: left.volumeId, daemon: left.daemon});
-	}
-});
+		t.log(`${daemons.size} daemons in ${roundCount} rounds`);
+		const [left] = readAllVolumeStates(node.stateDirectory);
+		if (left?.daemon !== undefined) {
+			await assertGone(t, node, {volumeId: left.volumeId, daemon: left.daemon});
+		}
+	},
+);
 
 test.serial('a daemon that ends by itself leaves a journal that holds anything, and the next one has it', async t => {
 	const server = await spawnTestDevServer(t);
@@ -116,21 +138,24 @@ test.serial('a daemon that ends by itself leaves a journal that holds anything, 
 	t.is((await node.mount(directory, optionsFor(server))).output, succeeded);
 });
 
-test.serial('the daemon of an older version, which knows no idle time, ends with the last pod; a newer one\'s unknown words are passed over', async t => {
-	const node = createStandInHarness(t, {PNX_VOLUME_IDLE_MS: longMs});
-	for (const bucket of ['older-1', 'newer-1']) {
-		const [first, second] = [node.podDirectory(`${bucket}-1`), node.podDirectory(`${bucket}-2`)];
-		t.is((await node.mount(first, {name: bucket})).output, succeeded);
-		const {volumeId} = readAllVolumeStates(node.stateDirectory)[0]!; // As above.
-		const daemon = daemonOf(node);
-		t.is((await node.mount(second, {name: bucket})).output, succeeded);
-		t.deepEqual(daemonOf(node), daemon);
-		t.is((await node.unmount(first)).output, succeeded);
-		t.is((await node.unmount(second)).output, succeeded);
-		if (bucket === 'older-1') {
-			await assertGone(t, node, {volumeId, daemon});
-		} else {
-			t.true(isRunning(daemon));
+test.serial(
+	"the daemon of an older version, which knows no idle time, ends with the last pod; a newer one's unknown words are passed over",
+	async t => {
+		const node = createStandInHarness(t, {PNX_VOLUME_IDLE_MS: longMs});
+		for (const bucket of ['older-1', 'newer-1']) {
+			const [first, second] = [node.podDirectory(`${bucket}-1`), node.podDirectory(`${bucket}-2`)];
+			t.is((await node.mount(first, {name: bucket})).output, succeeded);
+			const {volumeId} = readAllVolumeStates(node.stateDirectory)[0]!; // As above.
+			const daemon = daemonOf(node);
+			t.is((await node.mount(second, {name: bucket})).output, succeeded);
+			t.deepEqual(daemonOf(node), daemon);
+			t.is((await node.unmount(first)).output, succeeded);
+			t.is((await node.unmount(second)).output, succeeded);
+			if (bucket === 'older-1') {
+				await assertGone(t, node, {volumeId, daemon});
+			} else {
+				t.true(isRunning(daemon));
+			}
 		}
-	}
-});
+	},
+);

@@ -1,4 +1,6 @@
-/** What lies under a mount: an empty directory that nobody can write to, not even root, until the mount is taken away. */
+/**
+What lies under a mount: an empty directory that nobody can write to, not even root, until the mount is taken away.
+*/
 import {spawnSync} from 'node:child_process';
 import {mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
@@ -28,76 +30,96 @@ const testImmutable = obstacle === undefined ? test : test.skip;
 const titled = (title: string): string => (obstacle === undefined ? title : `${title} (left out: ${obstacle})`);
 const succeeded = '{"status":"Success"}\n';
 
-testImmutable(titled('mount leaves nothing to write to below it, neither at the pod nor at the volume\'s own mount, and unmount leaves a directory that can be removed'), async t => {
-	const node = createStandInHarness(t);
-	const directory = node.podDirectory('uid-1');
-	t.is((await node.mount(directory, {name: 'bucket-1'})).output, succeeded);
-	const {mountPoint} = volumePaths(node.stateDirectory, node.starts()[0]!.request.volumeId); // It is mounted, so one has started.
-	writeFileSync(join(directory, 'file'), 'in the volume');
-	for (const path of [directory, mountPoint]) {
-		await detachMounts(path, createDeadline(5000));
-		t.throws(() => writeFileSync(join(path, 'file'), 'on the disk of the node'), {code: 'EPERM'}, path);
-	}
+testImmutable(
+	titled(
+		"mount leaves nothing to write to below it, neither at the pod nor at the volume's own mount, and unmount leaves a directory that can be removed",
+	),
+	async t => {
+		const node = createStandInHarness(t);
+		const directory = node.podDirectory('uid-1');
+		t.is((await node.mount(directory, {name: 'bucket-1'})).output, succeeded);
+		// It is mounted, so one has started.
+		const {mountPoint} = volumePaths(node.stateDirectory, node.starts()[0]!.request.volumeId);
+		writeFileSync(join(directory, 'file'), 'in the volume');
+		for (const path of [directory, mountPoint]) {
+			await detachMounts(path, createDeadline(5000));
+			t.throws(() => writeFileSync(join(path, 'file'), 'on the disk of the node'), {code: 'EPERM'}, path);
+		}
 
-	t.is((await node.unmount(directory)).output, succeeded);
-	t.notThrows(() => rmdirSync(directory));
-});
+		t.is((await node.unmount(directory)).output, succeeded);
+		t.notThrows(() => rmdirSync(directory));
+	},
+);
 
-testImmutable(titled('a failed mount, and the unmount of a path that nobody knows, leave a directory that can be removed'), async t => {
-	const node = createStandInHarness(t);
-	const [failed, unknown] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
-	t.is((await node.mount(failed, {name: 'fails-1'})).reply.status, 'Failure');
-	t.notThrows(() => rmdirSync(failed));
+testImmutable(
+	titled('a failed mount, and the unmount of a path that nobody knows, leave a directory that can be removed'),
+	async t => {
+		const node = createStandInHarness(t);
+		const [failed, unknown] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
+		t.is((await node.mount(failed, {name: 'fails-1'})).reply.status, 'Failure');
+		t.notThrows(() => rmdirSync(failed));
 
-	await protectDirectory(unknown, createDeadline(5000));
-	t.throws(() => rmdirSync(unknown), {code: 'EPERM'});
-	t.is((await node.unmount(unknown)).output, succeeded);
-	t.notThrows(() => rmdirSync(unknown));
-});
+		await protectDirectory(unknown, createDeadline(5000));
+		t.throws(() => rmdirSync(unknown), {code: 'EPERM'});
+		t.is((await node.unmount(unknown)).output, succeeded);
+		t.notThrows(() => rmdirSync(unknown));
+	},
+);
 
-testImmutable(titled('after a reboot, the next mount of a volume releases the directories of pods that went with it'), async t => {
-	const node = createStandInHarness(t);
-	const [gone, next] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
-	t.is((await node.mount(gone, {name: 'bucket-1'})).output, succeeded);
-	const [start] = node.starts();
-	process.kill(start!.pid, 'SIGKILL'); // It is mounted, so one has started.
-	await detachMounts(gone, createDeadline(5000));
-	await detachMounts(volumePaths(node.stateDirectory, start!.request.volumeId).mountPoint, createDeadline(5000));
-	t.throws(() => rmdirSync(gone), {code: 'EPERM'});
-	t.is((await node.mount(next, {name: 'bucket-1'})).output, succeeded);
-	t.notThrows(() => rmdirSync(gone));
-	t.is((await node.unmount(next)).output, succeeded);
-});
+testImmutable(
+	titled('after a reboot, the next mount of a volume releases the directories of pods that went with it'),
+	async t => {
+		const node = createStandInHarness(t);
+		const [gone, next] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
+		t.is((await node.mount(gone, {name: 'bucket-1'})).output, succeeded);
+		const [start] = node.starts();
+		process.kill(start!.pid, 'SIGKILL'); // It is mounted, so one has started.
+		await detachMounts(gone, createDeadline(5000));
+		await detachMounts(volumePaths(node.stateDirectory, start!.request.volumeId).mountPoint, createDeadline(5000));
+		t.throws(() => rmdirSync(gone), {code: 'EPERM'});
+		t.is((await node.mount(next, {name: 'bucket-1'})).output, succeeded);
+		t.notThrows(() => rmdirSync(gone));
+		t.is((await node.unmount(next)).output, succeeded);
+	},
+);
 
-testImmutable(titled('unmount of one pod releases the directory of another whose mount has gone without a call'), async t => {
-	const node = createStandInHarness(t);
-	const [gone, last] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
-	t.is((await node.mount(gone, {name: 'bucket-1'})).output, succeeded);
-	t.is((await node.mount(last, {name: 'bucket-1'})).output, succeeded);
-	await detachMounts(gone, createDeadline(5000));
-	t.throws(() => rmdirSync(gone), {code: 'EPERM'});
-	t.is((await node.unmount(last)).output, succeeded);
-	t.notThrows(() => rmdirSync(gone));
-});
+testImmutable(
+	titled('unmount of one pod releases the directory of another whose mount has gone without a call'),
+	async t => {
+		const node = createStandInHarness(t);
+		const [gone, last] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
+		t.is((await node.mount(gone, {name: 'bucket-1'})).output, succeeded);
+		t.is((await node.mount(last, {name: 'bucket-1'})).output, succeeded);
+		await detachMounts(gone, createDeadline(5000));
+		t.throws(() => rmdirSync(gone), {code: 'EPERM'});
+		t.is((await node.unmount(last)).output, succeeded);
+		t.notThrows(() => rmdirSync(gone));
+	},
+);
 
-testImmutable(titled('protectDirectory() leaves directories with files alone, and neither it nor releaseDirectory() touches what is mounted'), async t => {
-	const directory = mkdtempSync(join(tmpdir(), 'pnx-immutable-'));
-	const [full, mounted, missing] = [join(directory, 'full'), join(directory, 'mounted'), join(directory, 'missing')];
-	t.teardown(() => {
-		spawnSync('umount', [mounted]);
-		spawnSync('chattr', ['-R', '-f', '-i', directory]);
-		rmSync(directory, {recursive: true, force: true});
-	});
-	mkdirSync(full);
-	writeFileSync(join(full, 'file'), '');
-	await protectDirectory(full, createDeadline(5000));
-	t.notThrows(() => writeFileSync(join(full, 'other'), ''));
+testImmutable(
+	titled(
+		'protectDirectory() leaves directories with files alone, and neither it nor releaseDirectory() touches what is mounted',
+	),
+	async t => {
+		const directory = mkdtempSync(join(tmpdir(), 'pnx-immutable-'));
+		const [full, mounted, missing] = [join(directory, 'full'), join(directory, 'mounted'), join(directory, 'missing')];
+		t.teardown(() => {
+			spawnSync('umount', [mounted]);
+			spawnSync('chattr', ['-R', '-f', '-i', directory]);
+			rmSync(directory, {recursive: true, force: true});
+		});
+		mkdirSync(full);
+		writeFileSync(join(full, 'file'), '');
+		await protectDirectory(full, createDeadline(5000));
+		t.notThrows(() => writeFileSync(join(full, 'other'), ''));
 
-	mkdirSync(mounted);
-	t.is(spawnSync('mount', ['--bind', full, mounted]).status, 0);
-	spawnSync('chattr', ['+i', full]);
-	releaseDirectory(mounted);
-	t.throws(() => writeFileSync(join(full, 'third'), ''), {code: 'EPERM'});
-	await protectDirectory(missing, createDeadline(5000));
-	t.notThrows(() => releaseDirectory(missing));
-});
+		mkdirSync(mounted);
+		t.is(spawnSync('mount', ['--bind', full, mounted]).status, 0);
+		spawnSync('chattr', ['+i', full]);
+		releaseDirectory(mounted);
+		t.throws(() => writeFileSync(join(full, 'third'), ''), {code: 'EPERM'});
+		await protectDirectory(missing, createDeadline(5000));
+		t.notThrows(() => releaseDirectory(missing));
+	},
+);

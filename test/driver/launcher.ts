@@ -1,5 +1,14 @@
 import {execFileSync, spawnSync} from 'node:child_process';
-import {copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {
+	copyFileSync,
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	readFileSync,
+	rmSync,
+	symlinkSync,
+	writeFileSync,
+} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
@@ -21,7 +30,10 @@ const installedDriver = (t: ExecutionContext): string => {
 
 /** Runs a launcher with both outputs on one pipe and a given home. */
 const run = (path: string, argv: readonly string[], variables: Record<string, string> = {}) =>
-	spawnSync('/bin/sh', ['-c', 'exec "$@" 2>&1', 'sh', path, ...argv], {env: {PATH: '/usr/bin:/bin', PNX_VOLUME_LOG: '/dev/null', ...variables}, encoding: 'utf8'});
+	spawnSync('/bin/sh', ['-c', 'exec "$@" 2>&1', 'sh', path, ...argv], {
+		env: {PATH: '/usr/bin:/bin', PNX_VOLUME_LOG: '/dev/null', ...variables},
+		encoding: 'utf8',
+	});
 
 test('init is answered in less than 20 ms, with the words of formatReply(), and without a runtime', t => {
 	const path = installedDriver(t);
@@ -37,7 +49,19 @@ test('init is answered in less than 20 ms, with the words of formatReply(), and 
 });
 
 test('every call that is not ours is answered with "Not supported" and exit 0', t => {
-	for (const argv of [['getvolumename', '{}'], ['attach', '{}', 'node1'], ['waitforattach', '', '{}'], ['isattached', 'n', '{}'], ['detach', 'v', 'node1'], ['mountdevice', '/x', '', '{}'], ['unmountdevice', '/x'], ['expandvolume'], ['expandfs'], ['$(reboot)'], ['a\nb']]) {
+	for (const argv of [
+		['getvolumename', '{}'],
+		['attach', '{}', 'node1'],
+		['waitforattach', '', '{}'],
+		['isattached', 'n', '{}'],
+		['detach', 'v', 'node1'],
+		['mountdevice', '/x', '', '{}'],
+		['unmountdevice', '/x'],
+		['expandvolume'],
+		['expandfs'],
+		['$(reboot)'],
+		['a\nb'],
+	]) {
 		const {stdout, status} = run(driverPath, argv);
 		t.is(stdout, '{"status":"Not supported"}\n', argv[0]);
 		t.is(status, 0);
@@ -45,7 +69,12 @@ test('every call that is not ours is answered with "Not supported" and exit 0', 
 });
 
 test('missing arguments are a Failure that says what is missing, and exit 0', t => {
-	for (const [argv, message] of [[[], /without arguments/], [['mount'], /mount <directory> <JSON>/], [['mount', '/x'], /an argument is missing/], [['unmount'], /the directory is missing/]] as const) {
+	for (const [argv, message] of [
+		[[], /without arguments/],
+		[['mount'], /mount <directory> <JSON>/],
+		[['mount', '/x'], /an argument is missing/],
+		[['unmount'], /the directory is missing/],
+	] as const) {
 		const {stdout, status} = run(driverPath, argv);
 		t.is(status, 0);
 		const reply = JSON.parse(stdout) as {status: string; message: string};
@@ -60,7 +89,10 @@ test('mount fails with a clear message on a node without the runtime, or without
 	t.is(bare.status, 0);
 	// On a node where the product is installed in its usual place, that is what is used.
 	if (!existsSync('/opt/pnx-volume/current')) {
-		t.regex((JSON.parse(bare.stdout) as {message: string}).message, /^The runtime of pnx-volume is not installed on this node/);
+		t.regex(
+			(JSON.parse(bare.stdout) as {message: string}).message,
+			/^The runtime of pnx-volume is not installed on this node/,
+		);
 	}
 
 	const home = temporaryDirectory(t);
@@ -103,8 +135,21 @@ test('a log that cannot be written is no reason to fail', async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');
 	t.is((await node.callWith({PNX_VOLUME_LOG: '/no/such/directory/log'}, 'init')).reply.status, 'Success');
-	t.is((await node.callWith({PNX_VOLUME_LOG: '/no/such/directory/log'}, 'mount', directory, toKubeletJson(directory, {name: 'bucket-1'}))).output, '{"status":"Success"}\n');
-	t.is((await node.callWith({PNX_VOLUME_LOG: '/no/such/directory/log'}, 'unmount', directory)).output, '{"status":"Success"}\n');
+	t.is(
+		(
+			await node.callWith(
+				{PNX_VOLUME_LOG: '/no/such/directory/log'},
+				'mount',
+				directory,
+				toKubeletJson(directory, {name: 'bucket-1'}),
+			)
+		).output,
+		'{"status":"Success"}\n',
+	);
+	t.is(
+		(await node.callWith({PNX_VOLUME_LOG: '/no/such/directory/log'}, 'unmount', directory)).output,
+		'{"status":"Success"}\n',
+	);
 });
 
 test('the launcher keeps to what dash and busybox understand', t => {

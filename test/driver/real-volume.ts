@@ -14,12 +14,17 @@ import {createDriverHarness, type DriverHarness} from '../support/driver.ts';
 const run = promisify(execFile);
 
 /** What a pod does: always in a process of its own, so that this one never waits for its own mounts. */
-const inPod = async (directory: string, script: string): Promise<string> => (await run('/bin/sh', ['-ec', script], {cwd: '/', env: {PATH: '/usr/bin:/bin', D: directory}, timeout: 20_000})).stdout;
+const inPod = async (directory: string, script: string): Promise<string> =>
+	(await run('/bin/sh', ['-ec', script], {cwd: '/', env: {PATH: '/usr/bin:/bin', D: directory}, timeout: 20_000}))
+		.stdout;
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 /** The options of a volume on the test's server. */
-const optionsFor = ({endpoint, bucket, credentials}: SpawnedDevServer, more: Readonly<Record<string, string>> = {}): Record<string, string> => ({
+const optionsFor = (
+	{endpoint, bucket, credentials}: SpawnedDevServer,
+	more: Readonly<Record<string, string>> = {},
+): Record<string, string> => ({
 	name: bucket,
 	endpoint,
 	'path-style': 'true',
@@ -34,7 +39,8 @@ const keysOf = async (t: ExecutionContext, server: SpawnedDevServer): Promise<st
 };
 
 const daemonOf = (node: DriverHarness) => readAllVolumeStates(node.stateDirectory)[0]!.daemon!;
-const leftMounts = (node: DriverHarness) => readMountTable().filter(({path}) => path.startsWith(`${dirname(node.stateDirectory)}/`));
+const leftMounts = (node: DriverHarness) =>
+	readMountTable().filter(({path}) => path.startsWith(`${dirname(node.stateDirectory)}/`));
 const volumes = (node: DriverHarness) => readdirSync(join(node.stateDirectory, 'volumes'));
 
 test.serial('mount of a bucket that is there takes less than 1.5 s, and two pods share its files', async t => {
@@ -74,7 +80,9 @@ test.serial('a daemon that was killed with -9: ENOTCONN, then unmount, rmdir, an
 	await node.mount(directory, optionsFor(server));
 	await inPod(directory, 'echo hello >"$D/file"');
 	process.kill(daemonOf(node).pid, 'SIGKILL');
-	await t.throwsAsync(inPod(directory, 'while ls "$D"; do sleep 0.05; done; ls "$D"'), {message: /Transport endpoint is not connected/});
+	await t.throwsAsync(inPod(directory, 'while ls "$D"; do sleep 0.05; done; ls "$D"'), {
+		message: /Transport endpoint is not connected/,
+	});
 
 	const unmounted = await node.unmount(directory);
 	t.is(unmounted.output, '{"status":"Success"}\n');
@@ -118,7 +126,10 @@ test.serial('unmount fails while S3 takes no objects and bytes wait, and succeed
 	await inPod(directory, 'echo precious >"$D/file"');
 	const {reply} = await node.unmount(directory);
 	t.is(reply.status, 'Failure');
-	t.regex(reply.message!, /^Cannot unmount .*: 9 bytes of bucket test are not in S3: .*HTTP 503.*\. It stays mounted and keeps trying/);
+	t.regex(
+		reply.message!,
+		/^Cannot unmount .*: 9 bytes of bucket test are not in S3: .*HTTP 503.*\. It stays mounted and keeps trying/,
+	);
 	t.is(await inPod(directory, 'cat "$D/file"'), 'precious\n');
 
 	await server.setFaults({});
@@ -145,48 +156,69 @@ test.serial('bytes that S3 refuses for good are kept on the node when the volume
 	const kept = join(node.stateDirectory, 'volumes', volume!, 'staging', 'failed');
 	const texts = readdirSync(kept).map(name => readFileSync(join(kept, name), 'utf8'));
 	t.true(texts.includes('precious\n'));
-	t.regex(node.log(), /"call":"unmount","path":"uid-1\/volumes\/pnx~volume\/v",.*"status":"Success","remark":"bytes that S3 lacks are kept in /);
+	t.regex(
+		node.log(),
+		/"call":"unmount","path":"uid-1\/volumes\/pnx~volume\/v",.*"status":"Success","remark":"bytes that S3 lacks are kept in /,
+	);
 });
 
-test.serial('the pod\'s fsGroup is the group of everything, with group-writable modes, and no object is touched', async t => {
-	const server = await spawnTestDevServer(t);
-	const client = createTestClient(t, server);
-	await client.send(new PutObjectCommand({Bucket: server.bucket, Key: 'dir/old', Body: 'old'}));
-	await server.clearRequests();
-	const node = createDriverHarness(t);
-	const directory = node.podDirectory('uid-1');
-	t.is((await node.mount(directory, optionsFor(server, {'kubernetes.io/mounterArgs.FsGroup': '1234'}))).output, '{"status":"Success"}\n');
-	t.regex(await inPod(directory, 'stat -c "%g %A" "$D" "$D/dir" "$D/dir/old"'), /^1234 drwxrws?r-x\n1234 drwxrws?r-x\n1234 -rw-rw-r--\n$/i);
-	const changes = (await server.listRequests()).filter(({operation}) => /^(Put|Copy|Delete|Create)/.test(operation));
-	t.deepEqual(changes, []);
-	await node.unmount(directory);
-	const {Metadata} = await client.send(new HeadObjectCommand({Bucket: server.bucket, Key: 'dir/old'}));
-	t.deepEqual(Metadata, {});
-});
+test.serial(
+	"the pod's fsGroup is the group of everything, with group-writable modes, and no object is touched",
+	async t => {
+		const server = await spawnTestDevServer(t);
+		const client = createTestClient(t, server);
+		await client.send(new PutObjectCommand({Bucket: server.bucket, Key: 'dir/old', Body: 'old'}));
+		await server.clearRequests();
+		const node = createDriverHarness(t);
+		const directory = node.podDirectory('uid-1');
+		t.is(
+			(await node.mount(directory, optionsFor(server, {'kubernetes.io/mounterArgs.FsGroup': '1234'}))).output,
+			'{"status":"Success"}\n',
+		);
+		t.regex(
+			await inPod(directory, 'stat -c "%g %A" "$D" "$D/dir" "$D/dir/old"'),
+			/^1234 drwxrws?r-x\n1234 drwxrws?r-x\n1234 -rw-rw-r--\n$/i,
+		);
+		const changes = (await server.listRequests()).filter(({operation}) => /^(Put|Copy|Delete|Create)/.test(operation));
+		t.deepEqual(changes, []);
+		await node.unmount(directory);
+		const {Metadata} = await client.send(new HeadObjectCommand({Bucket: server.bucket, Key: 'dir/old'}));
+		t.deepEqual(Metadata, {});
+	},
+);
 
 test.serial('a pod that asked for a read-only volume gets EROFS, on a mount that is read-only itself', async t => {
 	const server = await spawnTestDevServer(t);
 	const node = createDriverHarness(t);
 	const directory = node.podDirectory('uid-1');
-	t.is((await node.mount(directory, optionsFor(server, {'kubernetes.io/readwrite': 'ro'}))).output, '{"status":"Success"}\n');
+	t.is(
+		(await node.mount(directory, optionsFor(server, {'kubernetes.io/readwrite': 'ro'}))).output,
+		'{"status":"Success"}\n',
+	);
 	await t.throwsAsync(inPod(directory, 'echo x >"$D/file"'), {message: /Read-only file system/});
 	t.true(mountsAt(readMountTable(), directory)[0]!.options.includes('ro'));
 	t.is((await node.unmount(directory)).reply.status, 'Success');
 });
 
-test.serial('wrong credentials are a Failure that says so, with nothing secret in it and nothing left behind', async t => {
-	const server = await spawnTestDevServer(t);
-	const node = createDriverHarness(t);
-	const directory = node.podDirectory('uid-1');
-	const {reply, output} = await node.mount(directory, optionsFor(server, {'kubernetes.io/secret/secret-access-key': base64('wrong-secret')}));
-	t.is(reply.status, 'Failure');
-	t.regex(reply.message!, /credential|secret|signature|access key/i);
-	t.false(output.includes('wrong-secret'));
-	t.false(node.log().includes('wrong-secret'));
-	t.deepEqual(leftMounts(node), []);
-	t.deepEqual(volumes(node), []);
-	t.deepEqual(readdirSync(directory), []);
-});
+test.serial(
+	'wrong credentials are a Failure that says so, with nothing secret in it and nothing left behind',
+	async t => {
+		const server = await spawnTestDevServer(t);
+		const node = createDriverHarness(t);
+		const directory = node.podDirectory('uid-1');
+		const {reply, output} = await node.mount(
+			directory,
+			optionsFor(server, {'kubernetes.io/secret/secret-access-key': base64('wrong-secret')}),
+		);
+		t.is(reply.status, 'Failure');
+		t.regex(reply.message!, /credential|secret|signature|access key/i);
+		t.false(output.includes('wrong-secret'));
+		t.false(node.log().includes('wrong-secret'));
+		t.deepEqual(leftMounts(node), []);
+		t.deepEqual(volumes(node), []);
+		t.deepEqual(readdirSync(directory), []);
+	},
+);
 
 test.serial('an S3 that never answers is a Failure within the deadline, with nothing left behind', async t => {
 	const silent = createServer(() => undefined);
@@ -196,7 +228,13 @@ test.serial('an S3 that never answers is a Failure within the deadline, with not
 	t.teardown(() => silent.close());
 	const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
 	const node = createDriverHarness(t, {PNX_VOLUME_MOUNT_TIMEOUT_MS: '4000'});
-	const {reply, durationMs} = await node.mount(node.podDirectory('uid-1'), {name: 'bucket-1', endpoint, 'path-style': 'true', 'kubernetes.io/secret/accessKey': base64('a'), 'kubernetes.io/secret/secretKey': base64('b')});
+	const {reply, durationMs} = await node.mount(node.podDirectory('uid-1'), {
+		name: 'bucket-1',
+		endpoint,
+		'path-style': 'true',
+		'kubernetes.io/secret/accessKey': base64('a'),
+		'kubernetes.io/secret/secretKey': base64('b'),
+	});
 	t.is(reply.status, 'Failure');
 	t.true(durationMs < 12_000, `${durationMs} ms`);
 	t.deepEqual(leftMounts(node), []);

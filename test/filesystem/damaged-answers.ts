@@ -10,14 +10,26 @@ import {startTestS3Store} from '../support/test-s3-store.ts';
 
 test('a small file whose bytes are damaged on the way is read again, and never given to a program as it is', async t => {
 	const {store, server} = await startTestS3Store(t);
-	const staging = await StagingArea.open({directory: await createTestDirectory(t), bytesMax: 2 ** 30, isDurable: false});
-	const fileSystem = await openFileSystem({store, staging, options: parseVolumeOptions({name: 'bucket', 'cache-size': '0'}), memoryBytesMax: 2 ** 26});
+	const staging = await StagingArea.open({
+		directory: await createTestDirectory(t),
+		bytesMax: 2 ** 30,
+		isDurable: false,
+	});
+	const fileSystem = await openFileSystem({
+		store,
+		staging,
+		options: parseVolumeOptions({name: 'bucket', 'cache-size': '0'}),
+		memoryBytesMax: 2 ** 26,
+	});
 	t.teardown(async () => fileSystem.close());
 	const fs = directFsUnderTest(fileSystem, '');
 	const content = 'content '.repeat(10_000);
 	await store.put('once', Buffer.from(content));
 	await store.put('always', Buffer.from(content));
-	server.faults.corruptions = [{operation: 'GetObject', key: 'once', count: 1}, {operation: 'GetObject', key: 'always'}];
+	server.faults.corruptions = [
+		{operation: 'GetObject', key: 'once', count: 1},
+		{operation: 'GetObject', key: 'always'},
+	];
 	t.is(await readText(fs, 'once'), content);
 	t.is(await errnoOf(readText(fs, 'always')), 'EIO');
 	server.faults.corruptions = [];

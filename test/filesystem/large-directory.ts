@@ -30,7 +30,11 @@ test('a listing of 100,000 entries has every entry that stays exactly once, whil
 		await bucket.delete(`dir/${nameOf(index + 7)}`);
 		await bucket.put(`dir/${nameOf(index)}-new`, new Uint8Array());
 		await b.fs.mkdir(`dir/${nameOf(index)}-directory`);
-		const {handle} = await fileSystem.open(`dir/${nameOf(index)}-local`, {read: true, write: true, append: false, truncate: false, create: true, exclusive: false}, {permissions: 0o644, caller: {uid: 0, gid: 0}});
+		const {handle} = await fileSystem.open(
+			`dir/${nameOf(index)}-local`,
+			{read: true, write: true, append: false, truncate: false, create: true, exclusive: false},
+			{permissions: 0o644, caller: {uid: 0, gid: 0}},
+		);
 		if (step % 2 === 0) {
 			await fileSystem.release(handle);
 		}
@@ -39,6 +43,8 @@ test('a listing of 100,000 entries has every entry that stays exactly once, whil
 	await fileSystem.releasedir(directory);
 	const twice = [...seen].filter(([, count]) => count > 1).map(([name]) => name);
 	t.deepEqual(twice, []);
-	const lost = Array.from({length: entryCount}, (_, index) => index).filter(index => index % 10 !== 7 && !seen.has(nameOf(index)));
+	const lost = Array.from({length: entryCount}, (_, index) => index).filter(
+		index => index % 10 !== 7 && !seen.has(nameOf(index)),
+	);
 	t.deepEqual(lost, []);
 });

@@ -2,12 +2,22 @@ import {constants} from 'node:fs';
 import test from 'ava';
 import {errnoOf} from '../support/fs-under-test.ts';
 import {readText, writeText} from '../support/fs-text.ts';
-import {closeHandle, eventually, objectKeys, objectText, openHandle, readHandle, startNodes, type VolumeNode} from '../support/volume-nodes.ts';
+import {
+	closeHandle,
+	eventually,
+	objectKeys,
+	objectText,
+	openHandle,
+	readHandle,
+	startNodes,
+	type VolumeNode,
+} from '../support/volume-nodes.ts';
 
 const {O_CREAT, O_RDONLY, O_RDWR, O_WRONLY} = constants;
 const mebibyte = 2 ** 20;
 
-const write = async ({fileSystem}: VolumeNode, handle: number, text: string): Promise<number> => fileSystem.write(handle, Buffer.from(text), 0);
+const write = async ({fileSystem}: VolumeNode, handle: number, text: string): Promise<number> =>
+	fileSystem.write(handle, Buffer.from(text), 0);
 
 for (const durability of ['close', 'journal']) {
 	test(`unlink() while the file is uploaded leaves nothing in S3, and its close() succeeds, durability ${durability}`, async t => {
@@ -34,7 +44,7 @@ test('unlink() that fails leaves the file, and its upload goes on', async t => {
 	await writeText(a.fs, 'file', 'content');
 	t.is(await errnoOf(a.fileSystem.unlink('file')), 'EIO');
 	t.is(await readText(a.fs, 'file'), 'content');
-	await eventually(t, 'the file is uploaded', async () => await objectText(bucket, 'file') === 'content');
+	await eventually(t, 'the file is uploaded', async () => (await objectText(bucket, 'file')) === 'content');
 	t.true(put.hitCount <= 1);
 });
 
@@ -72,7 +82,10 @@ test('a file that a pending copy was made from is not deleted or replaced before
 		await bucket.put('other', Buffer.from('other'));
 		const delayed = a.store.inject({key: 'copy', method: ['put', 'copy', 'createMultipartUpload'], delayMs: 50});
 		const [source, copy] = [await openHandle(a, 'source', O_RDONLY), await openHandle(a, 'copy', O_CREAT | O_WRONLY)];
-		t.is(await a.fileSystem.copyFileRange({handle: source, offset: 0}, {handle: copy, offset: 0}, 6 * mebibyte), 6 * mebibyte);
+		t.is(
+			await a.fileSystem.copyFileRange({handle: source, offset: 0}, {handle: copy, offset: 0}, 6 * mebibyte),
+			6 * mebibyte,
+		);
 		t.deepEqual([await closeHandle(a, source), await closeHandle(a, copy)], [undefined, undefined]);
 		await {
 			unlink: async () => a.fileSystem.unlink('source'),
@@ -142,13 +155,20 @@ test('rename() of a directory with open and dirty files takes them along', async
 	const {bucket, a} = await startNodes(t);
 	await a.fs.mkdir('from');
 	await writeText(a.fs, 'from/read', 'read me');
-	const [reader, writer, fresh] = [await openHandle(a, 'from/read', O_RDONLY), await openHandle(a, 'from/read', O_RDWR), await openHandle(a, 'from/fresh', O_CREAT | O_WRONLY)];
+	const [reader, writer, fresh] = [
+		await openHandle(a, 'from/read', O_RDONLY),
+		await openHandle(a, 'from/read', O_RDWR),
+		await openHandle(a, 'from/fresh', O_CREAT | O_WRONLY),
+	];
 	await write(a, fresh, 'fresh');
 	await write(a, writer, 'READ');
 	await a.fileSystem.rename('from', 'to');
 	t.is(await readHandle(a, reader), 'READ me');
 	await write(a, writer, 'WRITTEN');
-	t.deepEqual([await closeHandle(a, reader), await closeHandle(a, writer), await closeHandle(a, fresh)], [undefined, undefined, undefined]);
+	t.deepEqual(
+		[await closeHandle(a, reader), await closeHandle(a, writer), await closeHandle(a, fresh)],
+		[undefined, undefined, undefined],
+	);
 	t.deepEqual(await objectKeys(bucket), ['to/', 'to/fresh', 'to/read']);
 	t.deepEqual([await objectText(bucket, 'to/read'), await objectText(bucket, 'to/fresh')], ['WRITTEN', 'fresh']);
 });

@@ -4,7 +4,16 @@ import {readText, writeText} from '../support/fs-text.ts';
 import {objectKeys, startNodes} from '../support/volume-nodes.ts';
 
 /** Keys that no name of Linux can be, or that say two things at once. */
-const oddKeys = ['d//double', 'd/./dot', 'd/../up', '/leading', `d/${'n'.repeat(256)}`, `d/${'ü'.repeat(128)}/below`, 'd/nul\0byte', '//'];
+const oddKeys = [
+	'd//double',
+	'd/./dot',
+	'd/../up',
+	'/leading',
+	`d/${'n'.repeat(256)}`,
+	`d/${'ü'.repeat(128)}/below`,
+	'd/nul\0byte',
+	'//',
+];
 
 test('keys that cannot be names are not shown, and do no harm', async t => {
 	const {bucket, a} = await startNodes(t);
@@ -18,7 +27,11 @@ test('keys that cannot be names are not shown, and do no harm', async t => {
 	await writeText(a.fs, 'd/new', 'new');
 	await a.fileSystem.unlink('d/plain');
 	t.is(await errnoOf(a.fileSystem.rmdir('d')), 'ENOTEMPTY');
-	t.deepEqual((await objectKeys(bucket)).filter(key => oddKeys.includes(key)).toSorted(), oddKeys.toSorted(), 'they are all there still');
+	t.deepEqual(
+		(await objectKeys(bucket)).filter(key => oddKeys.includes(key)).toSorted(),
+		oddKeys.toSorted(),
+		'they are all there still',
+	);
 	await a.fileSystem.unlink('d/new');
 	t.is(await errnoOf(a.fileSystem.rmdir('d')), 'ENOTEMPTY', 'a directory with hidden keys is not empty');
 });

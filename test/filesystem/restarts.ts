@@ -5,7 +5,16 @@ import test, {type ExecutionContext} from 'ava';
 import {createFaultyObjectStore} from '../../src/store/faulty-object-store.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
 import {readText, writeText} from '../support/fs-text.ts';
-import {closeHandle, createStagingDirectory, eventually, objectText, openHandle, startNode, startNodes, type VolumeNode} from '../support/volume-nodes.ts';
+import {
+	closeHandle,
+	createStagingDirectory,
+	eventually,
+	objectText,
+	openHandle,
+	startNode,
+	startNodes,
+	type VolumeNode,
+} from '../support/volume-nodes.ts';
 
 const {O_APPEND, O_CREAT, O_WRONLY} = constants;
 const journal = {options: {durability: 'journal'}};
@@ -17,7 +26,8 @@ const crash = async (t: ExecutionContext, {stagingDirectory}: VolumeNode): Promi
 	return {stagingDirectory: left};
 };
 
-const write = async ({fileSystem}: VolumeNode, handle: number, text: string, offset = 0): Promise<number> => fileSystem.write(handle, Buffer.from(text), offset);
+const write = async ({fileSystem}: VolumeNode, handle: number, text: string, offset = 0): Promise<number> =>
+	fileSystem.write(handle, Buffer.from(text), offset);
 
 test('a crash between the uploads of two synced states of a file loses neither', async t => {
 	const {bucket, a, start} = await startNodes(t, journal);
@@ -31,10 +41,13 @@ test('a crash between the uploads of two synced states of a file loses neither',
 	first.release();
 	await second.reached;
 	t.is(await objectText(bucket, 'file'), 'first state, ');
-	const restarted = await start({...journal, ...await crash(t, a)});
+	const restarted = await start({...journal, ...(await crash(t, a))});
 	await restarted.fileSystem.drain();
 	t.is(await objectText(bucket, 'file'), 'first state, second state');
-	t.deepEqual(restarted.events.map(({event}) => event), ['recovered']);
+	t.deepEqual(
+		restarted.events.map(({event}) => event),
+		['recovered'],
+	);
 	t.is(restarted.fileSystem.status().conflicts, 0);
 });
 
@@ -49,13 +62,14 @@ test('an append that moved and was stored just before the crash is there once', 
 	await closeHandle(b, other);
 	await b.fileSystem.drain();
 	const lost = a.store.inject({method: 'put', key: 'log', when: 'after', error: 'unavailable'});
-	const retry = a.store.inject({method: 'head', key: 'log', skipCount: 1, isBlocked: true}); // The node dies before it learns.
+	// The node dies before it learns.
+	const retry = a.store.inject({method: 'head', key: 'log', skipCount: 1, isBlocked: true});
 	await write(a, handle, 'a1 ');
 	await closeHandle(a, handle);
 	await lost.reached;
-	await eventually(t, 'S3 has both', async () => await objectText(bucket, 'log') === 'base b1 a1 ');
+	await eventually(t, 'S3 has both', async () => (await objectText(bucket, 'log')) === 'base b1 a1 ');
 	await retry.reached;
-	const restarted = await start({...journal, ...await crash(t, a)});
+	const restarted = await start({...journal, ...(await crash(t, a))});
 	await restarted.fileSystem.drain();
 	t.is(await objectText(bucket, 'log'), 'base b1 a1 ');
 	t.is(restarted.fileSystem.status().stagingBytes, 0);
@@ -68,13 +82,16 @@ test('an append is not taken for stored because another node appended as many by
 	await b.fileSystem.drain();
 	passMs(5000);
 	a.store.inject({method: 'put', key: 'log', isBlocked: true});
-	const [handle, other] = [await openHandle(a, 'log', O_WRONLY | O_APPEND), await openHandle(b, 'log', O_WRONLY | O_APPEND)];
+	const [handle, other] = [
+		await openHandle(a, 'log', O_WRONLY | O_APPEND),
+		await openHandle(b, 'log', O_WRONLY | O_APPEND),
+	];
 	await write(a, handle, 'a1 ');
 	await closeHandle(a, handle);
 	await write(b, other, 'b1 ');
 	await closeHandle(b, other);
 	await b.fileSystem.drain();
-	const restarted = await start({options, ...await crash(t, a)});
+	const restarted = await start({options, ...(await crash(t, a))});
 	await restarted.fileSystem.drain();
 	t.is(await objectText(bucket, 'log'), 'base b1 a1 ');
 });
@@ -106,9 +123,20 @@ test('what cannot be read of a journal is reported and kept, and the rest is upl
 	const restarted = await startNode(t, bucket, {...journal, ...left});
 	await restarted.fileSystem.drain();
 	t.is(await objectText(bucket, 'whole'), 'content of whole');
-	t.deepEqual(await Promise.all(['torn', 'cut', 'orphan', 'foreign'].map(async key => objectText(bucket, key))), [undefined, undefined, undefined, undefined]);
+	t.deepEqual(await Promise.all(['torn', 'cut', 'orphan', 'foreign'].map(async key => objectText(bucket, key))), [
+		undefined,
+		undefined,
+		undefined,
+		undefined,
+	]);
 	t.is(restarted.events.filter(({event}) => event === 'journal damaged').length, 3);
-	t.deepEqual((await readdir(left.stagingDirectory)).toSorted(), [torn, cut, orphan].flatMap(record => [record, record.replace(/json$/, 'data')]).map(file => file.slice(left.stagingDirectory.length + 1)).toSorted());
+	t.deepEqual(
+		(await readdir(left.stagingDirectory)).toSorted(),
+		[torn, cut, orphan]
+			.flatMap(record => [record, record.replace(/json$/, 'data')])
+			.map(file => file.slice(left.stagingDirectory.length + 1))
+			.toSorted(),
+	);
 	fault.remove();
 });
 
@@ -118,7 +146,7 @@ test('what a start finds in the journal counts as staging space until it is uplo
 	await writeText(a.fs, 'file', 'x'.repeat(1000));
 	const slow = createFaultyObjectStore(bucket);
 	const fault = slow.inject({method: 'put', isBlocked: true});
-	const restarted = await startNode(t, slow, {...journal, ...await crash(t, a)});
+	const restarted = await startNode(t, slow, {...journal, ...(await crash(t, a))});
 	t.is(restarted.fileSystem.status().stagingBytes, 1000);
 	t.is(restarted.fileSystem.status().dirtyBytes, 1000);
 	t.is(await readText(restarted.fs, 'file'), 'x'.repeat(1000));
@@ -140,18 +168,30 @@ test('ten crashes in a row at any moment of an upload end with the newest synced
 	const {bucket, a, start} = await startNodes(t, journal);
 	let node = a;
 	for (let round = 0; round < 10; round++) {
-		const fault = node.store.inject({key: 'file', method: 'put', skipCount: round % 3, when: round % 2 === 0 ? 'before' : 'after', error: 'unavailable'});
+		const fault = node.store.inject({
+			key: 'file',
+			method: 'put',
+			skipCount: round % 3,
+			when: round % 2 === 0 ? 'before' : 'after',
+			error: 'unavailable',
+		});
 		const handle = await openHandle(node, 'file', O_CREAT | O_WRONLY);
 		for (const part of [0, 1, 2]) {
 			await write(node, handle, `${round}.${part} `, part * 4);
-			t.true([undefined, 'EIO'].includes(await errnoOf(node.fileSystem.fsync(handle))), 'an upload that failed before is reported');
+			t.true(
+				[undefined, 'EIO'].includes(await errnoOf(node.fileSystem.fsync(handle))),
+				'an upload that failed before is reported',
+			);
 		}
 
 		await Promise.race([fault.reached, node.fileSystem.drain().catch(() => undefined)]); // It ends with the node.
 		node.store.inject({error: 'unavailable'});
 		await node.fileSystem.close();
 		node = await start({...journal, stagingDirectory: node.stagingDirectory});
-		t.deepEqual(node.events.filter(({event}) => event === 'journal damaged'), []);
+		t.deepEqual(
+			node.events.filter(({event}) => event === 'journal damaged'),
+			[],
+		);
 	}
 
 	await node.fileSystem.drain();

@@ -6,22 +6,23 @@ import {objectText, startNode} from '../support/volume-nodes.ts';
 import {readText, writeText} from '../support/fs-text.ts';
 
 /** Refuses every If-Match of a write, as Ceph 16 does in a versioned bucket. */
-const withoutIfMatch = (inner: ObjectStore): ObjectStore => new Proxy(inner, {
-	get(target, name) {
-		if (name === 'put') {
-			return async (...[key, body, request]: Parameters<ObjectStore['put']>) => {
-				if (request?.ifMatch !== undefined) {
-					throw new StoreError('preconditionFailed', `Cannot write "${key}"`);
-				}
+const withoutIfMatch = (inner: ObjectStore): ObjectStore =>
+	new Proxy(inner, {
+		get(target, name) {
+			if (name === 'put') {
+				return async (...[key, body, request]: Parameters<ObjectStore['put']>) => {
+					if (request?.ifMatch !== undefined) {
+						throw new StoreError('preconditionFailed', `Cannot write "${key}"`);
+					}
 
-				return target.put(key, body, request);
-			};
-		}
+					return target.put(key, body, request);
+				};
+			}
 
-		const value: unknown = Reflect.get(target, name);
-		return typeof value === 'function' ? (value as (...parameters: unknown[]) => unknown).bind(target) : value;
-	},
-});
+			const value: unknown = Reflect.get(target, name);
+			return typeof value === 'function' ? (value as (...parameters: unknown[]) => unknown).bind(target) : value;
+		},
+	});
 
 test('files can be written again on a server that refuses every If-Match, and a conflict is still seen', async t => {
 	const bucket = createMemoryObjectStore();
@@ -31,7 +32,14 @@ test('files can be written again on a server that refuses every If-Match, and a 
 	t.is(await objectText(bucket, 'file'), 'two');
 	t.is(a.events.filter(({event}) => event === 'the server cannot make a write conditional').length, 1);
 
-	const {handle} = await a.fileSystem.open('file', {read: true, write: true, append: false, truncate: true, create: false, exclusive: false});
+	const {handle} = await a.fileSystem.open('file', {
+		read: true,
+		write: true,
+		append: false,
+		truncate: true,
+		create: false,
+		exclusive: false,
+	});
 	await a.fileSystem.write(handle, Buffer.from('three'), 0);
 	await bucket.put('file', Buffer.from('from elsewhere'));
 	await a.fileSystem.flush(handle);

@@ -23,11 +23,17 @@ test('an upload that meets a bug is not tried again: the bytes are kept on disk 
 		},
 	});
 	const {fileSystem, events, stagingDirectory} = await startNode(t, broken, {options: {durability: 'journal'}});
-	const {handle} = await fileSystem.open('file', {read: true, write: true, append: false, truncate: false, create: true, exclusive: false}, {permissions: 0o644, caller: {uid: 0, gid: 0}});
+	const {handle} = await fileSystem.open(
+		'file',
+		{read: true, write: true, append: false, truncate: false, create: true, exclusive: false},
+		{permissions: 0o644, caller: {uid: 0, gid: 0}},
+	);
 	await fileSystem.write(handle, Buffer.from('content'), 0);
 	t.is(await errnoOf(fileSystem.flush(handle)), undefined);
 	await fileSystem.release(handle);
-	await eventually(t, 'the bytes are kept', () => events.some(event => event.event === 'upload failed' && event.isFinal && event.keptAt !== undefined));
+	await eventually(t, 'the bytes are kept', () =>
+		events.some(event => event.event === 'upload failed' && event.isFinal && event.keptAt !== undefined),
+	);
 	const countBefore = putCount;
 	await new Promise(resolve => {
 		setTimeout(resolve, 50); // Ten times the delay of a retry.

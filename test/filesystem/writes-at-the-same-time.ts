@@ -5,7 +5,8 @@ import {closeHandle, objectText, openHandle, readHandle, startNodes, type Volume
 
 const {O_APPEND, O_CREAT, O_RDONLY, O_RDWR, O_WRONLY} = constants;
 
-const write = async ({fileSystem}: VolumeNode, handle: number, text: string, offset = 0): Promise<number> => fileSystem.write(handle, Buffer.from(text), offset);
+const write = async ({fileSystem}: VolumeNode, handle: number, text: string, offset = 0): Promise<number> =>
+	fileSystem.write(handle, Buffer.from(text), offset);
 
 for (const isVersioned of [true, false]) {
 	test(`open() that finds a version of another node while a handle writes mixes nothing, ${isVersioned ? 'versioned' : 'unversioned'}`, async t => {
@@ -35,17 +36,19 @@ for (const isVersioned of [true, false]) {
 test('fsync() of many handles of one file returns only when S3 has what was written before it', async t => {
 	const {bucket, a} = await startNodes(t);
 	await writeText(a.fs, 'file', '.'.repeat(80));
-	await Promise.all(Array.from({length: 8}, async (_, index) => {
-		const handle = await openHandle(a, 'file', O_RDWR);
-		for (let round = 0; round < 25; round++) {
-			const text = `${index}:${round.toString().padStart(3, '0')}`;
-			await write(a, handle, text, index * 10);
-			await a.fileSystem.fsync(handle);
-			t.is((await objectText(bucket, 'file'))?.slice(index * 10, (index * 10) + 5), text);
-		}
+	await Promise.all(
+		Array.from({length: 8}, async (_, index) => {
+			const handle = await openHandle(a, 'file', O_RDWR);
+			for (let round = 0; round < 25; round++) {
+				const text = `${index}:${round.toString().padStart(3, '0')}`;
+				await write(a, handle, text, index * 10);
+				await a.fileSystem.fsync(handle);
+				t.is((await objectText(bucket, 'file'))?.slice(index * 10, index * 10 + 5), text);
+			}
 
-		await closeHandle(a, handle);
-	}));
+			await closeHandle(a, handle);
+		}),
+	);
 	t.is(a.fileSystem.status().conflicts, 0);
 	t.is(a.fileSystem.status().stagingBytes, 0);
 });
@@ -126,21 +129,33 @@ test('appends of two nodes at the same time are all there, once each', async t =
 	for (let round = 0; round < 20; round++) {
 		const pair = [`a${round}\n`, `b${round}\n`];
 		lines.push(...pair);
-		t.deepEqual(await Promise.all([append(a, pair[0]!), append(b, pair[1]!)]), [undefined, undefined]); // Two were made above.
+		// Two were made above.
+		t.deepEqual(await Promise.all([append(a, pair[0]!), append(b, pair[1]!)]), [undefined, undefined]);
 	}
 
-	t.deepEqual((await objectText(bucket, 'log'))?.split('\n').filter(line => line !== '').toSorted(), lines.map(line => line.trim()).toSorted());
+	t.deepEqual(
+		(await objectText(bucket, 'log'))
+			?.split('\n')
+			.filter(line => line !== '')
+			.toSorted(),
+		lines.map(line => line.trim()).toSorted(),
+	);
 });
 
 test('appends of twelve nodes at once are all there', async t => {
 	const {bucket, start} = await startNodes(t);
 	const nodes = await Promise.all(Array.from({length: 12}, async () => start()));
 	const handles = await Promise.all(nodes.map(async node => openHandle(node, 'log', O_WRONLY | O_APPEND | O_CREAT)));
-	const results = await Promise.all(nodes.map(async (node, index) => {
-		await write(node, handles[index]!, `line ${index}\n`); // One handle for each node.
-		return closeHandle(node, handles[index]!);
-	}));
-	t.deepEqual(results, nodes.map(() => undefined));
+	const results = await Promise.all(
+		nodes.map(async (node, index) => {
+			await write(node, handles[index]!, `line ${index}\n`); // One handle for each node.
+			return closeHandle(node, handles[index]!);
+		}),
+	);
+	t.deepEqual(
+		results,
+		nodes.map(() => undefined),
+	);
 	t.is((await objectText(bucket, 'log'))?.split('\n').length, 13);
 });
 
@@ -148,7 +163,10 @@ test('an append whose answer is lost is there once, with another node appending 
 	for (const attributes of ['posix', 'uniform']) {
 		const {bucket, a, b, passMs} = await startNodes(t, {options: {attributes}});
 		await writeText(b.fs, 'log', 'base ');
-		const [handle, other] = [await openHandle(a, 'log', O_WRONLY | O_APPEND), await openHandle(b, 'log', O_WRONLY | O_APPEND)];
+		const [handle, other] = [
+			await openHandle(a, 'log', O_WRONLY | O_APPEND),
+			await openHandle(b, 'log', O_WRONLY | O_APPEND),
+		];
 		await write(b, other, 'b1 ');
 		await closeHandle(b, other);
 		passMs(5000);

@@ -2,7 +2,10 @@ import test from 'ava';
 import {formatReply} from '../../src/flexvolume/format-reply.ts';
 
 test('formatReply() answers init with every capability in words', t => {
-	t.is(formatReply({outcome: 'initialised'}), '{"status":"Success","capabilities":{"attach":false,"selinuxRelabel":false,"supportsMetrics":true,"fsGroup":false,"requiresFSResize":false}}\n');
+	t.is(
+		formatReply({outcome: 'initialised'}),
+		'{"status":"Success","capabilities":{"attach":false,"selinuxRelabel":false,"supportsMetrics":true,"fsGroup":false,"requiresFSResize":false}}\n',
+	);
 });
 
 test('formatReply() uses the exact words of the kubelet', t => {

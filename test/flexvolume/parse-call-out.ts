@@ -8,7 +8,19 @@ test('parseCallOut() reads init, mount and unmount', t => {
 });
 
 test('parseCallOut() knows every other call as unsupported', t => {
-	for (const call of ['getvolumename', 'attach', 'waitforattach', 'isattached', 'detach', 'mountdevice', 'unmountdevice', 'expandvolume', 'expandfs', 'Mount', '']) {
+	for (const call of [
+		'getvolumename',
+		'attach',
+		'waitforattach',
+		'isattached',
+		'detach',
+		'mountdevice',
+		'unmountdevice',
+		'expandvolume',
+		'expandfs',
+		'Mount',
+		'',
+	]) {
 		t.deepEqual(parseCallOut([call, 'x']), {operation: 'unsupported', call});
 	}
 });
@@ -18,7 +30,17 @@ test('parseCallOut() takes superfluous slashes out of a path', t => {
 });
 
 test('parseCallOut() refuses missing arguments and paths that are not plainly absolute', t => {
-	for (const argv of [[], ['mount'], ['mount', '/pods/1/v'], ['unmount'], ['mount', 'pods/1/v', '{}'], ['unmount', ''], ['unmount', '/'], ['unmount', '/pods/../etc'], ['unmount', '/pods/./v']]) {
+	for (const argv of [
+		[],
+		['mount'],
+		['mount', '/pods/1/v'],
+		['unmount'],
+		['mount', 'pods/1/v', '{}'],
+		['unmount', ''],
+		['unmount', '/'],
+		['unmount', '/pods/../etc'],
+		['unmount', '/pods/./v'],
+	]) {
 		t.throws(() => parseCallOut(argv), {instanceOf: CallOutError}, argv.join(' '));
 	}
 });

@@ -5,7 +5,9 @@ const base64 = (text: string) => Buffer.from(text).toString('base64');
 const parse = (options: Record<string, unknown>) => parseMountOptions(JSON.stringify({name: 'bucket-1', ...options}));
 
 test('parseMountOptions() reads what a kubelet sends', t => {
-	const parsed = parseMountOptions('{"kubernetes.io/fsType":"fuse","kubernetes.io/pod.name":"web-1","kubernetes.io/pod.namespace":"default","kubernetes.io/pod.uid":"6ddc","kubernetes.io/pvOrVolumeName":"pv-1","kubernetes.io/readwrite":"rw","kubernetes.io/serviceAccount.name":"default","kubernetes.io/mounterArgs.FsGroup":"1234","kubernetes.io/secret/accessKey":"QUtJRA==","kubernetes.io/secret/secretKey":"czNjciJldA==","name":"bucket-pv","prefix":"a \\u003c\\u0026\\u003e b"}');
+	const parsed = parseMountOptions(
+		'{"kubernetes.io/fsType":"fuse","kubernetes.io/pod.name":"web-1","kubernetes.io/pod.namespace":"default","kubernetes.io/pod.uid":"6ddc","kubernetes.io/pvOrVolumeName":"pv-1","kubernetes.io/readwrite":"rw","kubernetes.io/serviceAccount.name":"default","kubernetes.io/mounterArgs.FsGroup":"1234","kubernetes.io/secret/accessKey":"QUtJRA==","kubernetes.io/secret/secretKey":"czNjciJldA==","name":"bucket-pv","prefix":"a \\u003c\\u0026\\u003e b"}',
+	);
 	t.like(parsed, {
 		credentials: {accessKeyId: 'AKID', secretAccessKey: 's3cr"et'},
 		fsGroup: 1234,
@@ -39,7 +41,9 @@ test('parseMountOptions() reads the fsGroup of old and new kubelets', t => {
 test('parseMountOptions() takes fsType "fuse" or none', t => {
 	t.notThrows(() => parse({'kubernetes.io/fsType': ''}));
 	t.notThrows(() => parse({'kubernetes.io/fsType': 'fuse'}));
-	t.throws(() => parse({'kubernetes.io/fsType': 'ext4'}), {message: 'fsType must be "fuse" or left out: current value is "ext4"'});
+	t.throws(() => parse({'kubernetes.io/fsType': 'ext4'}), {
+		message: 'fsType must be "fuse" or left out: current value is "ext4"',
+	});
 });
 
 test('parseMountOptions() takes every spelling of the credentials', t => {
@@ -63,13 +67,28 @@ test('parseMountOptions() refuses a Secret that it cannot use, and never quotes 
 	const cases: ReadonlyArray<readonly [Record<string, string>, RegExp]> = [
 		[{'access-key-id': base64('AKID')}, /has no key "secret-access-key"/],
 		[{password: base64('hush')}, /has no key "access-key-id"/],
-		[{'access-key-id': 'not base64!', 'secret-access-key': base64('hush')}, /"access-key-id" of the volume's Secret is not base64/],
-		[{'access-key-id': base64('AKID'), 'secret-access-key': base64(' ')}, /"secret-access-key" of the volume's Secret is empty/],
+		[
+			{'access-key-id': 'not base64!', 'secret-access-key': base64('hush')},
+			/"access-key-id" of the volume's Secret is not base64/,
+		],
+		[
+			{'access-key-id': base64('AKID'), 'secret-access-key': base64(' ')},
+			/"secret-access-key" of the volume's Secret is empty/,
+		],
 		[{'access-key-id': base64('AKID'), 'secret-access-key': base64('hu\0sh')}, /no AWS credential has/],
-		[{'access-key-id': base64('AKID'), accessKey: base64('AKOTHER'), 'secret-access-key': base64('hush')}, /two different values/],
+		[
+			{'access-key-id': base64('AKID'), accessKey: base64('AKOTHER'), 'secret-access-key': base64('hush')},
+			/two different values/,
+		],
 	];
 	for (const [secrets, message] of cases) {
-		const error = t.throws(() => parse(Object.fromEntries(Object.entries(secrets).map(([key, value]) => [`kubernetes.io/secret/${key}`, value]))), {message});
+		const error = t.throws(
+			() =>
+				parse(
+					Object.fromEntries(Object.entries(secrets).map(([key, value]) => [`kubernetes.io/secret/${key}`, value])),
+				),
+			{message},
+		);
 		t.false(/hush|AKID|AKOTHER/.test(error.message));
 	}
 });
@@ -84,8 +103,20 @@ test('parseMountOptions() leaves keys of a later kubelet alone', t => {
 });
 
 test('parseMountOptions() refuses JSON that is none, and never quotes it', t => {
-	for (const json of ['', '{', 'null', '[]', '"x"', '{"name":"b"} {"kubernetes.io/secret/x":"hush"}', '{"name":"hush']) {
-		const error = t.throws(() => parseMountOptions(json), {message: /^Cannot mount: the options (are not valid JSON|must be a JSON object)/}, json);
+	for (const json of [
+		'',
+		'{',
+		'null',
+		'[]',
+		'"x"',
+		'{"name":"b"} {"kubernetes.io/secret/x":"hush"}',
+		'{"name":"hush',
+	]) {
+		const error = t.throws(
+			() => parseMountOptions(json),
+			{message: /^Cannot mount: the options (are not valid JSON|must be a JSON object)/},
+			json,
+		);
 		t.false(error.message.includes('hush'));
 	}
 

@@ -16,22 +16,39 @@ import {hasFuse} from '../support/mount.ts';
 const run = promisify(execFile);
 const testOnMount = hasFuse() ? test.serial : test.serial.skip;
 
-const optionsOf = ({endpoint, bucket}: SpawnedDevServer): Record<string, string> => ({name: bucket, endpoint, 'path-style': 'true'});
+const optionsOf = ({endpoint, bucket}: SpawnedDevServer): Record<string, string> => ({
+	name: bucket,
+	endpoint,
+	'path-style': 'true',
+});
 
-const start = async (t: ExecutionContext, options: Record<string, string> = {}): Promise<{server: SpawnedDevServer; volumeDirectory: string; daemon: TestDaemon}> => {
+const start = async (
+	t: ExecutionContext,
+	options: Record<string, string> = {},
+): Promise<{server: SpawnedDevServer; volumeDirectory: string; daemon: TestDaemon}> => {
 	const server = await spawnTestDevServer(t);
 	const volumeDirectory = await createVolumeDirectory(t);
-	const daemon = await startTestDaemon(t, {options: {...optionsOf(server), ...options}, credentials: server.credentials, volumeDirectory});
+	const daemon = await startTestDaemon(t, {
+		options: {...optionsOf(server), ...options},
+		credentials: server.credentials,
+		volumeDirectory,
+	});
 	return {server, volumeDirectory, daemon};
 };
 
-const isMounted = async (mountPoint: string): Promise<boolean> => (await fs.readFile('/proc/self/mountinfo', 'utf8')).includes(` ${mountPoint} `);
+const isMounted = async (mountPoint: string): Promise<boolean> =>
+	(await fs.readFile('/proc/self/mountinfo', 'utf8')).includes(` ${mountPoint} `);
 
 testOnMount('the daemon mounts, serves, and ends with its mount when it gets SIGTERM', async t => {
 	const {server, daemon} = await start(t);
 	t.deepEqual(daemon.ready, {status: 'ready', pid: daemon.pid}, daemon.log());
 	await fs.writeFile(join(daemon.mountPoint, 'hello.txt'), 'hello');
-	const store = createS3ObjectStore({bucket: server.bucket, region: 'us-east-1', endpoint: server.endpoint, credentials: server.credentials});
+	const store = createS3ObjectStore({
+		bucket: server.bucket,
+		region: 'us-east-1',
+		endpoint: server.endpoint,
+		credentials: server.credentials,
+	});
 	t.teardown(async () => store.close());
 	t.is((await store.head('hello.txt'))?.sizeBytes, 5, 'close() returns when S3 has the bytes');
 	t.is(await daemon.stop(), 0, daemon.log());
@@ -45,7 +62,13 @@ testOnMount('the daemon answers status, drain and stop on a socket for its owner
 	const {daemon, server} = await start(t);
 	t.is((await stat(daemon.socketPath)).mode & 0o777, 0o600);
 	const status = await askStatus(daemon.socketPath, createDeadline(5000));
-	t.like(status, {volumeId: 'test-volume', pid: daemon.pid, bucket: server.bucket, prefix: '', mountPoint: daemon.mountPoint});
+	t.like(status, {
+		volumeId: 'test-volume',
+		pid: daemon.pid,
+		bucket: server.bucket,
+		prefix: '',
+		mountPoint: daemon.mountPoint,
+	});
 	t.true(status!.residentBytes > 1e7); // Compared above: there is one.
 	await fs.writeFile(join(daemon.mountPoint, 'file'), 'x');
 	t.like(await askToEnd(daemon.socketPath, 'drain', createDeadline(5000)), {outcome: 'done'});
@@ -80,7 +103,12 @@ testOnMount('stop uploads what durability "journal" has acknowledged but not upl
 	await fs.writeFile(join(daemon.mountPoint, 'large'), Buffer.alloc(20_000_000, 7));
 	t.like(await askToEnd(daemon.socketPath, 'stop', createDeadline(20_000)), {outcome: 'done'});
 	await daemon.exited;
-	const store = createS3ObjectStore({bucket: server.bucket, region: 'us-east-1', endpoint: server.endpoint, credentials: server.credentials});
+	const store = createS3ObjectStore({
+		bucket: server.bucket,
+		region: 'us-east-1',
+		endpoint: server.endpoint,
+		credentials: server.credentials,
+	});
 	t.teardown(async () => store.close());
 	t.is((await store.head('large'))?.sizeBytes, 20_000_000);
 });
@@ -100,11 +128,20 @@ testOnMount('what was synced before the daemon was killed is in S3 after the nex
 	await daemon.exited;
 	await run('umount', ['-l', daemon.mountPoint]);
 	await server.setFaults({});
-	const next = await startTestDaemon(t, {options: {...optionsOf(server), durability: 'journal'}, credentials: server.credentials, volumeDirectory});
+	const next = await startTestDaemon(t, {
+		options: {...optionsOf(server), durability: 'journal'},
+		credentials: server.credentials,
+		volumeDirectory,
+	});
 	t.is(next.ready.status, 'ready', next.log());
 	t.is(await fs.readFile(join(next.mountPoint, 'file'), 'utf8'), 'acknowledged');
 	t.like(await askToEnd(next.socketPath, 'drain', createDeadline(20_000)), {outcome: 'done'});
-	const store = createS3ObjectStore({bucket: server.bucket, region: 'us-east-1', endpoint: server.endpoint, credentials: server.credentials});
+	const store = createS3ObjectStore({
+		bucket: server.bucket,
+		region: 'us-east-1',
+		endpoint: server.endpoint,
+		credentials: server.credentials,
+	});
 	t.teardown(async () => store.close());
 	t.is((await store.head('file'))?.sizeBytes, 12);
 });
@@ -113,7 +150,11 @@ testOnMount('the daemon says in one line why it cannot mount, and leaves nothing
 	const server = await spawnTestDevServer(t);
 	const volumeDirectory = await createVolumeDirectory(t);
 	for (const [options, credentials, reason] of [
-		[{...optionsOf(server), name: 'absent-bucket', provision: 'false'}, server.credentials, /absent-bucket.*does not exist/],
+		[
+			{...optionsOf(server), name: 'absent-bucket', provision: 'false'},
+			server.credentials,
+			/absent-bucket.*does not exist/,
+		],
 		[{...optionsOf(server), 'metadata-tll': '1s'}, server.credentials, /metadata-ttl/],
 		[optionsOf(server), {accessKeyId: 'nobody', secretAccessKey: 'wrong'}, /test/],
 		[{...optionsOf(server), endpoint: 'http://127.0.0.1:9', timeout: '1s'}, server.credentials, /127\.0\.0\.1:9|test/],
@@ -131,7 +172,11 @@ testOnMount('the daemon says that its mount point is missing', async t => {
 	const server = await spawnTestDevServer(t);
 	const volumeDirectory = await createVolumeDirectory(t);
 	await fs.rmdir(join(volumeDirectory, 'mount'));
-	const daemon = await startTestDaemon(t, {options: optionsOf(server), credentials: server.credentials, volumeDirectory});
+	const daemon = await startTestDaemon(t, {
+		options: optionsOf(server),
+		credentials: server.credentials,
+		volumeDirectory,
+	});
 	t.like(daemon.ready, {status: 'failed'});
 	t.is(await daemon.exited, 1);
 });

@@ -14,7 +14,14 @@ const ignore = () => {};
 const open = async (syscall: 'unlink' | 'rename' | undefined) => {
 	const fileSystem = new MemoryFileSystem();
 	const errors: string[] = [];
-	const log = {trace: ignore, debug: ignore, info: ignore, warn: ignore, fatal: ignore, error: (_fields: unknown, message: string) => void errors.push(message)};
+	const log = {
+		trace: ignore,
+		debug: ignore,
+		info: ignore,
+		warn: ignore,
+		fatal: ignore,
+		error: (_fields: unknown, message: string) => void errors.push(message),
+	};
 	const hidden = new HiddenFiles({fileSystem, callingSyscall: async () => syscall, log});
 	const {handle} = await fileSystem.open('file', parseOpenFlags(0o102), {permissions: 0o644, caller: {uid: 0, gid: 0}});
 	await fileSystem.write(handle, Buffer.from('content'), 0);

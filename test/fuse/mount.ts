@@ -20,7 +20,14 @@ testOnMount('a mount is in the table with its options, and is gone after its pro
 	const {mountPoint, close} = await mounted(t);
 	const line = await mountLine(mountPoint);
 	t.regex(line, / - fuse\.pnx pnx-volume:memory /);
-	for (const option of ['rw', 'nodev', 'nosuid', 'default_permissions', 'max_read=1048576', ...(process.getuid?.() === 0 ? ['allow_other'] : [])]) {
+	for (const option of [
+		'rw',
+		'nodev',
+		'nosuid',
+		'default_permissions',
+		'max_read=1048576',
+		...(process.getuid?.() === 0 ? ['allow_other'] : []),
+	]) {
 		t.regex(line, new RegExp(`[ ,]${option}(?:[ ,]|$)`));
 	}
 
@@ -74,7 +81,7 @@ testOnMount('a file that was deleted while open works on after its directory was
 
 testOnMount('names that are not UTF-8 cannot be made (EILSEQ) nor found (ENOENT)', async t => {
 	const {mountPoint} = await mounted(t);
-	const path = Buffer.concat([Buffer.from(`${mountPoint}/bad-`), Buffer.from([0xFF, 0xFE])]);
+	const path = Buffer.concat([Buffer.from(`${mountPoint}/bad-`), Buffer.from([0xff, 0xfe])]);
 	t.is(await errnoOf(fs.writeFile(path, 'x')), 'EILSEQ');
 	t.is(await errnoOf(fs.mkdir(path)), 'EILSEQ');
 	t.is(await errnoOf(fs.symlink('target', path)), 'EILSEQ');
@@ -91,17 +98,26 @@ testOnMount('link() fails with EPERM', async t => {
 
 testOnMount('many programs read and write at the same time', async t => {
 	const {mountPoint} = await mounted(t);
-	await Promise.all(Array.from({length: 12}, async (_, index) => {
-		const path = join(mountPoint, `file-${index}`);
-		await run('sh', ['-ec', 'dd if=/dev/zero of="$1" bs=64k count=40 status=none; for i in 1 2 3; do cmp -n 2621440 "$1" /dev/zero; done', 'sh', path]);
-		t.is((await fs.stat(path)).size, 40 * 65_536);
-	}));
+	await Promise.all(
+		Array.from({length: 12}, async (_, index) => {
+			const path = join(mountPoint, `file-${index}`);
+			await run('sh', [
+				'-ec',
+				'dd if=/dev/zero of="$1" bs=64k count=40 status=none; for i in 1 2 3; do cmp -n 2621440 "$1" /dev/zero; done',
+				'sh',
+				path,
+			]);
+			t.is((await fs.stat(path)).size, 40 * 65_536);
+		}),
+	);
 });
 
-testOnMount('readers see the old or the new file, whole, and never nothing, while writers replace and delete open files', async t => {
-	const {mountPoint, log} = await mounted(t);
-	await fs.writeFile(join(mountPoint, 'target'), 'x'.repeat(10_000));
-	const writer = `
+testOnMount(
+	'readers see the old or the new file, whole, and never nothing, while writers replace and delete open files',
+	async t => {
+		const {mountPoint, log} = await mounted(t);
+		await fs.writeFile(join(mountPoint, 'target'), 'x'.repeat(10_000));
+		const writer = `
 		const fs = require('node:fs');
 		for (let round = 0; round < 60; round++) {
 			Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
@@ -114,16 +130,19 @@ testOnMount('readers see the old or the new file, whole, and never nothing, whil
 			if (fs.fstatSync(fd).size !== 7) throw new Error('a deleted file lost its bytes');
 			fs.closeSync(fd);
 		}`;
-	const reader = `
+		const reader = `
 		const fs = require('node:fs');
 		for (let round = 0; round < 400; round++) {
 			const text = fs.readFileSync('target', 'utf8');
 			if (text.length !== 10_000 || text !== text[0].repeat(10_000)) throw new Error('torn: ' + text.length);
 		}`;
-	await Promise.all([writer, reader, reader, reader].map(async script => run(process.execPath, ['-e', script], {cwd: mountPoint})));
-	t.deepEqual(await fs.readdir(mountPoint), ['target']);
-	t.notRegex(log(), /operation failed|met a bug|cannot remove/);
-});
+		await Promise.all(
+			[writer, reader, reader, reader].map(async script => run(process.execPath, ['-e', script], {cwd: mountPoint})),
+		);
+		t.deepEqual(await fs.readdir(mountPoint), ['target']);
+		t.notRegex(log(), /operation failed|met a bug|cannot remove/);
+	},
+);
 
 testOnMount('the process ends with success when somebody else unmounts', async t => {
 	const {mountPoint, exited, log} = await mounted(t);

@@ -8,13 +8,26 @@ type Line = {level: string; message: string} & Record<string, unknown>;
 
 const start = (t: ExecutionContext, options: {durationMsMax?: number; isEachLogged?: boolean} = {}) => {
 	const lines: Line[] = [];
-	const at = (level: string) => (fields: Record<string, unknown>, message: string) => void lines.push({...fields, level, message});
-	const log = {trace: at('trace'), debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), fatal: at('fatal')};
-	const runner = new OperationRunner({log, isEachLogged: options.isEachLogged ?? false, durationMsMax: options.durationMsMax ?? 60_000});
-	t.teardown(() => runner.close());
-	const run = async <T>(act: () => Promise<T>, details: Partial<Operation<T>> = {}): Promise<number | T> => new Promise(resolve => {
-		runner.run({name: 'test', subject: '/path', act, succeed: resolve, fail: resolve, ...details});
+	const at = (level: string) => (fields: Record<string, unknown>, message: string) =>
+		void lines.push({...fields, level, message});
+	const log = {
+		trace: at('trace'),
+		debug: at('debug'),
+		info: at('info'),
+		warn: at('warn'),
+		error: at('error'),
+		fatal: at('fatal'),
+	};
+	const runner = new OperationRunner({
+		log,
+		isEachLogged: options.isEachLogged ?? false,
+		durationMsMax: options.durationMsMax ?? 60_000,
 	});
+	t.teardown(() => runner.close());
+	const run = async <T>(act: () => Promise<T>, details: Partial<Operation<T>> = {}): Promise<number | T> =>
+		new Promise(resolve => {
+			runner.run({name: 'test', subject: '/path', act, succeed: resolve, fail: resolve, ...details});
+		});
 	return {run, lines};
 };
 
@@ -26,29 +39,51 @@ test('an operation is answered with its value', async t => {
 
 test('an FsError becomes its errno; ordinary answers are logged at trace, failures at warn', async t => {
 	const {run, lines} = start(t);
-	for (const [errno, level] of [['ENOENT', 'trace'], ['EEXIST', 'trace'], ['ENODATA', 'trace'], ['EIO', 'warn'], ['ENOSPC', 'warn'], ['ESTALE', 'warn']] as const) {
-		t.is(await run(async () => {
-			throw new FsError(errno, 'why');
-		}), -constants.errno[errno]);
+	for (const [errno, level] of [
+		['ENOENT', 'trace'],
+		['EEXIST', 'trace'],
+		['ENODATA', 'trace'],
+		['EIO', 'warn'],
+		['ENOSPC', 'warn'],
+		['ESTALE', 'warn'],
+	] as const) {
+		t.is(
+			await run(async () => {
+				throw new FsError(errno, 'why');
+			}),
+			-constants.errno[errno],
+		);
 		t.like(lines.pop(), {level, result: errno, op: 'test', subject: '/path'});
 	}
 });
 
 test('a StoreError becomes the errno of its code', async t => {
 	const {run, lines} = start(t);
-	for (const [code, errno] of [['accessDenied', 'EACCES'], ['preconditionFailed', 'ESTALE'], ['throttled', 'EAGAIN'], ['unavailable', 'EIO'], ['tooLarge', 'EFBIG']] as const) {
-		t.is(await run(async () => {
-			throw new StoreError(code, 'why');
-		}), -constants.errno[errno]);
+	for (const [code, errno] of [
+		['accessDenied', 'EACCES'],
+		['preconditionFailed', 'ESTALE'],
+		['throttled', 'EAGAIN'],
+		['unavailable', 'EIO'],
+		['tooLarge', 'EFBIG'],
+	] as const) {
+		t.is(
+			await run(async () => {
+				throw new StoreError(code, 'why');
+			}),
+			-constants.errno[errno],
+		);
 		t.like(lines.pop(), {level: 'warn', result: errno});
 	}
 });
 
 test('anything else that is thrown is a bug: EIO, logged as an error', async t => {
 	const {run, lines} = start(t);
-	t.is(await run(async () => {
-		throw new TypeError('undefined is not a function');
-	}), -constants.errno.EIO);
+	t.is(
+		await run(async () => {
+			throw new TypeError('undefined is not a function');
+		}),
+		-constants.errno.EIO,
+	);
 	t.like(lines[0], {level: 'error', message: 'operation met a bug'});
 });
 
@@ -75,9 +110,15 @@ test('an operation that changes nothing is given up when it takes too long, and 
 
 test('an operation that changes something is only reported when it takes too long', async t => {
 	const {run, lines} = start(t, {durationMsMax: 0});
-	t.is(await run(async () => new Promise<string>(resolve => {
-		setTimeout(resolve, 2100, 'done');
-	})), 'done');
+	t.is(
+		await run(
+			async () =>
+				new Promise<string>(resolve => {
+					setTimeout(resolve, 2100, 'done');
+				}),
+		),
+		'done',
+	);
 	t.is(lines.length, 1, 'Reported once');
 	t.like(lines[0], {level: 'warn', isGivenUp: false});
 });

@@ -21,27 +21,52 @@ test('toPath() takes the slash off; names that were not UTF-8 are ENOENT to find
 	t.is(toPath('/'), '');
 	t.is(toPath('/a/b c'), 'a/b c');
 	t.is(toNewPath('/ü/🦀'), 'ü/🦀');
-	t.like(t.throws(() => toPath('/a\uFFFD')), {errno: 'ENOENT'});
-	t.like(t.throws(() => toNewPath('/a\uFFFD')), {errno: 'EILSEQ'});
+	t.like(
+		t.throws(() => toPath('/a\uFFFD')),
+		{errno: 'ENOENT'},
+	);
+	t.like(
+		t.throws(() => toNewPath('/a\uFFFD')),
+		{errno: 'EILSEQ'},
+	);
 	t.is(toPath(`/${'é'.repeat(127)}`).length, 127);
-	t.like(t.throws(() => toPath(`/${'é'.repeat(128)}`)), {errno: 'ENAMETOOLONG'});
-	t.like(t.throws(() => toUtf8('\uFFFD', 'link target')), {errno: 'EILSEQ'});
+	t.like(
+		t.throws(() => toPath(`/${'é'.repeat(128)}`)),
+		{errno: 'ENAMETOOLONG'},
+	);
+	t.like(
+		t.throws(() => toUtf8('\uFFFD', 'link target')),
+		{errno: 'EILSEQ'},
+	);
 });
 
 test('toFuseStat() has type bits, 512-byte blocks and times on both sides of 1970', t => {
 	const stat: EntryStat = {
-		ino: 7, kind: 'symlink', permissions: 0o4755, uid: 1, gid: 2, sizeBytes: 513, rdev: 0, nlink: 1,
-		mtimeNs: 1_500_000_000n, atimeNs: -1n, ctimeNs: -1_000_000_000n,
+		ino: 7,
+		kind: 'symlink',
+		permissions: 0o4755,
+		uid: 1,
+		gid: 2,
+		sizeBytes: 513,
+		rdev: 0,
+		nlink: 1,
+		mtimeNs: 1_500_000_000n,
+		atimeNs: -1n,
+		ctimeNs: -1_000_000_000n,
 	};
 	t.like(toFuseStat(stat), {
-		mode: 0o124_755, blocks: 2, ino: 7,
-		mtime: {seconds: 1n, nanoseconds: 500_000_000}, atime: {seconds: -1n, nanoseconds: 999_999_999}, ctime: {seconds: -1n, nanoseconds: 0},
+		mode: 0o124_755,
+		blocks: 2,
+		ino: 7,
+		mtime: {seconds: 1n, nanoseconds: 500_000_000},
+		atime: {seconds: -1n, nanoseconds: 999_999_999},
+		ctime: {seconds: -1n, nanoseconds: 0},
 	});
 });
 
 test('toTimeChange() knows UTIME_NOW and UTIME_OMIT', t => {
-	t.is(toTimeChange({seconds: 5, nanoseconds: 0x3F_FF_FF_FF}), 'now');
-	t.is(toTimeChange({seconds: 5, nanoseconds: 0x3F_FF_FF_FE}), 'omit');
+	t.is(toTimeChange({seconds: 5, nanoseconds: 0x3f_ff_ff_ff}), 'now');
+	t.is(toTimeChange({seconds: 5, nanoseconds: 0x3f_ff_ff_fe}), 'omit');
 	t.is(toTimeChange({seconds: -1, nanoseconds: 999_999_999}), -1n);
 });
 
@@ -50,21 +75,44 @@ test('kindOfNewNode() reads the type bits of mknod(), where none mean a file', t
 	t.is(kindOfNewNode(0o100_644), 'file');
 	t.is(kindOfNewNode(0o010_644), 'fifo');
 	t.is(kindOfNewNode(0o140_777), 'socket');
-	t.like(t.throws(() => kindOfNewNode(0o170_000)), {errno: 'EINVAL'});
+	t.like(
+		t.throws(() => kindOfNewNode(0o170_000)),
+		{errno: 'EINVAL'},
+	);
 });
 
 test('flags of open, rename, fallocate and setxattr are read bit by bit; unknown ones are refused', t => {
-	t.deepEqual(parseOpenFlags(0), {read: true, write: false, append: false, truncate: false, create: false, exclusive: false});
-	t.deepEqual(parseOpenFlags(0o3301), {read: false, write: true, append: true, truncate: true, create: true, exclusive: true} satisfies ReturnType<typeof parseOpenFlags>);
+	t.deepEqual(parseOpenFlags(0), {
+		read: true,
+		write: false,
+		append: false,
+		truncate: false,
+		create: false,
+		exclusive: false,
+	});
+	t.deepEqual(parseOpenFlags(0o3301), {
+		read: false,
+		write: true,
+		append: true,
+		truncate: true,
+		create: true,
+		exclusive: true,
+	} satisfies ReturnType<typeof parseOpenFlags>);
 	t.deepEqual(parseRenameFlags(1), {noReplace: true, exchange: false, whiteout: false});
-	t.like(t.throws(() => parseRenameFlags(8)), {errno: 'EINVAL'});
+	t.like(
+		t.throws(() => parseRenameFlags(8)),
+		{errno: 'EINVAL'},
+	);
 	t.deepEqual(parseFallocateMode(3), {keepSize: true, punchHole: true, zeroRange: false, otherFlags: false});
 	t.deepEqual(parseFallocateMode(0x10), {keepSize: false, punchHole: false, zeroRange: true, otherFlags: false});
 	t.true(parseFallocateMode(8).otherFlags);
 	t.is(parseXattrFlags(0), 'either');
 	t.is(parseXattrFlags(1), 'create');
 	t.is(parseXattrFlags(2), 'replace');
-	t.like(t.throws(() => parseXattrFlags(3)), {errno: 'EINVAL'});
+	t.like(
+		t.throws(() => parseXattrFlags(3)),
+		{errno: 'EINVAL'},
+	);
 });
 
 test('parseMountInfo() finds the topmost mount of a directory whose name has spaces', t => {
@@ -73,7 +121,12 @@ test('parseMountInfo() finds the topmost mount of a directory whose name has spa
 		'42 25 0:39 / /mnt/my\\040files rw,nosuid - fuse.pnx pnx-volume:one rw',
 		'43 42 0:40 / /mnt/my\\040files rw,nosuid shared:2 master:3 - fuse.pnx pnx-volume:two rw',
 	].join('\n');
-	t.deepEqual(parseMountInfo(table, '/mnt/my files'), {major: 0, minor: 40, fileSystemType: 'fuse.pnx', source: 'pnx-volume:two'});
+	t.deepEqual(parseMountInfo(table, '/mnt/my files'), {
+		major: 0,
+		minor: 40,
+		fileSystemType: 'fuse.pnx',
+		source: 'pnx-volume:two',
+	});
 	t.is(parseMountInfo(table, '/mnt'), undefined);
 	t.is(parseMountInfo(table, '/')?.fileSystemType, 'ext4');
 });

@@ -7,29 +7,35 @@ import {startContainer} from '../support/container.ts';
 import {createStandInHarness} from '../support/driver.ts';
 import {createHealingNode, inDirectory, keysOf, secretOptions, startWatch, stateOf} from '../support/healing.ts';
 
-test.serial('watch ends a daemon that does not answer, after writing down what it does, and starts it again', async t => {
-	const server = await spawnTestDevServer(t);
-	const node = await createHealingNode(t);
-	const directory = node.podDirectory('uid-1');
-	await node.mount(directory, secretOptions(server));
-	const container = await startContainer(t, {podDirectory: directory, propagation: 'slave'});
-	await container.run('echo hello >/data/file');
-	const {pid} = stateOf(node).daemon!;
-	process.kill(pid, 'SIGSTOP');
-	const watch = startWatch(t, node);
-	const notice = await watch.notice('VolumeHealed');
-	t.regex(notice?.message ?? '', /did not answer any more; it was ended and started again \(what it was doing is in .*hang-.*\.txt/);
-	t.is(await container.run('cat /data/file'), 'hello');
-	const volumeDirectory = join(node.stateDirectory, 'volumes', stateOf(node).volumeId);
-	const [dump] = readdirSync(volumeDirectory).filter(name => name.startsWith('hang-'));
-	const text = readFileSync(join(volumeDirectory, dump!), 'utf8');
-	t.regex(text, new RegExp(`State:\\s+T \\(stopped\\)[^]*\\n${pid} \\S+ T ticks 0 `));
-	t.false(text.includes(server.credentials.secretAccessKey));
-	t.is(statSync(join(volumeDirectory, dump!)).mode & 0o777, 0o600);
-	t.true(await watch.until(() => watch.reports.at(-1)?.volumes[0]?.health === 'healthy'));
-	t.is((await node.unmount(directory)).reply.status, 'Success');
-	t.deepEqual(await keysOf(t, server), ['file']);
-});
+test.serial(
+	'watch ends a daemon that does not answer, after writing down what it does, and starts it again',
+	async t => {
+		const server = await spawnTestDevServer(t);
+		const node = await createHealingNode(t);
+		const directory = node.podDirectory('uid-1');
+		await node.mount(directory, secretOptions(server));
+		const container = await startContainer(t, {podDirectory: directory, propagation: 'slave'});
+		await container.run('echo hello >/data/file');
+		const {pid} = stateOf(node).daemon!;
+		process.kill(pid, 'SIGSTOP');
+		const watch = startWatch(t, node);
+		const notice = await watch.notice('VolumeHealed');
+		t.regex(
+			notice?.message ?? '',
+			/did not answer any more; it was ended and started again \(what it was doing is in .*hang-.*\.txt/,
+		);
+		t.is(await container.run('cat /data/file'), 'hello');
+		const volumeDirectory = join(node.stateDirectory, 'volumes', stateOf(node).volumeId);
+		const [dump] = readdirSync(volumeDirectory).filter(name => name.startsWith('hang-'));
+		const text = readFileSync(join(volumeDirectory, dump!), 'utf8');
+		t.regex(text, new RegExp(`State:\\s+T \\(stopped\\)[^]*\\n${pid} \\S+ T ticks 0 `));
+		t.false(text.includes(server.credentials.secretAccessKey));
+		t.is(statSync(join(volumeDirectory, dump!)).mode & 0o777, 0o600);
+		t.true(await watch.until(() => watch.reports.at(-1)?.volumes[0]?.health === 'healthy'));
+		t.is((await node.unmount(directory)).reply.status, 'Success');
+		t.deepEqual(await keysOf(t, server), ['file']);
+	},
+);
 
 test.serial('watch ends a daemon in a busy loop, and the dump tells which thread turns', async t => {
 	const node = createStandInHarness(t);
@@ -45,7 +51,7 @@ test.serial('watch ends a daemon in a busy loop, and the dump tells which thread
 	t.regex(readFileSync(join(volumeDirectory, dump!), 'utf8'), new RegExp(`\n${pid} \\S+ R ticks [1-9]`));
 });
 
-test.serial('what is mounted below a volume\'s directory is never deleted when the volume is forgotten', async t => {
+test.serial("what is mounted below a volume's directory is never deleted when the volume is forgotten", async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');
 	await node.mount(directory, {name: 'bucket-1'});

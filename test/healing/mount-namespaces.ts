@@ -12,7 +12,10 @@ test('uncoveredMounts() finds dead mounts that nothing lies on', t => {
 13 12 0:53 / /other/dir rw - tmpfs tmpfs rw
 14 1 0:54 / /live rw - tmpfs tmpfs rw
 `);
-	t.deepEqual(uncoveredMounts(mounts, dead).map(({path}) => path), ['/other']);
+	t.deepEqual(
+		uncoveredMounts(mounts, dead).map(({path}) => path),
+		['/other'],
+	);
 });
 
 test('belongsToPod() knows a container by its control group, under either driver, and by what the kubelet mounts into it', t => {
@@ -25,5 +28,7 @@ test('belongsToPod() knows a container by its control group, under either driver
 		t.true(belongsToPod({mounts: [], traces}, uid), traces);
 	}
 
-	t.false(belongsToPod({mounts: [], traces: '/var/lib/kubelet/pods/6e901e33-a320-4e6a-841c-1b10d6c80660/etc-hosts'}, uid));
+	t.false(
+		belongsToPod({mounts: [], traces: '/var/lib/kubelet/pods/6e901e33-a320-4e6a-841c-1b10d6c80660/etc-hosts'}, uid),
+	);
 });

@@ -9,14 +9,19 @@ import {readNodeEnvironment} from '../../src/node/node-environment.ts';
 import {runCommand} from '../../src/node/run-command.ts';
 import {createTestDirectory} from '../support/dev-server.ts';
 
-test('a pod\'s mount that is renewed again and again shows the newest file system, never the directory below, and does not pile up without end', async t => {
+test("a pod's mount that is renewed again and again shows the newest file system, never the directory below, and does not pile up without end", async t => {
 	const directory = await createTestDirectory(t);
 	const deadline = createDeadline(60_000);
 	const [source, target] = ['source', 'target'].map(name => join(directory, name));
 	mkdirSync(source!);
 	mkdirSync(target!);
-	t.teardown(async () => Promise.all([detachMounts(source!, createDeadline(10_000)), detachMounts(target!, createDeadline(10_000))]));
-	const environment = readNodeEnvironment({PNX_VOLUME_STATE_DIR: directory, PNX_VOLUME_RUN_DIR: join(directory, 'run')}, '');
+	t.teardown(async () =>
+		Promise.all([detachMounts(source!, createDeadline(10_000)), detachMounts(target!, createDeadline(10_000))]),
+	);
+	const environment = readNodeEnvironment(
+		{PNX_VOLUME_STATE_DIR: directory, PNX_VOLUME_RUN_DIR: join(directory, 'run')},
+		'',
+	);
 	const heights: number[] = [];
 	for (let round = 0; round < 20; round++) {
 		await detachMounts(source!, deadline);

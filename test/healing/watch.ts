@@ -6,7 +6,16 @@ import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
 import {isRunning, readProcessIdentity} from '../../src/node/process-identity.ts';
 import {spawnTestDevServer} from '../support/dev-server.ts';
 import {createStandInHarness} from '../support/driver.ts';
-import {createHealingNode, heal, inDirectory, keysOf, killDaemons, secretOptions, startWatch, stateOf} from '../support/healing.ts';
+import {
+	createHealingNode,
+	heal,
+	inDirectory,
+	keysOf,
+	killDaemons,
+	secretOptions,
+	startWatch,
+	stateOf,
+} from '../support/healing.ts';
 
 test.serial('a daemon that keeps dying is started later each time, and that is told once', async t => {
 	const node = createStandInHarness(t);
@@ -41,29 +50,51 @@ test.serial('a watch that is killed while it heals is followed by one that ends 
 	t.true(await waitUntil(() => stateOf(node).daemon?.pid !== before.pid, createDeadline(20_000), 1));
 	await first.end('SIGKILL');
 	const second = startWatch(t, node);
-	t.true(await second.until(() => mountsAt(readMountTable(), directory).some(({device}) => device === mountsAt(readMountTable(), stateOf(node).mountPoint).at(-1)?.device)));
+	t.true(
+		await second.until(() =>
+			mountsAt(readMountTable(), directory).some(
+				({device}) => device === mountsAt(readMountTable(), stateOf(node).mountPoint).at(-1)?.device,
+			),
+		),
+	);
 	t.true(await second.until(() => second.reports.at(-1)?.volumes[0]?.health === 'healthy'));
 	t.is(await inDirectory(directory, 'cat "$1/file"'), 'hello');
 	t.is((await node.unmount(directory)).reply.status, 'Success');
 });
 
-test.serial('heal, mounts and unmounts of one dead volume at the same time leave every pod with a mount that works', async t => {
-	const server = await spawnTestDevServer(t);
-	const node = await createHealingNode(t);
-	const [first, second, third] = ['uid-1', 'uid-2', 'uid-3'].map(uid => node.podDirectory(uid));
-	await node.mount(first!, secretOptions(server));
-	await node.mount(second!, secretOptions(server));
-	await inDirectory(first!, 'echo hello >"$1/file"');
-	await killDaemons(node);
-	const [healed, mounted, unmounted, again] = await Promise.all([heal(node), node.mount(third!, secretOptions(server)), node.unmount(second!), heal(node)]);
-	t.deepEqual([healed.exitCode, mounted.reply.status, unmounted.reply.status, again.exitCode], [0, 'Success', 'Success', 0]);
-	for (const directory of [first!, third!]) {
-		t.is(await inDirectory(directory, 'cat "$1/file"'), 'hello');
-	}
+test.serial(
+	'heal, mounts and unmounts of one dead volume at the same time leave every pod with a mount that works',
+	async t => {
+		const server = await spawnTestDevServer(t);
+		const node = await createHealingNode(t);
+		const [first, second, third] = ['uid-1', 'uid-2', 'uid-3'].map(uid => node.podDirectory(uid));
+		await node.mount(first!, secretOptions(server));
+		await node.mount(second!, secretOptions(server));
+		await inDirectory(first!, 'echo hello >"$1/file"');
+		await killDaemons(node);
+		const [healed, mounted, unmounted, again] = await Promise.all([
+			heal(node),
+			node.mount(third!, secretOptions(server)),
+			node.unmount(second!),
+			heal(node),
+		]);
+		t.deepEqual(
+			[healed.exitCode, mounted.reply.status, unmounted.reply.status, again.exitCode],
+			[0, 'Success', 'Success', 0],
+		);
+		for (const directory of [first!, third!]) {
+			t.is(await inDirectory(directory, 'cat "$1/file"'), 'hello');
+		}
 
-	t.is(mountsAt(readMountTable(), second!).length, 0);
-	t.deepEqual(stateOf(node).pods.map(({path}) => path).sort(), [first, third]);
-});
+		t.is(mountsAt(readMountTable(), second!).length, 0);
+		t.deepEqual(
+			stateOf(node)
+				.pods.map(({path}) => path)
+				.sort(),
+			[first, third],
+		);
+	},
+);
 
 test.serial('what an older boot has left brings no notice and starts nothing, and is taken away', async t => {
 	const node = createStandInHarness(t);
@@ -78,7 +109,10 @@ test.serial('what an older boot has left brings no notice and starts nothing, an
 	await killDaemons(node);
 	await inDirectory(directory, `umount "$1" "${state.mountPoint}"`);
 	const other = readProcessIdentity(process.pid)!;
-	writeFileSync(stateFile, JSON.stringify({...JSON.parse(text) as object, daemon: {...other, bootId: 'of-another-boot'}}));
+	writeFileSync(
+		stateFile,
+		JSON.stringify({...(JSON.parse(text) as object), daemon: {...other, bootId: 'of-another-boot'}}),
+	);
 	const startCount = node.starts().length;
 	const watch = startWatch(t, node, '--keep-for', '10ms');
 	t.true(await watch.until(() => readdirSync(join(node.stateDirectory, 'volumes')).length === 0));
@@ -102,5 +136,8 @@ test.serial('the journal of a volume without pods is uploaded, and nothing of th
 	t.deepEqual(await keysOf(t, server), ['file']);
 	t.deepEqual(readdirSync(join(node.runDirectory, 'launch')), []);
 	t.deepEqual(watch.notices, []);
-	t.deepEqual(readMountTable().filter(({path}) => path.startsWith(`${dirname(node.stateDirectory)}/state/`)), []);
+	t.deepEqual(
+		readMountTable().filter(({path}) => path.startsWith(`${dirname(node.stateDirectory)}/state/`)),
+		[],
+	);
 });

@@ -1,4 +1,7 @@
-/** Installers that are killed, that run at once, and what the kubelet's watcher of the plugin directory gets to see meanwhile. */
+/**
+Installers that are killed, that run at once, and what the kubelet's watcher of the plugin directory gets to see
+meanwhile.
+*/
 import {spawn, spawnSync} from 'node:child_process';
 import {once} from 'node:events';
 import {existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, watch} from 'node:fs';
@@ -20,10 +23,28 @@ const roundCount = 12;
 
 /** `pnx-volume agent --once` on the node of a test. */
 const startInstaller = ({directory}: TestNode, source: string) => {
-	const child = spawn(process.execPath, [commandPath, 'agent', '--once', '--source', source, '--runtime-directory', join(directory, 'opt/pnx-volume'), '--plugin-directory', join(directory, 'plugins')], {
-		env: {PATH: process.env['PATH'], PNX_VOLUME_STATE_DIR: join(directory, 'state'), PNX_VOLUME_LOG: join(directory, 'log')},
-		stdio: ['ignore', 'pipe', 'pipe'],
-	});
+	const child = spawn(
+		process.execPath,
+		[
+			commandPath,
+			'agent',
+			'--once',
+			'--source',
+			source,
+			'--runtime-directory',
+			join(directory, 'opt/pnx-volume'),
+			'--plugin-directory',
+			join(directory, 'plugins'),
+		],
+		{
+			env: {
+				PATH: process.env['PATH'],
+				PNX_VOLUME_STATE_DIR: join(directory, 'state'),
+				PNX_VOLUME_LOG: join(directory, 'log'),
+			},
+			stdio: ['ignore', 'pipe', 'pipe'],
+		},
+	);
 	let output = '';
 	for (const stream of [child.stdout, child.stderr]) {
 		stream.setEncoding('utf8').on('data', (text: string) => {
@@ -65,7 +86,10 @@ const assertWhole = async (t: ExecutionContext, {directory}: TestNode): Promise<
 	if (names.length > 0) {
 		t.deepEqual(names, ['volume']);
 		t.true(visible.includes('current'), 'No driver before its runtime');
-		t.is(spawnSync(join(drivers, 'volume'), ['init'], {env: {PNX_VOLUME_LOG: '/dev/null'}, encoding: 'utf8'}).stdout, formatReply({outcome: 'initialised'}));
+		t.is(
+			spawnSync(join(drivers, 'volume'), ['init'], {env: {PNX_VOLUME_LOG: '/dev/null'}, encoding: 'utf8'}).stdout,
+			formatReply({outcome: 'initialised'}),
+		);
 	}
 };
 
@@ -96,7 +120,10 @@ test('an installer that is killed with -9 at any moment leaves nothing half, and
 	t.deepEqual(await closed, [0, null], output());
 	await assertWhole(t, node);
 	t.is(readlinkSync(join(node.directory, 'opt/pnx-volume/current')), '2.0.0');
-	t.deepEqual(readdirSync(join(node.directory, 'opt/pnx-volume')).filter(name => name.startsWith('.')), ['.install.lock']);
+	t.deepEqual(
+		readdirSync(join(node.directory, 'opt/pnx-volume')).filter(name => name.startsWith('.')),
+		['.install.lock'],
+	);
 	t.deepEqual(readdirSync(plugins), ['volume']);
 	t.deepEqual(events(), ['volume']);
 });
@@ -104,7 +131,10 @@ test('an installer that is killed with -9 at any moment leaves nothing half, and
 test('two installers at once end well, whether of one version or of two, and the kubelet sees nothing but the driver', async t => {
 	const node = createLocalNode(t);
 	mkdirSync(join(node.directory, 'plugins/pnx~volume'));
-	const [events, outerEvents] = [watchNames(t, join(node.directory, 'plugins/pnx~volume')), watchNames(t, join(node.directory, 'plugins'))];
+	const [events, outerEvents] = [
+		watchNames(t, join(node.directory, 'plugins/pnx~volume')),
+		watchNames(t, join(node.directory, 'plugins')),
+	];
 	const installers = [first, second, first].map(source => startInstaller(node, source));
 	for (const {closed, output} of installers) {
 		t.deepEqual(await closed, [0, null], output());
@@ -112,7 +142,12 @@ test('two installers at once end well, whether of one version or of two, and the
 
 	await assertWhole(t, node);
 	t.is(installers.filter(({output}) => output().includes('"isDriverChanged":true')).length, 1);
-	t.deepEqual(readdirSync(join(node.directory, 'opt/pnx-volume')).filter(name => name !== 'current').sort(), ['.install.lock', '1.0.0', '2.0.0']);
+	t.deepEqual(
+		readdirSync(join(node.directory, 'opt/pnx-volume'))
+			.filter(name => name !== 'current')
+			.sort(),
+		['.install.lock', '1.0.0', '2.0.0'],
+	);
 	t.deepEqual(events(), ['volume']);
 	t.deepEqual(outerEvents(), []);
 });
@@ -132,7 +167,9 @@ test('a fresh installation touches the driver once more some seconds later, and 
 	t.true(after.ctimeMs - before.ctimeMs > 3000n);
 	t.deepEqual([after.ino, after.mode, after.mtimeNs], [before.ino, before.mode, before.mtimeNs]);
 	const files = describeFiles(node.directory);
-	await install(node, first, {variables: {PNX_VOLUME_LOG: join(node.directory, 'log'), PNX_VOLUME_STATE_DIR: join(node.directory, 'state')}});
+	await install(node, first, {
+		variables: {PNX_VOLUME_LOG: join(node.directory, 'log'), PNX_VOLUME_STATE_DIR: join(node.directory, 'state')},
+	});
 	t.deepEqual(describeFiles(node.directory), files);
 	t.regex(readFileSync(path, 'utf8'), /^settings='PNX_VOLUME_LOG=\S+ PNX_VOLUME_STATE_DIR=\S+'$/m);
 });

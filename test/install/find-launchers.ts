@@ -11,7 +11,10 @@ const trees = createTreesDirectory(remove => test.after.always(remove));
 
 test('the README names every plugin directory that the uninstaller looks at, the default first', t => {
 	const readme = readFileSync(join(import.meta.dirname, '../../README.md'), 'utf8');
-	t.deepEqual(knownPluginDirectories.filter(directory => !readme.includes(`\`${directory}\``)), []);
+	t.deepEqual(
+		knownPluginDirectories.filter(directory => !readme.includes(`\`${directory}\``)),
+		[],
+	);
 	t.is(knownPluginDirectories[0], defaultPluginDirectory);
 });
 
@@ -19,7 +22,11 @@ test('an installed driver tells where its runtime is and which variables its age
 	const node = createLocalNode(t);
 	const variables = {PNX_VOLUME_LOG: join(node.directory, 'log'), PNX_VOLUME_STATE_DIR: join(node.directory, 'state')};
 	const {driverPath} = await install(node, buildRuntimeTree(join(trees, 'first')), {variables});
-	const [launcher, ...others] = findLaunchers(node.root, [join(node.directory, 'opt'), join(node.directory, 'plugins'), join(node.directory, 'opt/../plugins')]);
+	const [launcher, ...others] = findLaunchers(node.root, [
+		join(node.directory, 'opt'),
+		join(node.directory, 'plugins'),
+		join(node.directory, 'opt/../plugins'),
+	]);
 	t.like(launcher, {path: driverPath, runtimeDirectory: join(node.directory, 'opt/pnx-volume'), variables});
 	t.deepEqual(others, []);
 });

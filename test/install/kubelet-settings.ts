@@ -28,7 +28,25 @@ const startNode = async (t: ExecutionContext): Promise<NodeRoot> =>
 
 /** A process of the node that calls itself a kubelet. */
 const startKubelet = async (t: ExecutionContext, {hostPid}: NodeRoot, ...args: readonly string[]): Promise<number> =>
-	start(t, 'nsenter', ['-t', String(hostPid), '-m', '--', '/bin/bash', '-c', 'exec -a kubelet "$0" "$@"', process.execPath, '-e', 'setInterval(() => undefined, 1000)', '--', ...args], 'kubelet');
+	start(
+		t,
+		'nsenter',
+		[
+			'-t',
+			String(hostPid),
+			'-m',
+			'--',
+			'/bin/bash',
+			'-c',
+			'exec -a kubelet "$0" "$@"',
+			process.execPath,
+			'-e',
+			'setInterval(() => undefined, 1000)',
+			'--',
+			...args,
+		],
+		'kubelet',
+	);
 
 const makeDirectory = (t: ExecutionContext): string => {
 	const directory = mkdtempSync(join(tmpdir(), 'pnx-kubelet-'));
@@ -43,18 +61,24 @@ test('the plugin directory is the one of the flag with which the kubelet of the 
 	t.is(readKubeletPluginDirectory(node), '/etc/kubernetes/volumeplugins');
 
 	await startKubelet(t, node, '--volume-plugin-dir', '/elsewhere');
-	t.is(readKubeletPluginDirectory(node), undefined, 'Of two kubelets nobody knows which one is the node\'s');
+	t.is(readKubeletPluginDirectory(node), undefined, "Of two kubelets nobody knows which one is the node's");
 	process.kill(pid, 'SIGKILL');
 });
 
-test('the plugin directory is the one of the kubelet\'s configuration where there is no flag, and the last drop-in counts', async t => {
+test("the plugin directory is the one of the kubelet's configuration where there is no flag, and the last drop-in counts", async t => {
 	const [node, directory] = [await startNode(t), makeDirectory(t)];
 	const [file, dropIns] = [join(directory, 'config.yaml'), join(directory, 'kubelet.conf.d')];
 	mkdirSync(dropIns);
-	writeFileSync(file, 'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nvolumePluginDir: "/home/kubernetes/flexvolume" # ours\n');
+	writeFileSync(
+		file,
+		'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nvolumePluginDir: "/home/kubernetes/flexvolume" # ours\n',
+	);
 	await startKubelet(t, node, `--config=${file}`, '--config-dir', dropIns);
 	t.is(readKubeletPluginDirectory(node), '/home/kubernetes/flexvolume');
-	writeFileSync(join(dropIns, '20-plugins.conf'), '{"kind": "KubeletConfiguration", "volumePluginDir": "/var/lib/kubelet/volumeplugins"}');
+	writeFileSync(
+		join(dropIns, '20-plugins.conf'),
+		'{"kind": "KubeletConfiguration", "volumePluginDir": "/var/lib/kubelet/volumeplugins"}',
+	);
 	writeFileSync(join(dropIns, '30-other.conf'), 'kind: KubeletConfiguration\n');
 	writeFileSync(join(dropIns, 'README'), 'volumePluginDir: /none\n');
 	t.is(readKubeletPluginDirectory(node), '/var/lib/kubelet/volumeplugins');

@@ -1,4 +1,7 @@
-/** What `agent --uninstall` removes below the state directory, seen from another mount namespace, as from the agent's container. */
+/**
+What `agent --uninstall` removes below the state directory, seen from another mount namespace, as from the agent's
+container.
+*/
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {existsSync, mkdirSync, mkdtempSync, rmSync} from 'node:fs';
@@ -13,7 +16,11 @@ test('a state directory that is a file system of its own stays mounted on the no
 	const stateDirectory = join(directory, 'state');
 	mkdirSync(stateDirectory);
 	const script = 'mount -t tmpfs none "$1" && mkdir "$1/locks" && echo >"$1/precious" && echo ready && exec cat';
-	const node = spawn('unshare', ['--mount', '--propagation', 'private', '/bin/sh', '-c', script, 'sh', stateDirectory], {stdio: ['pipe', 'pipe', 'inherit']});
+	const node = spawn(
+		'unshare',
+		['--mount', '--propagation', 'private', '/bin/sh', '-c', script, 'sh', stateDirectory],
+		{stdio: ['pipe', 'pipe', 'inherit']},
+	);
 	t.teardown(async () => {
 		const ended = once(node, 'exit');
 		node.stdin.end();
@@ -23,7 +30,9 @@ test('a state directory that is a file system of its own stays mounted on the no
 	await once(node.stdout, 'data');
 	const root = createNodeRoot(node.pid);
 
-	t.deepEqual(await removeState(root, {stateDirectory, runDirectory: join(directory, 'run')}), [`${stateDirectory}, which is a mount point`]);
+	t.deepEqual(await removeState(root, {stateDirectory, runDirectory: join(directory, 'run')}), [
+		`${stateDirectory}, which is a mount point`,
+	]);
 
 	t.true(existsSync(reach(root, join(stateDirectory, 'precious'))));
 	t.false(existsSync(reach(root, join(stateDirectory, 'locks'))));

@@ -11,7 +11,16 @@ const createStateFile = (t: ExecutionContext): {stateFile: string; write: (pods:
 	const stateFile = join(directory, 'state.json');
 	return {
 		stateFile,
-		write: pods => writeVolumeState(stateFile, {formatVersion: 1, volumeId: '0123456789abcdef', bucket: 'b', prefix: '', kind: 'pods', mountPoint: '/m', pods}),
+		write: pods =>
+			writeVolumeState(stateFile, {
+				formatVersion: 1,
+				volumeId: '0123456789abcdef',
+				bucket: 'b',
+				prefix: '',
+				kind: 'pods',
+				mountPoint: '/m',
+				pods,
+			}),
 	};
 };
 
@@ -31,7 +40,10 @@ test('one pod is named, several are listed, many are counted', t => {
 	write([pod('a'), {path: '/mnt'}, pod('b')]);
 	t.deepEqual(createServedPods(stateFile)(), {pods: ['shop/a', 'shop/b']});
 	write(Array.from({length: 30}, (_, index) => pod(`web-${index}`)));
-	t.like(createServedPods(stateFile)(), {pods: Array.from({length: 8}, (_, index) => `shop/web-${index}`), podCount: 30});
+	t.like(createServedPods(stateFile)(), {
+		pods: Array.from({length: 8}, (_, index) => `shop/web-${index}`),
+		podCount: 30,
+	});
 });
 
 test('pods that come and go are seen within a second, without looking at every line', async t => {

@@ -5,16 +5,30 @@ import {join} from 'node:path';
 import {promisify} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
 import {findSchemaErrors, findTypeErrors, isKnownKind} from '../support/manifest-schemas.ts';
-import {examples, kubectl, kustomizations, readExample, render, renderText, repository, type Manifest} from '../support/manifests.ts';
+import {
+	examples,
+	kubectl,
+	kustomizations,
+	readExample,
+	render,
+	renderText,
+	repository,
+	type Manifest,
+} from '../support/manifests.ts';
 
 const run = promisify(execFile);
 const withKubectl = kubectl === undefined ? test.skip : test;
 /** The reason of a skipped test stands in its title. */
-const titled = (title: string): string => (kubectl === undefined ? `${title} (left out: there is no kubectl on PATH)` : title);
+const titled = (title: string): string =>
+	kubectl === undefined ? `${title} (left out: there is no kubectl on PATH)` : title;
 
 const assertValid = async (t: ExecutionContext, manifests: readonly Manifest[]): Promise<void> => {
 	t.true(manifests.length > 0);
-	t.deepEqual(manifests.filter(manifest => !isKnownKind(manifest)).map(({apiVersion, kind}) => `${apiVersion} ${kind}`), [], 'Kinds that Kubernetes does not have');
+	t.deepEqual(
+		manifests.filter(manifest => !isKnownKind(manifest)).map(({apiVersion, kind}) => `${apiVersion} ${kind}`),
+		[],
+		'Kinds that Kubernetes does not have',
+	);
 	t.deepEqual((await Promise.all(manifests.map(manifest => findSchemaErrors(manifest)))).flat(), []);
 	t.deepEqual(findTypeErrors(manifests), []);
 };
@@ -42,7 +56,10 @@ test('every example is made of manifests that Kubernetes takes', async t => {
 		t.deepEqual(findDuplicates(readExample(path)), [], path);
 	}
 
-	await assertValid(t, examples.flatMap(path => readExample(path)));
+	await assertValid(
+		t,
+		examples.flatMap(path => readExample(path)),
+	);
 });
 
 withKubectl(titled('kubectl reads every kustomization and every example'), async t => {
@@ -63,7 +80,12 @@ withKubectl(titled('kubectl reads every kustomization and every example'), async
 });
 
 test('a field that Kubernetes does not know, or of a wrong type, is found', async t => {
-	const pod = (more: object): Manifest => ({apiVersion: 'v1', kind: 'Pod', metadata: {name: 'p'}, spec: {containers: [{name: 'c', image: 'i', ...more}]}});
+	const pod = (more: object): Manifest => ({
+		apiVersion: 'v1',
+		kind: 'Pod',
+		metadata: {name: 'p'},
+		spec: {containers: [{name: 'c', image: 'i', ...more}]},
+	});
 	t.deepEqual(await findSchemaErrors(pod({})), []);
 	t.deepEqual(findTypeErrors([pod({})]), []);
 	const [unknownField] = findTypeErrors([pod({}), pod({securityContext: {priviledged: false}})]);

@@ -8,13 +8,18 @@ import type {Counter, MetricSink} from '../../src/model/metric-sink.ts';
 import {Metrics} from '../../src/observability/metrics.ts';
 
 /** Counts by name and labels in one line: `name label=value`. */
-const createSink = (): MetricSink & {readonly counts: () => Record<string, number>; readonly observed: Array<{id: string; value: number}>} => {
+const createSink = (): MetricSink & {
+	readonly counts: () => Record<string, number>;
+	readonly observed: Array<{id: string; value: number}>;
+} => {
 	const counters = new Map<string, Counter>();
 	const observed: Array<{id: string; value: number}> = [];
-	const idOf = (name: string, labels: Readonly<Record<string, string>> = {}): string => [name.replace('pnx_volume_', ''), ...Object.entries(labels).map(([label, value]) => `${label}=${value}`)].join(' ');
+	const idOf = (name: string, labels: Readonly<Record<string, string>> = {}): string =>
+		[name.replace('pnx_volume_', ''), ...Object.entries(labels).map(([label, value]) => `${label}=${value}`)].join(' ');
 	return {
 		observed,
-		counts: () => Object.fromEntries([...counters].filter(([, {value}]) => value !== 0).map(([id, {value}]) => [id, value])),
+		counts: () =>
+			Object.fromEntries([...counters].filter(([, {value}]) => value !== 0).map(([id, {value}]) => [id, value])),
 		counter(name, labels) {
 			const id = idOf(name, labels);
 			const counter = counters.get(id) ?? {value: 0};
@@ -31,9 +36,14 @@ const start = (t: ExecutionContext, durationMsMax = 60_000) => {
 	const log = {trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore, fatal: ignore};
 	const runner = new OperationRunner({log, isEachLogged: false, durationMsMax, metrics: new OperationMetrics(sink)});
 	t.teardown(() => runner.close());
-	const run = async <T>(name: string, act: () => Promise<T>, details: Partial<Operation<T>> = {}): Promise<number | T> => new Promise(resolve => {
-		runner.run({name, subject: '/path', act, succeed: resolve, fail: resolve, ...details});
-	});
+	const run = async <T>(
+		name: string,
+		act: () => Promise<T>,
+		details: Partial<Operation<T>> = {},
+	): Promise<number | T> =>
+		new Promise(resolve => {
+			runner.run({name, subject: '/path', act, succeed: resolve, fail: resolve, ...details});
+		});
 	return {run, runner, ...sink};
 };
 
@@ -57,7 +67,10 @@ test('an operation counts once: ok, refused when the answer is ordinary, failed 
 		'fuse_operations_total operation=write result=failed': 1,
 	});
 	t.is(observed.filter(({id}) => id === 'fuse_operation_duration_seconds operation=open').length, 4);
-	t.true(observed.every(({value}) => value >= 0 && value < 5), 'In seconds');
+	t.true(
+		observed.every(({value}) => value >= 0 && value < 5),
+		'In seconds',
+	);
 });
 
 test('an operation that is given up counts as failed, and its late value not at all', async t => {
@@ -88,8 +101,8 @@ test('a request to S3 counts by its answer, and apart when it is a retry, thrott
 	metrics.note({...request, status: 0, attempt: 4});
 	metrics.note({...request, operation: 'PutObject', status: 200, sentBytes: 7});
 	t.deepEqual(sink.counts(), {
-		's3_sent_bytes_total': 7,
-		's3_received_bytes_total': 100,
+		s3_sent_bytes_total: 7,
+		s3_received_bytes_total: 100,
 		's3_retries_total operation=GetObject': 3,
 		's3_throttled_total operation=GetObject': 2,
 		's3_denied_total operation=GetObject': 1,
@@ -112,7 +125,7 @@ test('counting an operation costs next to nothing', t => {
 	}
 
 	const {user, system} = process.cpuUsage(before);
-	const nanoseconds = (user + system) * 1000 / count;
+	const nanoseconds = ((user + system) * 1000) / count;
 	t.log(`${Math.round(nanoseconds)} ns an operation, of 50,000 ns and more that it takes in all`);
 	t.true(nanoseconds < 1000, `Two per cent of an operation would be 1000 ns: ${nanoseconds}`);
 });

@@ -18,22 +18,37 @@ test('an extent map is what an array with a source for each byte would be', t =>
 		for (let step = 0; step < 40; step++) {
 			const start = random.below(250);
 			const end = start + random.below(50);
-			const source: ExtentSource = random.pick([{kind: 'local'}, {kind: 'zero'}, {kind: 'object', object, objectOffset: random.below(100)}] as const);
+			const source: ExtentSource = random.pick([
+				{kind: 'local'},
+				{kind: 'zero'},
+				{kind: 'object', object, objectOffset: random.below(100)},
+			] as const);
 			if (random.chance(0.1)) {
 				map.truncate(start);
 				bytes = bytes.map((byte, index) => (index < start ? byte : '-'));
 			} else {
 				map.set(start, end, source);
-				bytes = bytes.map((byte, index) => (index >= start && index < end ? describeByte(source, index - start) : byte));
+				bytes = bytes.map((byte, index) =>
+					index >= start && index < end ? describeByte(source, index - start) : byte,
+				);
 			}
 
 			map = random.chance(0.1) ? ExtentMap.from(structuredClone(map.toJSON())) : map;
 			const [from, to] = [random.below(150), 150 + random.below(150)];
 			const pieces = map.slice(from, to);
-			t.deepEqual(pieces.flatMap(({start: first, end: last, source: of}) => Array.from({length: last - first}, (_, index) => describeByte(of, index))), bytes.slice(from, to), `seed ${seed}, round ${round}, step ${step}`);
+			t.deepEqual(
+				pieces.flatMap(({start: first, end: last, source: of}) =>
+					Array.from({length: last - first}, (_, index) => describeByte(of, index)),
+				),
+				bytes.slice(from, to),
+				`seed ${seed}, round ${round}, step ${step}`,
+			);
 			assertCanonical(map);
 			t.is(map.localBytes, bytes.filter(byte => byte === 'local').length);
-			t.is(map.isEmpty, bytes.every(byte => byte === '-'));
+			t.is(
+				map.isEmpty,
+				bytes.every(byte => byte === '-'),
+			);
 		}
 	}
 });
@@ -41,16 +56,26 @@ test('an extent map is what an array with a source for each byte would be', t =>
 const assertCanonical = (map: ExtentMap): void => {
 	for (const [index, {start, end, source}] of map.extents.entries()) {
 		const next = map.extents[index + 1];
-		if (start >= end || (next !== undefined && (next.start < end || (next.start === end && next.source.kind === source.kind && source.kind !== 'object')))) {
+		if (
+			start >= end ||
+			(next !== undefined &&
+				(next.start < end || (next.start === end && next.source.kind === source.kind && source.kind !== 'object')))
+		) {
 			throw new Error(`The extents are not sorted, merged and apart: ${JSON.stringify(map.extents)}`);
 		}
 	}
 };
 
 test('extents that are moved show the same bytes further on', t => {
-	const map = ExtentMap.from([{start: 10, end: 20, source: {kind: 'local'}}, {start: 30, end: 40, source: {kind: 'object', object, objectOffset: 7}}]);
+	const map = ExtentMap.from([
+		{start: 10, end: 20, source: {kind: 'local'}},
+		{start: 30, end: 40, source: {kind: 'object', object, objectOffset: 7}},
+	]);
 	const moved = map.shifted(100);
-	t.deepEqual(moved.slice(100, 150).map(({start, end, source}) => [start - 100, end - 100, source?.kind]), map.slice(0, 50).map(({start, end, source}) => [start, end, source?.kind]));
+	t.deepEqual(
+		moved.slice(100, 150).map(({start, end, source}) => [start - 100, end - 100, source?.kind]),
+		map.slice(0, 50).map(({start, end, source}) => [start, end, source?.kind]),
+	);
 	t.is(map.extents[0]?.start, 10, 'the map itself stays');
 });
 

@@ -1,5 +1,14 @@
 import test, {type ExecutionContext} from 'ava';
-import {type ContentPiece, type UploadPlan, growPartBytes, objectBytesMax, partBytesMax, partBytesMin, partCountMax, planUpload} from '../../src/model/upload-plan.ts';
+import {
+	type ContentPiece,
+	type UploadPlan,
+	growPartBytes,
+	objectBytesMax,
+	partBytesMax,
+	partBytesMin,
+	partCountMax,
+	planUpload,
+} from '../../src/model/upload-plan.ts';
 import {createRandomSource, testSeed} from '../support/random-source.ts';
 
 const mebibyte = 2 ** 20;
@@ -38,7 +47,9 @@ const contentOf = (plan: UploadPlan): ContentPiece[] => {
 		}
 
 		case 'multipart': {
-			return plan.parts.flatMap(part => (part.kind === 'send' ? part.pieces : [copied(part.start, part.end - part.start)]));
+			return plan.parts.flatMap(part =>
+				part.kind === 'send' ? part.pieces : [copied(part.start, part.end - part.start)],
+			);
 		}
 	}
 };
@@ -50,9 +61,15 @@ const assertLegal = (t: ExecutionContext, content: readonly ContentPiece[], part
 		t.true(plan.parts.length <= partCountMax, `${plan.parts.length} parts`);
 		for (const [index, part] of plan.parts.entries()) {
 			const bytes = part.kind === 'send' ? part.bytes : part.end - part.start;
-			t.true(bytes <= partBytesMax && bytes > 0 && (bytes >= partBytesMin || index === plan.parts.length - 1), `part ${index + 1} of ${plan.parts.length} has ${bytes} bytes`);
+			t.true(
+				bytes <= partBytesMax && bytes > 0 && (bytes >= partBytesMin || index === plan.parts.length - 1),
+				`part ${index + 1} of ${plan.parts.length} has ${bytes} bytes`,
+			);
 			if (part.kind === 'send') {
-				t.is(part.pieces.reduce((total, piece) => total + piece.bytes, 0), bytes);
+				t.is(
+					part.pieces.reduce((total, piece) => total + piece.bytes, 0),
+					bytes,
+				);
 			}
 		}
 	}
@@ -83,12 +100,16 @@ for (const [title, content, kind] of [
 	['nothing', [], 'put'],
 	['one byte', [local(0, 1)], 'put'],
 	['exactly one part', [local(0, 8 * mebibyte)], 'put'],
-	['one byte more than a part', [local(0, (8 * mebibyte) + 1)], 'multipart'],
+	['one byte more than a part', [local(0, 8 * mebibyte + 1)], 'multipart'],
 	['a large object with one changed byte in front', [local(0, 1), copied(1, 10 * gibibyte)], 'multipart'],
 	['a large object with one changed byte at the end', [copied(0, 10 * gibibyte), local(10 * gibibyte, 1)], 'multipart'],
 	['a hole of a tebibyte', [local(0, 1), zero(tebibyte), local(tebibyte + 1, 1)], 'multipart'],
 	['5 TiB that were written', [local(0, 5 * tebibyte)], 'multipart'],
-	['5 TiB with one changed byte in the middle', [copied(0, 2 * tebibyte), local(2 * tebibyte, 1), copied((2 * tebibyte) + 1, (3 * tebibyte) - 1)], 'multipart'],
+	[
+		'5 TiB with one changed byte in the middle',
+		[copied(0, 2 * tebibyte), local(2 * tebibyte, 1), copied(2 * tebibyte + 1, 3 * tebibyte - 1)],
+		'multipart',
+	],
 ] as const) {
 	test(`planUpload() makes legal parts of ${title}`, t => {
 		t.is(assertLegal(t, content, 8 * mebibyte).kind, kind);
@@ -96,24 +117,30 @@ for (const [title, content, kind] of [
 }
 
 test('planUpload() copies a whole object in one request, and in parts above 5 GiB', t => {
-	const whole = (sizeBytes: number): ContentPiece => ({bytes: sizeBytes, source: {kind: 'object', object: {...object, sizeBytes}, offset: 0}});
+	const whole = (sizeBytes: number): ContentPiece => ({
+		bytes: sizeBytes,
+		source: {kind: 'object', object: {...object, sizeBytes}, offset: 0},
+	});
 	t.is(planUpload([whole(1)], {partBytes: 8 * mebibyte}).kind, 'copy');
 	t.is(planUpload([whole(5 * gibibyte)], {partBytes: 8 * mebibyte}).kind, 'copy');
-	const plan = planUpload([whole((5 * gibibyte) + 1)], {partBytes: 8 * mebibyte});
+	const plan = planUpload([whole(5 * gibibyte + 1)], {partBytes: 8 * mebibyte});
 	t.true(plan.kind === 'multipart' && plan.parts.every(part => part.kind === 'copy'));
 });
 
 test('planUpload() sends no more of a large object than the changed byte needs to be a part', t => {
 	const plan = assertLegal(t, [copied(0, gibibyte), local(gibibyte, 1), copied(gibibyte + 1, gibibyte)], 8 * mebibyte);
 	t.true(plan.kind === 'multipart');
-	const sentBytes = plan.kind === 'multipart' ? plan.parts.reduce((total, part) => total + (part.kind === 'send' ? part.bytes : 0), 0) : 0;
+	const sentBytes =
+		plan.kind === 'multipart'
+			? plan.parts.reduce((total, part) => total + (part.kind === 'send' ? part.bytes : 0), 0)
+			: 0;
 	t.is(sentBytes, partBytesMin);
 });
 
 test('planUpload() ends with at most 10,000 parts for a large object that was changed in many places', t => {
 	const content: ContentPiece[] = [];
 	for (let index = 0; index < 12_000; index++) {
-		content.push(local(index * 11 * mebibyte, 4096), copied((index * 11 * mebibyte) + 4096, (11 * mebibyte) - 4096));
+		content.push(local(index * 11 * mebibyte, 4096), copied(index * 11 * mebibyte + 4096, 11 * mebibyte - 4096));
 	}
 
 	const plan = assertLegal(t, content, 8 * mebibyte);
@@ -122,7 +149,10 @@ test('planUpload() ends with at most 10,000 parts for a large object that was ch
 });
 
 test('planUpload() refuses what is larger than S3 takes, with both sizes', t => {
-	t.throws(() => planUpload([zero(objectBytesMax + 1)], {partBytes: 8 * mebibyte}), {instanceOf: RangeError, message: /5497558138880 bytes: current value is 5497558138881/});
+	t.throws(() => planUpload([zero(objectBytesMax + 1)], {partBytes: 8 * mebibyte}), {
+		instanceOf: RangeError,
+		message: /5497558138880 bytes: current value is 5497558138881/,
+	});
 });
 
 test('growPartBytes() keeps the wanted size as long as 10,000 parts are enough', t => {

@@ -1,5 +1,12 @@
 import test from 'ava';
-import {OptionError, formatBytes, formatVolumeOptions, nearestOptionName, optionTable, parseVolumeOptions} from '../../src/model/volume-options.ts';
+import {
+	OptionError,
+	formatBytes,
+	formatVolumeOptions,
+	nearestOptionName,
+	optionTable,
+	parseVolumeOptions,
+} from '../../src/model/volume-options.ts';
 
 for (const [name, value, field, expected] of [
 	['name', 'my-files', 'name', 'my-files'],
@@ -58,18 +65,42 @@ for (const [name, value, rule] of [
 	});
 }
 
-for (const [wrong, right] of [['metadata_ttl', 'metadata-ttl'], ['Region', 'region'], ['cachesize', 'cache-size'], ['readonly', 'read-only'], ['durabilty', 'durability']] as const) {
+for (const [wrong, right] of [
+	['metadata_ttl', 'metadata-ttl'],
+	['Region', 'region'],
+	['cachesize', 'cache-size'],
+	['readonly', 'read-only'],
+	['durabilty', 'durability'],
+] as const) {
 	test(`an unknown option ${wrong} is an error that names ${right}`, t => {
 		t.is(nearestOptionName(wrong), right);
-		t.throws(() => parseVolumeOptions({[wrong]: 'x'}), {instanceOf: OptionError, message: `Unknown option "${wrong}"; did you mean "${right}"?`});
+		t.throws(() => parseVolumeOptions({[wrong]: 'x'}), {
+			instanceOf: OptionError,
+			message: `Unknown option "${wrong}"; did you mean "${right}"?`,
+		});
 	});
 }
 
 test('options that are formatted are read back the same, at their defaults and elsewhere', t => {
-	for (const values of [{}, {name: 'b', 'file-mode': '0600', 'dir-mode': '02770', 'metadata-ttl': '1.5s', 'cache-size': '1.5GiB', uid: '5', 'read-only': 'true', endpoint: 'https://s3.example'}]) {
+	for (const values of [
+		{},
+		{
+			name: 'b',
+			'file-mode': '0600',
+			'dir-mode': '02770',
+			'metadata-ttl': '1.5s',
+			'cache-size': '1.5GiB',
+			uid: '5',
+			'read-only': 'true',
+			endpoint: 'https://s3.example',
+		},
+	]) {
 		const options = parseVolumeOptions(values);
 		t.deepEqual(parseVolumeOptions(formatVolumeOptions(options)), options);
-		t.deepEqual(Object.keys(formatVolumeOptions(options)), optionTable.map(({name}) => name));
+		t.deepEqual(
+			Object.keys(formatVolumeOptions(options)),
+			optionTable.map(({name}) => name),
+		);
 	}
 });
 
@@ -87,5 +118,8 @@ test('every option is in the table once, with help, a unit and a default that is
 });
 
 test('formatBytes() writes sizes for people', t => {
-	t.deepEqual([0, 1023, 1024, 1536, 5 * 2 ** 30, 3 * 2 ** 50].map(bytes => formatBytes(bytes)), ['0 bytes', '1023 bytes', '1 KiB', '1.5 KiB', '5 GiB', '3072 TiB']);
+	t.deepEqual(
+		[0, 1023, 1024, 1536, 5 * 2 ** 30, 3 * 2 ** 50].map(bytes => formatBytes(bytes)),
+		['0 bytes', '1023 bytes', '1 KiB', '1.5 KiB', '5 GiB', '3072 TiB'],
+	);
 });

@@ -5,7 +5,13 @@ import {parseMountTable} from '../../src/node/mount-table.ts';
 test('findHierarchies() finds the unified hierarchy', t => {
 	const table = parseMountTable('30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n');
 	t.deepEqual(findHierarchies('0::/system.slice/kubelet.service\n', table), [
-		{mountPoint: '/sys/fs/cgroup', path: '/system.slice/kubelet.service', version: 2, controllers: [], isTracking: true},
+		{
+			mountPoint: '/sys/fs/cgroup',
+			path: '/system.slice/kubelet.service',
+			version: 2,
+			controllers: [],
+			isTracking: true,
+		},
 	]);
 });
 
@@ -15,8 +21,20 @@ test('findHierarchies() finds every hierarchy of a hybrid host, also those of se
 32 23 0:32 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
 `);
 	t.deepEqual(findHierarchies('9:name=systemd:/system.slice/kubelet.service\n4:cpu,cpuacct:/\n0::/a:b\n', table), [
-		{mountPoint: '/sys/fs/cgroup/systemd', path: '/system.slice/kubelet.service', version: 1, controllers: ['name=systemd'], isTracking: true},
-		{mountPoint: '/sys/fs/cgroup/cpu,cpuacct', path: '/', version: 1, controllers: ['cpu', 'cpuacct'], isTracking: false},
+		{
+			mountPoint: '/sys/fs/cgroup/systemd',
+			path: '/system.slice/kubelet.service',
+			version: 1,
+			controllers: ['name=systemd'],
+			isTracking: true,
+		},
+		{
+			mountPoint: '/sys/fs/cgroup/cpu,cpuacct',
+			path: '/',
+			version: 1,
+			controllers: ['cpu', 'cpuacct'],
+			isTracking: false,
+		},
 		{mountPoint: '/sys/fs/cgroup/unified', path: '/a:b', version: 2, controllers: [], isTracking: true},
 	]);
 });
@@ -24,5 +42,13 @@ test('findHierarchies() finds every hierarchy of a hybrid host, also those of se
 test('findHierarchies() finds none where no hierarchy is mounted, and none that another mount hides', t => {
 	t.deepEqual(findHierarchies('0::/x\n', []), []);
 	t.deepEqual(findHierarchies('', parseMountTable('30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n')), []);
-	t.deepEqual(findHierarchies('0::/x\n', parseMountTable('30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n31 30 0:27 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n')), []);
+	t.deepEqual(
+		findHierarchies(
+			'0::/x\n',
+			parseMountTable(
+				'30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n31 30 0:27 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n',
+			),
+		),
+		[],
+	);
 });

@@ -12,8 +12,23 @@ import type {DaemonStatus} from '../../src/node/daemon-protocol.ts';
 import {createTestDirectory} from '../support/dev-server.ts';
 
 const status: DaemonStatus = {
-	volumeId: 'v', pid: 1, version: '1', startedAtMs: 0, bucket: 'b', prefix: '', mountPoint: '/m', residentBytes: 1,
-	fileSystem: {openHandles: 0, dirtyBytes: 0, uploadsPending: 0, uploadsFailed: 0, conflicts: 0, cacheBytes: 0, stagingBytes: 0},
+	volumeId: 'v',
+	pid: 1,
+	version: '1',
+	startedAtMs: 0,
+	bucket: 'b',
+	prefix: '',
+	mountPoint: '/m',
+	residentBytes: 1,
+	fileSystem: {
+		openHandles: 0,
+		dirtyBytes: 0,
+		uploadsPending: 0,
+		uploadsFailed: 0,
+		conflicts: 0,
+		cacheBytes: 0,
+		stagingBytes: 0,
+	},
 };
 
 const samples: MetricSamples = {
@@ -25,7 +40,14 @@ const samples: MetricSamples = {
 const start = async (t: ExecutionContext, handler: Partial<ControlHandler> = {}): Promise<string> => {
 	const path = join(await createTestDirectory(t), 'control.sock');
 	await writeFile(path, 'left by an earlier process');
-	const server = await startControlServer(path, {status: () => status, metrics: () => samples, drain: async () => undefined, linger: () => undefined, stop: async () => undefined, ...handler});
+	const server = await startControlServer(path, {
+		status: () => status,
+		metrics: () => samples,
+		drain: async () => undefined,
+		linger: () => undefined,
+		stop: async () => undefined,
+		...handler,
+	});
 	t.teardown(async () => server.close());
 	return path;
 };
@@ -52,7 +74,10 @@ test('drain and stop report progress, then done or why they failed', async t => 
 		},
 	});
 	const progress: unknown[] = [];
-	t.deepEqual(await askToEnd(path, 'drain', createDeadline(5000), step => progress.push(step)), {outcome: 'done', dirtyBytes: 5});
+	t.deepEqual(await askToEnd(path, 'drain', createDeadline(5000), step => progress.push(step)), {
+		outcome: 'done',
+		dirtyBytes: 5,
+	});
 	t.deepEqual(progress, [{dirtyBytes: 5, uploadsPending: 1}]);
 	t.like(await askToEnd(path, 'stop', createDeadline(5000)), {outcome: 'failed', message: 'Cannot upload: S3 is away'});
 });
@@ -60,12 +85,13 @@ test('drain and stop report progress, then done or why they failed', async t => 
 test('drain ends when nobody waits for it any more', async t => {
 	const {promise: ended, resolve: end} = Promise.withResolvers<void>();
 	const path = await start(t, {
-		drain: async ({signal}) => new Promise((_resolve, reject) => {
-			signal.addEventListener('abort', () => {
-				end();
-				reject(new Error('gone'));
-			});
-		}),
+		drain: async ({signal}) =>
+			new Promise((_resolve, reject) => {
+				signal.addEventListener('abort', () => {
+					end();
+					reject(new Error('gone'));
+				});
+			}),
 	});
 	const socket = connect(path);
 	socket.write('{"request":"drain","timeoutMs":60000}\n');

@@ -10,13 +10,21 @@ const testPrivileges = setpriv !== undefined && isRoot ? test : test.skip;
 
 /** Runs a script of Node.js with the privileges of a daemon. */
 const runAsDaemon = (script: string, ...argv: readonly string[]): string =>
-	execFileSync(setpriv!, [...setprivArguments, process.execPath, '-e', script, ...argv], {encoding: 'utf8'}); // The tests are skipped without one.
+	// The tests are skipped without one.
+	execFileSync(setpriv!, [...setprivArguments, process.execPath, '-e', script, ...argv], {encoding: 'utf8'});
 
 testPrivileges('a daemon sees which files and which system call a process of another user is at', async t => {
-	const child = spawn(setpriv!, ['--reuid=12345', '--regid=12345', '--clear-groups', 'sh', '-c', 'echo ready; read line'], {stdio: ['pipe', 'pipe', 'inherit']});
+	const child = spawn(
+		setpriv!,
+		['--reuid=12345', '--regid=12345', '--clear-groups', 'sh', '-c', 'echo ready; read line'],
+		{stdio: ['pipe', 'pipe', 'inherit']},
+	);
 	t.teardown(() => child.kill());
 	await once(child.stdout, 'data');
-	const seen = runAsDaemon('const fs = require("node:fs"); const base = `/proc/${process.argv[1]}`; console.log(fs.readdirSync(`${base}/fd`).length > 0, /^\\d+ /.test(fs.readFileSync(`${base}/syscall`, "utf8")))', String(child.pid));
+	const seen = runAsDaemon(
+		'const fs = require("node:fs"); const base = `/proc/${process.argv[1]}`; console.log(fs.readdirSync(`${base}/fd`).length > 0, /^\\d+ /.test(fs.readFileSync(`${base}/syscall`, "utf8")))',
+		String(child.pid),
+	);
 	t.is(seen, 'true true\n');
 });
 

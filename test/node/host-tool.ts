@@ -5,7 +5,7 @@ import test from 'ava';
 import {findHostTool} from '../../src/node/host-tool.ts';
 import {findRuntimeHome} from '../../src/node/runtime-home.ts';
 
-test('findHostTool() takes the packaged runtime\'s own tools, and never the host\'s namesakes there', t => {
+test("findHostTool() takes the packaged runtime's own tools, and never the host's namesakes there", t => {
 	const tree = mkdtempSync(join(tmpdir(), 'pnx-tree-'));
 	t.teardown(() => rmSync(tree, {recursive: true}));
 	for (const directory of ['bin', 'lib']) {
@@ -19,7 +19,7 @@ test('findHostTool() takes the packaged runtime\'s own tools, and never the host
 	t.is(findHostTool('chattr', loader), undefined);
 });
 
-test('findHostTool() finds the host\'s tools in a checkout', t => {
+test("findHostTool() finds the host's tools in a checkout", t => {
 	t.regex(findHostTool('mount', process.execPath) ?? '', /^\/(?:usr\/)?s?bin\/mount$/);
 	t.is(findHostTool('no-such-tool', process.execPath), undefined);
 });

@@ -5,10 +5,18 @@ import type {DaemonRequest} from '../../src/node/daemon-protocol.ts';
 import {readLaunchRecord, removeLaunchRecord, writeLaunchRecord} from '../../src/node/launch-record.ts';
 
 const request: DaemonRequest = {
-	volumeId: '0123456789abcdef', options: {name: 'bucket-1'}, credentials: {accessKeyId: 'key', secretAccessKey: 'very-secret'}, fsGroup: 1234,
-	mountPoint: '/state/volumes/0123456789abcdef/mount', volumeDirectory: '/state/volumes/0123456789abcdef',
+	volumeId: '0123456789abcdef',
+	options: {name: 'bucket-1'},
+	credentials: {accessKeyId: 'key', secretAccessKey: 'very-secret'},
+	fsGroup: 1234,
+	mountPoint: '/state/volumes/0123456789abcdef/mount',
+	volumeDirectory: '/state/volumes/0123456789abcdef',
 };
-const variables = {AWS_REGION: 'eu-west-1', AWS_SECRET_ACCESS_KEY: 'other-secret', HTTPS_PROXY: 'http://user:proxy-secret@proxy'};
+const variables = {
+	AWS_REGION: 'eu-west-1',
+	AWS_SECRET_ACCESS_KEY: 'other-secret',
+	HTTPS_PROXY: 'http://user:proxy-secret@proxy',
+};
 
 const runDirectory = (t: ExecutionContext, parent: string): string => {
 	const directory = mkdtempSync(join(parent, 'pnx-record-'));
@@ -56,7 +64,11 @@ test('a record of another boot, of another volume, or cut short counts for nothi
 	const directory = runDirectory(t, import.meta.dirname);
 	writeLaunchRecord(directory, request, {});
 	const text = readFileSync(recordIn(directory), 'utf8');
-	for (const wrong of [text.replace(/"bootId":"[^"]*"/, '"bootId":"another"'), text.replace('"volumeId":"0123456789abcdef"', '"volumeId":"f"'), text.slice(0, 40)]) {
+	for (const wrong of [
+		text.replace(/"bootId":"[^"]*"/, '"bootId":"another"'),
+		text.replace('"volumeId":"0123456789abcdef"', '"volumeId":"f"'),
+		text.slice(0, 40),
+	]) {
 		writeFileSync(recordIn(directory), wrong);
 		t.is(readLaunchRecord(directory, request.volumeId), undefined);
 	}

@@ -10,7 +10,19 @@ const text = String.raw`22 27 0:21 / /proc rw,relatime - proc proc rw
 test('parseMountTable() reads device, path, options, type and source, with and without optional fields', t => {
 	const mounts = parseMountTable(text);
 	t.is(mounts.length, 4);
-	t.deepEqual(mounts[1], {id: '97', parentId: '27', device: '0:51', root: '/', path: '/var/lib/pnx-volume/volumes/00/mount', options: ['rw', 'nosuid', 'nodev', 'relatime'], peerGroup: '5', masterGroup: undefined, type: 'fuse.pnx-volume', source: 'bucket-1', superOptions: ['rw', 'user_id=0']});
+	t.deepEqual(mounts[1], {
+		id: '97',
+		parentId: '27',
+		device: '0:51',
+		root: '/',
+		path: '/var/lib/pnx-volume/volumes/00/mount',
+		options: ['rw', 'nosuid', 'nodev', 'relatime'],
+		peerGroup: '5',
+		masterGroup: undefined,
+		type: 'fuse.pnx-volume',
+		source: 'bucket-1',
+		superOptions: ['rw', 'user_id=0'],
+	});
 });
 
 test('parseMountTable() reads which mounts get what is mounted on others', t => {
@@ -28,10 +40,15 @@ test('parseMountTable() undoes the octal escapes of the kernel', t => {
 });
 
 test('mountsAt() finds the mounts of one path, the upper one last', t => {
-	const mounts = parseMountTable('1 0 0:1 / /a rw - tmpfs one rw\n2 0 0:2 / /a rw - tmpfs two rw\n3 0 0:3 / /a/b rw - tmpfs three rw\n');
-	t.deepEqual(mountsAt(mounts, '/a').map(({source}) => source), ['one', 'two']);
+	const mounts = parseMountTable(
+		'1 0 0:1 / /a rw - tmpfs one rw\n2 0 0:2 / /a rw - tmpfs two rw\n3 0 0:3 / /a/b rw - tmpfs three rw\n',
+	);
+	t.deepEqual(
+		mountsAt(mounts, '/a').map(({source}) => source),
+		['one', 'two'],
+	);
 });
 
-test('readMountTable() reads this machine\'s', t => {
+test("readMountTable() reads this machine's", t => {
 	t.true(readMountTable().some(({path, type}) => path === '/proc' && type === 'proc'));
 });

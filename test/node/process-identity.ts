@@ -16,7 +16,9 @@ test('signalProcess() never signals a process that merely has the pid', t => {
 });
 
 test('readProcessIdentity() reads names with spaces and parentheses, and knows nobody after the end', async t => {
-	const child = spawn('/bin/sh', ['-c', 'printf "a) R 1 (b" >/proc/$$/comm; echo; read line'], {stdio: ['pipe', 'pipe', 'ignore']});
+	const child = spawn('/bin/sh', ['-c', 'printf "a) R 1 (b" >/proc/$$/comm; echo; read line'], {
+		stdio: ['pipe', 'pipe', 'ignore'],
+	});
 	t.teardown(() => child.kill('SIGKILL'));
 	await once(child.stdout, 'data');
 	const identity = readProcessIdentity(child.pid!);

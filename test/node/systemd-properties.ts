@@ -7,19 +7,32 @@ const mebibyte = 2 ** 20;
 const memory = planMemoryLimits({name: 'bucket-1'});
 
 test('planMemoryLimits() leaves room for the process beside the data in flight, and twice as much before it ends', t => {
-	t.deepEqual(planMemoryLimits({name: 'bucket-1', memory: '1GiB'}), {highBytes: 1536 * mebibyte, maxBytes: 3072 * mebibyte});
+	t.deepEqual(planMemoryLimits({name: 'bucket-1', memory: '1GiB'}), {
+		highBytes: 1536 * mebibyte,
+		maxBytes: 3072 * mebibyte,
+	});
 	t.deepEqual(memory, planMemoryLimits({name: 'bucket-1', memory: '128MiB'}));
 });
 
 test('toServiceProperties() has nothing that gives the service a mount namespace: its mount must appear on the node', t => {
-	const {essential, hardening} = toServiceProperties({memory, volumeDirectory: '/var/lib/pnx-volume/volumes/0123456789abcdef'});
+	const {essential, hardening} = toServiceProperties({
+		memory,
+		volumeDirectory: '/var/lib/pnx-volume/volumes/0123456789abcdef',
+	});
 	// systemd.exec(5): every setting that implies one.
-	const namespacing = /^(?:Protect|Private|ReadWritePaths|ReadOnlyPaths|InaccessiblePaths|ExecPaths|NoExecPaths|TemporaryFileSystem|BindPaths|BindReadOnlyPaths|RootDirectory|RootImage|MountFlags|MountAPIVFS|MountImages|ExtensionImages|StateDirectory|RuntimeDirectory|CacheDirectory|LogsDirectory|ConfigurationDirectory|DynamicUser|LoadCredential|SetCredential|ProcSubset|KeyringMode=private)/;
-	t.deepEqual([...essential, ...hardening].filter(property => namespacing.test(property)), []);
+	const namespacing =
+		/^(?:Protect|Private|ReadWritePaths|ReadOnlyPaths|InaccessiblePaths|ExecPaths|NoExecPaths|TemporaryFileSystem|BindPaths|BindReadOnlyPaths|RootDirectory|RootImage|MountFlags|MountAPIVFS|MountImages|ExtensionImages|StateDirectory|RuntimeDirectory|CacheDirectory|LogsDirectory|ConfigurationDirectory|DynamicUser|LoadCredential|SetCredential|ProcSubset|KeyringMode=private)/;
+	t.deepEqual(
+		[...essential, ...hardening].filter(property => namespacing.test(property)),
+		[],
+	);
 });
 
 test('toServiceProperties() says no path that systemd would read as something else', t => {
-	const paths = (volumeDirectory: string): string[] => toServiceProperties({memory, volumeDirectory}).essential.filter(property => property.startsWith('RequiresMountsFor='));
+	const paths = (volumeDirectory: string): string[] =>
+		toServiceProperties({memory, volumeDirectory}).essential.filter(property =>
+			property.startsWith('RequiresMountsFor='),
+		);
 	t.deepEqual(paths('/var/lib/pnx-volume'), ['RequiresMountsFor=/var/lib/pnx-volume']);
 	for (const path of ['/data/%h', '/data/a b', '/data/"', '/data/\\x41', '/data/$HOME', '/data/\n']) {
 		t.deepEqual(paths(path), [], path);

@@ -5,7 +5,10 @@ import {toVolumeId} from '../../src/node/volume-id.ts';
 const options = parseVolumeOptions({name: 'bucket-1'});
 
 test('toVolumeId() is the same for options that mean the same', t => {
-	t.is(toVolumeId({options}), toVolumeId({options: parseVolumeOptions({name: 'bucket-1', 'metadata-ttl': '1000ms', region: 'us-east-1'})}));
+	t.is(
+		toVolumeId({options}),
+		toVolumeId({options: parseVolumeOptions({name: 'bucket-1', 'metadata-ttl': '1000ms', region: 'us-east-1'})}),
+	);
 	t.regex(toVolumeId({options}), /^[0-9a-f]{16}$/);
 });
 

@@ -18,7 +18,9 @@ const lockPathOf = (t: ExecutionContext): string => {
 /** A process that takes the lock, says so, and holds it until it is killed. */
 const startHolder = async (t: ExecutionContext, path: string) => {
 	const script = fileURLToPath(new URL('../fixtures/lock-holder.ts', import.meta.url));
-	const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, path], {stdio: ['ignore', 'pipe', 'inherit']});
+	const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, path], {
+		stdio: ['ignore', 'pipe', 'inherit'],
+	});
 	t.teardown(() => child.kill('SIGKILL'));
 	await once(child.stdout, 'data');
 	return child;
@@ -28,19 +30,28 @@ test('withLock() lets one at a time in, also when each removes the lock file', a
 	const path = lockPathOf(t);
 	let inside = 0;
 	let insideMax = 0;
-	await Promise.all(Array.from({length: 6}, async (_, index) => withLock({path, what: 'a test', deadline: createDeadline(20_000), removeAfterwards: () => index % 2 === 0}, async () => {
-		inside++;
-		insideMax = Math.max(insideMax, inside);
-		await delay(5);
-		inside--;
-	})));
+	await Promise.all(
+		Array.from({length: 6}, async (_, index) =>
+			withLock(
+				{path, what: 'a test', deadline: createDeadline(20_000), removeAfterwards: () => index % 2 === 0},
+				async () => {
+					inside++;
+					insideMax = Math.max(insideMax, inside);
+					await delay(5);
+					inside--;
+				},
+			),
+		),
+	);
 	t.is(insideMax, 1);
 });
 
 test('withLock() waits for another process, and takes over at once when that is killed', async t => {
 	const path = lockPathOf(t);
 	const holder = await startHolder(t, path);
-	const error = await t.throwsAsync(withLock({path, what: 'bucket b', deadline: createDeadline(60)}, async () => undefined));
+	const error = await t.throwsAsync(
+		withLock({path, what: 'bucket b', deadline: createDeadline(60)}, async () => undefined),
+	);
 	t.is(error.message, 'Another call is still busy with bucket b; try again later');
 	holder.kill('SIGKILL');
 	t.is(await withLock({path, what: 'bucket b', deadline: createDeadline(5000)}, async () => 'taken'), 'taken');
@@ -48,9 +59,15 @@ test('withLock() waits for another process, and takes over at once when that is 
 
 test('withLock() frees the lock when the work fails', async t => {
 	const path = lockPathOf(t);
-	await t.throwsAsync(withLock({path, what: 'it', deadline: createDeadline(1000)}, async () => {
-		throw new Error('no');
-	}), {message: 'no'});
-	t.is(await withLock({path, what: 'it', deadline: createDeadline(0), removeAfterwards: () => true}, async () => 'free'), 'free');
+	await t.throwsAsync(
+		withLock({path, what: 'it', deadline: createDeadline(1000)}, async () => {
+			throw new Error('no');
+		}),
+		{message: 'no'},
+	);
+	t.is(
+		await withLock({path, what: 'it', deadline: createDeadline(0), removeAfterwards: () => true}, async () => 'free'),
+		'free',
+	);
 	t.false(existsSync(path));
 });

@@ -4,7 +4,13 @@ import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {parseMountTable} from '../../src/node/mount-table.ts';
 import {createVolumeDirectory, removeVolumeDirectory, volumePaths} from '../../src/node/volume-directory.ts';
-import {podsInUse, readAllVolumeStates, readVolumeState, writeVolumeState, type VolumeState} from '../../src/node/volume-state.ts';
+import {
+	podsInUse,
+	readAllVolumeStates,
+	readVolumeState,
+	writeVolumeState,
+	type VolumeState,
+} from '../../src/node/volume-state.ts';
 
 const volumeId = '0123456789abcdef';
 
@@ -16,14 +22,25 @@ const temporaryState = (t: ExecutionContext) => {
 	return {directory, paths};
 };
 
-const state: VolumeState = {formatVersion: 1, volumeId, bucket: 'bucket-1', prefix: '', kind: 'pods', mountPoint: '/m', pods: [{path: '/pods/a'}, {path: '/pods/b', name: 'b'}]};
+const state: VolumeState = {
+	formatVersion: 1,
+	volumeId,
+	bucket: 'bucket-1',
+	prefix: '',
+	kind: 'pods',
+	mountPoint: '/m',
+	pods: [{path: '/pods/a'}, {path: '/pods/b', name: 'b'}],
+};
 
 test('writeVolumeState() is read back, and leaves no temporary file', t => {
 	const {directory, paths} = temporaryState(t);
 	writeVolumeState(paths.stateFile, state);
 	t.deepEqual(readVolumeState(paths.stateFile), state);
 	t.deepEqual(readAllVolumeStates(directory), [state]);
-	t.deepEqual(readdirSync(paths.directory).filter(name => name.includes('tmp')), []);
+	t.deepEqual(
+		readdirSync(paths.directory).filter(name => name.includes('tmp')),
+		[],
+	);
 });
 
 test('readVolumeState() takes no state for none and for a damaged or foreign one', t => {
@@ -36,8 +53,13 @@ test('readVolumeState() takes no state for none and for a damaged or foreign one
 });
 
 test('podsInUse() counts the pods that see the present mount, not those with a dead one', t => {
-	const table = parseMountTable('1 0 0:50 / /m rw - fuse.x b rw\n2 0 0:50 / /pods/a rw - fuse.x b rw\n3 0 0:49 / /pods/b rw - fuse.x b rw\n');
-	t.deepEqual(podsInUse(state, table).map(({path}) => path), ['/pods/a']);
+	const table = parseMountTable(
+		'1 0 0:50 / /m rw - fuse.x b rw\n2 0 0:50 / /pods/a rw - fuse.x b rw\n3 0 0:49 / /pods/b rw - fuse.x b rw\n',
+	);
+	t.deepEqual(
+		podsInUse(state, table).map(({path}) => path),
+		['/pods/a'],
+	);
 	t.deepEqual(podsInUse(state, []), []);
 });
 

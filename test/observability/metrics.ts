@@ -33,7 +33,10 @@ test('samples are a copy: they stay when more is counted', t => {
 	counter.value += 5;
 	histogram.observe(1);
 	t.is(before.counters[0]?.value, 0);
-	t.is(before.histograms[0]?.bucketCounts.reduce((total, count) => total + count), 0);
+	t.is(
+		before.histograms[0]?.bucketCounts.reduce((total, count) => total + count),
+		0,
+	);
 });
 
 test('readers are asked at every samples(), and say by the table whether it is a counter or a gauge', t => {
@@ -54,9 +57,13 @@ test('readers are asked at every samples(), and say by the table whether it is a
 test('what is not in the table is a bug, said at once', t => {
 	const metrics = new Metrics();
 	t.throws(() => metrics.counter('pnx_volume_typo_total'), {message: /has no pnx_volume_typo_total/});
-	t.throws(() => metrics.counter('pnx_volume_dirty_bytes'), {message: /is a gauge in the table of metrics, not a counter/});
+	t.throws(() => metrics.counter('pnx_volume_dirty_bytes'), {
+		message: /is a gauge in the table of metrics, not a counter/,
+	});
 	t.throws(() => metrics.counter('pnx_volume_uploads_total'), {message: /labels of pnx_volume_uploads_total/});
-	t.throws(() => metrics.histogram('pnx_volume_s3_request_duration_seconds', {operation: 'GetObject', status: '2xx'}), {message: /labels/});
+	t.throws(() => metrics.histogram('pnx_volume_s3_request_duration_seconds', {operation: 'GetObject', status: '2xx'}), {
+		message: /labels/,
+	});
 });
 
 test('names, units and labels of the table follow the rules of Prometheus', t => {
@@ -64,13 +71,20 @@ test('names, units and labels of the table follow the rules of Prometheus', t =>
 		t.regex(name, /^pnx_volume_[a-z\d]+(?:_[a-z\d]+)*$/);
 		t.is(kind === 'counter', name.endsWith('_total'), `${name} is a ${kind}`);
 		t.is(kind === 'histogram', bounds !== undefined, name);
-		t.deepEqual(bounds, bounds?.toSorted((a, b) => a - b), name);
+		t.deepEqual(
+			bounds,
+			bounds?.toSorted((a, b) => a - b),
+			name,
+		);
 		t.notRegex(name, /_(?:bucket|sum|count|ms|kib|mib|seconds_bytes)(?:_|$)/, name);
 		t.notRegex(help, /\.$|\n/, name);
 		t.true(help.length > 10, name);
 		for (const label of labels) {
 			t.regex(label, /^[a-z]+(?:_[a-z]+)*$/, name);
-			t.false(label === 'le' || (scope === 'volume' && (volumeLabels as readonly string[]).includes(label)), `${name} ${label}`);
+			t.false(
+				label === 'le' || (scope === 'volume' && (volumeLabels as readonly string[]).includes(label)),
+				`${name} ${label}`,
+			);
 		}
 	}
 });

@@ -13,9 +13,18 @@ runPosixCases(test, {
 	hasHost: false,
 	hasExtended: true,
 	async prepare(t) {
-		const staging = await StagingArea.open({directory: join(await createTestDirectory(t), 'staging'), bytesMax: 2 ** 30, isDurable: false});
+		const staging = await StagingArea.open({
+			directory: join(await createTestDirectory(t), 'staging'),
+			bytesMax: 2 ** 30,
+			isDurable: false,
+		});
 		const options = parseVolumeOptions({name: 'test-bucket'});
-		const fileSystem = await openFileSystem({store: new MemoryObjectStore(), staging, options, memoryBytesMax: 2 ** 26});
+		const fileSystem = await openFileSystem({
+			store: new MemoryObjectStore(),
+			staging,
+			options,
+			memoryBytesMax: 2 ** 26,
+		});
 		t.teardown(async () => fileSystem.close());
 		return directFsUnderTest(fileSystem, '');
 	},

@@ -8,10 +8,19 @@ import {startNodes, type VolumeNode} from '../support/volume-nodes.ts';
 const seed = testSeed();
 const operationCount = Number(process.env['PNX_VOLUME_TEST_OPERATIONS'] ?? 120);
 
-/** Nobody can say what the outcome is; but it must be the same for all nodes, nothing may be left over, and no failure may be one of ours. */
-const runManyAtOnce = async (t: ExecutionContext, options: {seed: number; isVersioned: boolean; durability: string}): Promise<void> => {
+/**
+Nobody can say what the outcome is; but it must be the same for all nodes, nothing may be left over, and no failure
+may be one of ours.
+*/
+const runManyAtOnce = async (
+	t: ExecutionContext,
+	options: {seed: number; isVersioned: boolean; durability: string},
+): Promise<void> => {
 	const random = createRandomSource(options.seed);
-	const {a, b, passMs, start} = await startNodes(t, {isVersioned: options.isVersioned, options: {durability: options.durability, 'metadata-ttl': '0s'}});
+	const {a, b, passMs, start} = await startNodes(t, {
+		isVersioned: options.isVersioned,
+		options: {durability: options.durability, 'metadata-ttl': '0s'},
+	});
 	for (const {store} of [a, b]) {
 		store.inject({delayMs: 1});
 	}
@@ -29,7 +38,11 @@ const runManyAtOnce = async (t: ExecutionContext, options: {seed: number; isVers
 	for (const {fileSystem} of [a, b]) {
 		t.deepEqual(await describeTree(fileSystem), expected, `seed ${options.seed}`);
 		const {openHandles, dirtyBytes, uploadsPending, stagingBytes} = fileSystem.status();
-		t.deepEqual({openHandles, dirtyBytes, uploadsPending, stagingBytes}, {openHandles: 0, dirtyBytes: 0, uploadsPending: 0, stagingBytes: 0}, `seed ${options.seed}`);
+		t.deepEqual(
+			{openHandles, dirtyBytes, uploadsPending, stagingBytes},
+			{openHandles: 0, dirtyBytes: 0, uploadsPending: 0, stagingBytes: 0},
+			`seed ${options.seed}`,
+		);
 	}
 };
 
@@ -37,7 +50,11 @@ const work = async (t: ExecutionContext, {fileSystem, store}: VolumeNode, random
 	let open: OpenPair[] = [];
 	for (let count = 0; count < operationCount; count++) {
 		if (random.chance(0.03)) {
-			store.inject({error: random.pick(['unavailable', 'throttled', 'accessDenied']), when: random.pick(['before', 'after']), countMax: 1 + random.below(3)});
+			store.inject({
+				error: random.pick(['unavailable', 'throttled', 'accessDenied']),
+				when: random.pick(['before', 'after']),
+				countMax: 1 + random.below(3),
+			});
 		}
 
 		const operation = await attempt(t, 'looking around', async () => nextOperation(random, {model: fileSystem, open}));
@@ -62,7 +79,11 @@ const work = async (t: ExecutionContext, {fileSystem, store}: VolumeNode, random
 	}
 };
 
-const attempt = async <Result>(t: ExecutionContext, name: string, task: () => Promise<Result>): Promise<Result | undefined> => {
+const attempt = async <Result>(
+	t: ExecutionContext,
+	name: string,
+	task: () => Promise<Result>,
+): Promise<Result | undefined> => {
 	try {
 		return await task();
 	} catch (error) {

@@ -5,7 +5,11 @@ import {createS3ObjectStore} from '../../src/store/s3-object-store.ts';
 import {createSdkClient} from '../../src/store/s3-sdk-client.ts';
 import {objectStoreContract} from '../support/object-store-contract.ts';
 
-const {PNX_VOLUME_TEST_S3_ENDPOINT: endpoint, PNX_VOLUME_TEST_S3_ACCESS_KEY: accessKeyId = '', PNX_VOLUME_TEST_S3_SECRET_KEY: secretAccessKey = ''} = process.env;
+const {
+	PNX_VOLUME_TEST_S3_ENDPOINT: endpoint,
+	PNX_VOLUME_TEST_S3_ACCESS_KEY: accessKeyId = '',
+	PNX_VOLUME_TEST_S3_SECRET_KEY: secretAccessKey = '',
+} = process.env;
 
 if (endpoint === undefined) {
 	test('skipped: no PNX_VOLUME_TEST_S3_ENDPOINT (npm run test:rgw sets it)', t => {
@@ -16,11 +20,19 @@ if (endpoint === undefined) {
 		name: 'Ceph RGW',
 		createStore: async (t, {isVersioned}) => {
 			const bucket = `contract-${randomUUID()}`;
-			const connection = {bucket, region: 'us-east-1', endpoint, pathStyle: true, credentials: {accessKeyId, secretAccessKey}};
+			const connection = {
+				bucket,
+				region: 'us-east-1',
+				endpoint,
+				pathStyle: true,
+				credentials: {accessKeyId, secretAccessKey},
+			};
 			const client = createSdkClient(connection);
 			await client.send(new CreateBucketCommand({Bucket: bucket}));
 			if (isVersioned) {
-				await client.send(new PutBucketVersioningCommand({Bucket: bucket, VersioningConfiguration: {Status: 'Enabled'}}));
+				await client.send(
+					new PutBucketVersioningCommand({Bucket: bucket, VersioningConfiguration: {Status: 'Enabled'}}),
+				);
 			}
 
 			client.destroy();
@@ -29,6 +41,12 @@ if (endpoint === undefined) {
 			return store;
 		},
 		// Ceph 16 ignores all conditions on copies and completions.
-		supports: {conditionalCopy: false, conditionalComplete: false, conditionalCopySource: false, ifMatchTellsAbsence: false, versioning: true},
+		supports: {
+			conditionalCopy: false,
+			conditionalComplete: false,
+			conditionalCopySource: false,
+			ifMatchTellsAbsence: false,
+			versioning: true,
+		},
 	});
 }

@@ -16,7 +16,14 @@ const start = (t: ExecutionContext) => {
 		t.deepEqual(node.starts(), [], title);
 	};
 
-	return {node, directory, refuses, below: ['pods', 'pods/uid-1', 'pods/uid-1/volumes', 'pods/uid-1/volumes/pnx~volume'].map(path => join(node.kubeletDirectory, path))};
+	return {
+		node,
+		directory,
+		refuses,
+		below: ['pods', 'pods/uid-1', 'pods/uid-1/volumes', 'pods/uid-1/volumes/pnx~volume'].map(path =>
+			join(node.kubeletDirectory, path),
+		),
+	};
 };
 
 test.serial('mount refuses a path with a symbolic link in the place of any directory from the pods down', async t => {
@@ -35,7 +42,10 @@ test.serial('mount refuses a path below a directory that others own or may write
 	const {node, refuses, below} = start(t);
 	for (const directory of [node.kubeletDirectory, ...below]) {
 		chownSync(directory, 1000, 0);
-		await refuses(`${directory} of user 1000`, new RegExp(`${basename(directory)} belongs to somebody else, or others may write there`));
+		await refuses(
+			`${directory} of user 1000`,
+			new RegExp(`${basename(directory)} belongs to somebody else, or others may write there`),
+		);
 		chownSync(directory, 0, 0);
 		chmodSync(directory, 0o757);
 		await refuses(`${directory} for all to write`, /belongs to somebody else, or others may write there/);
@@ -48,10 +58,10 @@ test.serial('mount refuses a path below a directory that others own or may write
 
 	// Nobody may plant a link there, but they could make a directory that is missing.
 	chmodSync(below[1]!, 0o1777);
-	await refuses('a pod\'s directory like /tmp', /belongs to somebody else, or others may write there/);
+	await refuses("a pod's directory like /tmp", /belongs to somebody else, or others may write there/);
 });
 
-test.serial('mount refuses a path inside of a volume that is mounted over the pod\'s directories', async t => {
+test.serial("mount refuses a path inside of a volume that is mounted over the pod's directories", async t => {
 	const {node, refuses, below} = start(t);
 	for (const directory of below.slice(1)) {
 		execFileSync('mount', ['-n', '-t', 'tmpfs', '-o', 'mode=755,size=64k', 'planted', directory]);
@@ -61,7 +71,7 @@ test.serial('mount refuses a path inside of a volume that is mounted over the po
 	}
 });
 
-test.serial('mount goes through a symbolic link of root\'s above the pods, and through nobody else\'s', async t => {
+test.serial("mount goes through a symbolic link of root's above the pods, and through nobody else's", async t => {
 	const {node, directory, refuses} = start(t);
 	const link = join(dirname(node.kubeletDirectory), 'linked');
 	symlinkSync(node.kubeletDirectory, link);
@@ -74,13 +84,25 @@ test.serial('mount goes through a symbolic link of root\'s above the pods, and t
 	mkdirSync(open);
 	chmodSync(open, 0o777);
 	symlinkSync(node.kubeletDirectory, join(open, 'linked'));
-	await refuses('a link where all may write', /open belongs to somebody else, or others may write there/, directory.replace(node.kubeletDirectory, join(open, 'linked')));
+	await refuses(
+		'a link where all may write',
+		/open belongs to somebody else, or others may write there/,
+		directory.replace(node.kubeletDirectory, join(open, 'linked')),
+	);
 	symlinkSync(join(open, 'linked'), join(dirname(node.kubeletDirectory), 'twice'));
-	await refuses('a link to there', /open belongs to somebody else/, directory.replace(node.kubeletDirectory, join(dirname(node.kubeletDirectory), 'twice')));
+	await refuses(
+		'a link to there',
+		/open belongs to somebody else/,
+		directory.replace(node.kubeletDirectory, join(dirname(node.kubeletDirectory), 'twice')),
+	);
 
 	const loop = join(dirname(node.kubeletDirectory), 'loop');
 	symlinkSync(loop, loop);
-	await refuses('a link to itself', /Cannot follow the symbolic link .*loop: ELOOP/, directory.replace(node.kubeletDirectory, loop));
+	await refuses(
+		'a link to itself',
+		/Cannot follow the symbolic link .*loop: ELOOP/,
+		directory.replace(node.kubeletDirectory, loop),
+	);
 
 	t.is((await node.mount(linked, {name: 'bucket-1'})).reply.status, 'Success');
 	t.is(mountsAt(readMountTable(), directory).length, 1);

@@ -5,7 +5,16 @@ import test, {type ExecutionContext} from 'ava';
 import {createFaultyObjectStore} from '../../src/store/faulty-object-store.ts';
 import {readText, writeText} from '../support/fs-text.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
-import {closeHandle, createStagingDirectory, eventually, objectText, openHandle, startNode, startNodes, type VolumeNode} from '../support/volume-nodes.ts';
+import {
+	closeHandle,
+	createStagingDirectory,
+	eventually,
+	objectText,
+	openHandle,
+	startNode,
+	startNodes,
+	type VolumeNode,
+} from '../support/volume-nodes.ts';
 
 const {O_CREAT, O_RDWR, O_TRUNC, O_WRONLY} = constants;
 const journal = {options: {durability: 'journal'}};
@@ -17,7 +26,8 @@ const crash = async (t: ExecutionContext, {stagingDirectory}: VolumeNode): Promi
 	return {stagingDirectory: left};
 };
 
-const write = async (node: VolumeNode, handle: number, content: string) => node.fileSystem.write(handle, Buffer.from(content), 0);
+const write = async (node: VolumeNode, handle: number, content: string) =>
+	node.fileSystem.write(handle, Buffer.from(content), 0);
 
 test('15.1 What was closed or synced, and not uploaded yet, is uploaded at the next start of the daemon on this node.', async t => {
 	for (const options of [journal, {}]) {
@@ -29,17 +39,36 @@ test('15.1 What was closed or synced, and not uploaded yet, is uploaded at the n
 			a.store.inject({method: 'put', key, skipCount: 1, isBlocked: true});
 		}
 
-		const [closed, synced] = [await openHandle(a, 'changed', O_RDWR), await openHandle(a, 'synced', O_CREAT | O_WRONLY)];
+		const [closed, synced] = [
+			await openHandle(a, 'changed', O_RDWR),
+			await openHandle(a, 'synced', O_CREAT | O_WRONLY),
+		];
 		await write(a, closed, 'NEW');
 		await write(a, synced, 'content');
 		const told = options === journal ? undefined : 'EIO';
 		t.is(await closeHandle(a, closed), told);
 		t.is(await errnoOf(a.fileSystem.fsync(synced)), told);
-		await eventually(t, 'both are in the journal', async () => (await readdir(a.stagingDirectory)).filter(name => name.endsWith('.json')).length === 2);
+		await eventually(
+			t,
+			'both are in the journal',
+			async () => (await readdir(a.stagingDirectory)).filter(name => name.endsWith('.json')).length === 2,
+		);
 		const restarted = await start(await crash(t, a));
-		await eventually(t, 'both are in S3', async () => await objectText(bucket, 'changed') === 'NEW content' && await objectText(bucket, 'synced') === 'content');
-		await eventually(t, 'the staging directory is empty', async () => (await readdir(restarted.stagingDirectory)).length === 0);
-		t.deepEqual(restarted.events.map(({event}) => event), ['recovered', 'recovered']);
+		await eventually(
+			t,
+			'both are in S3',
+			async () =>
+				(await objectText(bucket, 'changed')) === 'NEW content' && (await objectText(bucket, 'synced')) === 'content',
+		);
+		await eventually(
+			t,
+			'the staging directory is empty',
+			async () => (await readdir(restarted.stagingDirectory)).length === 0,
+		);
+		t.deepEqual(
+			restarted.events.map(({event}) => event),
+			['recovered', 'recovered'],
+		);
 		a.store.heal();
 		await closeHandle(a, synced);
 	}
@@ -55,7 +84,7 @@ test('15.2 Until that upload is done, the node shows the file as it was closed.'
 	t.is(await closeHandle(a, handle), undefined);
 	const slow = createFaultyObjectStore(bucket);
 	const upload = slow.inject({method: 'put', isBlocked: true});
-	const restarted = await startNode(t, slow, {...journal, ...await crash(t, a)});
+	const restarted = await startNode(t, slow, {...journal, ...(await crash(t, a))});
 	await upload.reached;
 	t.is(await readText(restarted.fs, 'file'), 'newer');
 	t.is((await restarted.fs.stat('file')).sizeBytes, 5);
@@ -94,9 +123,12 @@ test('15.4 An upload that was complete just before the crash is recognized, and 
 	const restarted = await start(await crash(t, a));
 	await restarted.fileSystem.drain();
 	t.is(restarted.fileSystem.status().conflicts, 0);
-	t.deepEqual(restarted.events.map(({event}) => event), ['recovered']);
+	t.deepEqual(
+		restarted.events.map(({event}) => event),
+		['recovered'],
+	);
 	t.deepEqual(await bucket.head('file'), before);
-	t.deepEqual((await readdir(restarted.stagingDirectory)), []);
+	t.deepEqual(await readdir(restarted.stagingDirectory), []);
 });
 
 test('15.5 An upload after a crash is the last `close()` in the sense of 5.11.', async t => {

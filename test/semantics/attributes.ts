@@ -16,7 +16,11 @@ test('7.1 Mode, owner, group and times are kept in the metadata of the object, u
 	await a.fs.chown(path, 11, 22);
 	await a.fileSystem.utimens({path}, times);
 	t.deepEqual((await bucket.head(path))?.metadata, {
-		'file-permissions': '0100640', 'file-owner': '11', 'file-group': '22', 'file-mtime': `${times.mtime}ns`, 'file-atime': `${times.atime}ns`,
+		'file-permissions': '0100640',
+		'file-owner': '11',
+		'file-group': '22',
+		'file-mtime': `${times.mtime}ns`,
+		'file-atime': `${times.atime}ns`,
 	});
 	t.like(await b.fs.stat(path), {permissions: 0o640, uid: 11, gid: 22, mtimeNs: times.mtime, atimeNs: times.atime});
 });
@@ -36,7 +40,11 @@ test('7.3 The attributes that s3fs, rclone, geesefs and gcsfuse wrote are read.'
 	await put('s3fs', {mode: String(0o100_640), uid: '11', gid: '22', mtime: '1600000000.5'});
 	await put('rclone', {mtime: '1600000000.123456789'});
 	await put('geesefs', {mtime: '1600000000', uid: '33'});
-	await put('gcsfuse', {'goog-reserved-posix-mode': '0100600', 'goog-reserved-posix-uid': '44', 'goog-reserved-file-mtime': '1600000000'});
+	await put('gcsfuse', {
+		'goog-reserved-posix-mode': '0100600',
+		'goog-reserved-posix-uid': '44',
+		'goog-reserved-file-mtime': '1600000000',
+	});
 	t.like(await a.fs.stat('s3fs'), {permissions: 0o640, uid: 11, gid: 22, mtimeNs: 1_600_000_000_500_000_000n});
 	t.like(await a.fs.stat('rclone'), {mtimeNs: 1_600_000_000_123_456_789n});
 	t.like(await a.fs.stat('geesefs'), {uid: 33, mtimeNs: 1_600_000_000_000_000_000n});
@@ -71,7 +79,12 @@ test('7.6 The attributes of a file that is being written go to S3 with its bytes
 	t.is(await bucket.head(path), undefined);
 	t.is(await closeHandle(a, handle), undefined);
 	t.is(a.store.callCount('put', 'copy'), 1);
-	t.like((await bucket.head(path))?.metadata, {'file-permissions': '0100600', 'file-owner': '11', 'file-group': '22', 'file-mtime': `${times.mtime}ns`});
+	t.like((await bucket.head(path))?.metadata, {
+		'file-permissions': '0100600',
+		'file-owner': '11',
+		'file-group': '22',
+		'file-mtime': `${times.mtime}ns`,
+	});
 });
 
 test('7.7 The change time (ctime) is the modification time.', async t => {
@@ -114,8 +127,8 @@ test('7.11 Extended attributes of the namespace `user.` are kept; those of other
 	await a.fs.mkdir('dir');
 	await a.fileSystem.setxattr('dir', 'user.note', Buffer.from('of a directory'), 'either');
 	t.deepEqual(await b.fileSystem.listxattr(path), ['user.note']);
-	t.deepEqual(Buffer.from(await b.fileSystem.getxattr(path, 'user.note') ?? []), Buffer.from([0, 255, 10]));
-	t.is(Buffer.from(await b.fileSystem.getxattr('dir', 'user.note') ?? []).toString(), 'of a directory');
+	t.deepEqual(Buffer.from((await b.fileSystem.getxattr(path, 'user.note')) ?? []), Buffer.from([0, 255, 10]));
+	t.is(Buffer.from((await b.fileSystem.getxattr('dir', 'user.note')) ?? []).toString(), 'of a directory');
 	for (const name of ['trusted.note', 'security.selinux', 'system.posix_acl_access']) {
 		t.is(await errnoOf(a.fileSystem.setxattr(path, name, Buffer.from('x'), 'either')), 'EOPNOTSUPP');
 	}
@@ -134,9 +147,11 @@ const uniform = {options: {attributes: 'uniform', uid: '11', gid: '22', 'file-mo
 
 test('7.13 With `attributes: uniform` all files have the owner and the mode of the volume and the time of their object, and changes of mode, owner or extended attributes fail.', async t => {
 	const {bucket, a} = await startNodes(t, uniform);
-	await bucket.put(path, Buffer.from('content'), {metadata: {'file-owner': '99', 'file-permissions': '0100777', 'file-mtime': '1ns'}});
+	await bucket.put(path, Buffer.from('content'), {
+		metadata: {'file-owner': '99', 'file-permissions': '0100777', 'file-mtime': '1ns'},
+	});
 	await a.fs.mkdir('dir', 0o777);
-	const {lastModifiedMs = 0} = await bucket.head(path) ?? {};
+	const {lastModifiedMs = 0} = (await bucket.head(path)) ?? {};
 	t.like(await a.fs.stat(path), {uid: 11, gid: 22, permissions: 0o640, mtimeNs: BigInt(lastModifiedMs) * 1_000_000n});
 	t.like(await a.fs.stat('dir'), {uid: 11, gid: 22, permissions: 0o750});
 	t.is(await errnoOf(a.fs.chmod(path, 0o600)), 'EPERM');
@@ -181,13 +196,20 @@ test('7.17 A file has one link, and a directory two.', async t => {
 test('7.18 A new entry belongs to the user and the group of the process that made it; in a set-group-ID directory it gets the group of the directory, and a new directory the bit.', async t => {
 	const {a, b} = await startNodes(t);
 	const caller = {uid: 1000, gid: 1001};
-	for (const [directory, permissions, gid] of [['plain', 0o777, 1001], ['set-group-id', 0o2777, 50]] as const) {
+	for (const [directory, permissions, gid] of [
+		['plain', 0o777, 1001],
+		['set-group-id', 0o2777, 50],
+	] as const) {
 		await a.fs.mkdir(directory);
 		await a.fs.chown(directory, 0, 50);
 		await a.fs.chmod(directory, permissions);
 		await a.fileSystem.mkdir(`${directory}/sub`, 0o755, caller);
 		await a.fileSystem.symlink('x', `${directory}/link`, caller);
-		const {handle} = await a.fileSystem.open(`${directory}/file`, {read: false, write: true, append: false, truncate: false, create: true, exclusive: false}, {permissions: 0o644, caller});
+		const {handle} = await a.fileSystem.open(
+			`${directory}/file`,
+			{read: false, write: true, append: false, truncate: false, create: true, exclusive: false},
+			{permissions: 0o644, caller},
+		);
 		await closeHandle(a, handle);
 		for (const name of ['sub', 'link', 'file']) {
 			t.like(await b.fs.stat(`${directory}/${name}`), {uid: 1000, gid});

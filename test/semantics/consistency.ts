@@ -7,11 +7,17 @@ import {closeHandle, objectText, openHandle, readHandle, startNodes, type Volume
 
 const {O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY} = constants;
 const metadataTtlMs = 1000;
-const write = async ({fileSystem}: VolumeNode, handle: number, content: string, offset = 0) => fileSystem.write(handle, Buffer.from(content), offset);
+const write = async ({fileSystem}: VolumeNode, handle: number, content: string, offset = 0) =>
+	fileSystem.write(handle, Buffer.from(content), offset);
 
 test('5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there.', async t => {
 	const {a, b} = await startNodes(t);
-	for (const [writer, reader, content] of [[a, b, 'first'], [b, a, 'second, longer'], [a, b, '3rd'], [b, a, 'III']] as const) {
+	for (const [writer, reader, content] of [
+		[a, b, 'first'],
+		[b, a, 'second, longer'],
+		[a, b, '3rd'],
+		[b, a, 'III'],
+	] as const) {
 		await writeText(writer.fs, 'file', content);
 		t.is(await readText(reader.fs, 'file'), content, 'No time passed in between');
 	}
@@ -56,7 +62,10 @@ test('5.3 A node sees its own changes at once.', async t => {
 
 test('5.4 A new file is on other nodes from its first `close()` or `fsync()` on, not before.', async t => {
 	const {a, b, passMs} = await startNodes(t);
-	const [closed, synced] = [await openHandle(a, 'closed', O_CREAT | O_WRONLY), await openHandle(a, 'synced', O_CREAT | O_WRONLY)];
+	const [closed, synced] = [
+		await openHandle(a, 'closed', O_CREAT | O_WRONLY),
+		await openHandle(a, 'synced', O_CREAT | O_WRONLY),
+	];
 	await write(a, closed, 'x');
 	await write(a, synced, 'x');
 	t.deepEqual(await b.fs.readdir(''), []);
@@ -107,7 +116,11 @@ test('5.7 A reader keeps the version that it opened; when that version is gone f
 	}
 
 	// For writing, too: the open of a small file for reading brings its bytes along.
-	const [replaced, deleted, reopened] = [await openHandle(b, 'replaced', O_RDWR), await openHandle(b, 'deleted', O_RDWR), await openHandle(b, 'reopened', O_RDONLY)];
+	const [replaced, deleted, reopened] = [
+		await openHandle(b, 'replaced', O_RDWR),
+		await openHandle(b, 'deleted', O_RDWR),
+		await openHandle(b, 'reopened', O_RDONLY),
+	];
 	t.is(await readHandle(b, reopened, 0, 3), 'old');
 	await writeText(a.fs, 'replaced', 'new content');
 	await a.fs.unlink('deleted');
@@ -151,7 +164,11 @@ test('5.9 A reader that has reached the end of a file goes on when the file grow
 	t.is((await b.fileSystem.getattr({handle: tail})).sizeBytes, 14);
 	await append('four\n');
 	passMs(metadataTtlMs);
-	t.is(await readHandle(b, tail), 'one\ntwo\nthree\nfour\n', 'As the kernel asks: for the whole page that the end is in');
+	t.is(
+		await readHandle(b, tail),
+		'one\ntwo\nthree\nfour\n',
+		'As the kernel asks: for the whole page that the end is in',
+	);
 	await closeHandle(b, tail);
 });
 
@@ -159,7 +176,10 @@ test('5.10 When two nodes append to one file at the same time, the bytes of both
 	const {bucket, a, b} = await startNodes(t);
 	await writeText(a.fs, 'old', 'start\n');
 	for (const name of ['old', 'new']) {
-		const [first, second] = [await openHandle(a, name, O_CREAT | O_APPEND | O_WRONLY), await openHandle(b, name, O_CREAT | O_APPEND | O_WRONLY)];
+		const [first, second] = [
+			await openHandle(a, name, O_CREAT | O_APPEND | O_WRONLY),
+			await openHandle(b, name, O_CREAT | O_APPEND | O_WRONLY),
+		];
 		await write(b, second, 'from b\n');
 		await write(a, first, 'from a\n');
 		t.is(await closeHandle(a, first), undefined);
@@ -174,7 +194,10 @@ test('5.10 When two nodes append to one file at the same time, the bytes of both
 test('5.11 When two nodes change one file otherwise, the last `close()` wins with its whole version, and the conflict is counted and logged.', async t => {
 	const {bucket, a, b} = await startNodes(t);
 	await writeText(a.fs, 'file', 'old');
-	const [first, second] = [await openHandle(a, 'file', O_TRUNC | O_WRONLY), await openHandle(b, 'file', O_TRUNC | O_WRONLY)];
+	const [first, second] = [
+		await openHandle(a, 'file', O_TRUNC | O_WRONLY),
+		await openHandle(b, 'file', O_TRUNC | O_WRONLY),
+	];
 	await write(a, first, 'the content of a');
 	await write(b, second, 'b wins');
 	t.is(await closeHandle(a, first), undefined);
@@ -199,13 +222,21 @@ test('5.13 Of all nodes that create one file with O_EXCL, or one directory, at t
 	const {a, b, start} = await startNodes(t);
 	const nodes = [a, b, await start(), await start()];
 	const outcomes = ['EEXIST', 'EEXIST', 'EEXIST', undefined];
-	t.deepEqual((await Promise.all(nodes.map(async node => errnoOf(openHandle(node, 'lock', O_CREAT | O_EXCL | O_WRONLY))))).toSorted(), outcomes);
+	t.deepEqual(
+		(
+			await Promise.all(nodes.map(async node => errnoOf(openHandle(node, 'lock', O_CREAT | O_EXCL | O_WRONLY))))
+		).toSorted(),
+		outcomes,
+	);
 	t.deepEqual((await Promise.all(nodes.map(async ({fs}) => errnoOf(fs.mkdir('lock.d'))))).toSorted(), outcomes);
 });
 
 test('5.14 A file that was deleted elsewhere while it was written here comes back when it is closed; with what was appended, if it was only appended to.', async t => {
 	const {bucket, a, b} = await startNodes(t);
-	for (const [name, flags, expected] of [['written', O_TRUNC | O_WRONLY, 'new'], ['appended', O_APPEND | O_WRONLY, 'new']] as const) {
+	for (const [name, flags, expected] of [
+		['written', O_TRUNC | O_WRONLY, 'new'],
+		['appended', O_APPEND | O_WRONLY, 'new'],
+	] as const) {
 		await writeText(a.fs, name, 'old');
 		const handle = await openHandle(b, name, flags);
 		await write(b, handle, 'new');

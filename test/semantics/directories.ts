@@ -4,7 +4,15 @@ import test from 'ava';
 import {planUpload, partCountMax, objectBytesMax} from '../../src/model/upload-plan.ts';
 import {readText, writeText} from '../support/fs-text.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
-import {closeHandle, objectKeys, objectText, openHandle, readHandle, startNodes, type VolumeNode} from '../support/volume-nodes.ts';
+import {
+	closeHandle,
+	objectKeys,
+	objectText,
+	openHandle,
+	readHandle,
+	startNodes,
+	type VolumeNode,
+} from '../support/volume-nodes.ts';
 
 const {O_CREAT, O_EXCL, O_RDWR, O_WRONLY} = constants;
 
@@ -81,7 +89,8 @@ test('8.5 The root of the volume cannot be removed: EBUSY.', async t => {
 
 test('9.3 A lock file that was deleted can be made again by any node at most `metadata-ttl` later.', async t => {
 	const {a, b, passMs} = await startNodes(t);
-	const lock = async (node: VolumeNode) => errnoOf(openHandle(node, 'lock', O_CREAT | O_EXCL | O_WRONLY).then(async handle => closeHandle(node, handle)));
+	const lock = async (node: VolumeNode) =>
+		errnoOf(openHandle(node, 'lock', O_CREAT | O_EXCL | O_WRONLY).then(async handle => closeHandle(node, handle)));
 	t.is(await lock(a), undefined);
 	t.is(await lock(b), 'EEXIST');
 	await a.fs.unlink('lock');
@@ -156,6 +165,9 @@ test('12.2 The size of the parts of an upload grows by itself, so that the 10,00
 		}
 
 		t.true(plan.parts.length <= partCountMax);
-		t.is(plan.parts.reduce((total, part) => total + (part.kind === 'send' ? part.bytes : part.end - part.start), 0), bytes);
+		t.is(
+			plan.parts.reduce((total, part) => total + (part.kind === 'send' ? part.bytes : part.end - part.start), 0),
+			bytes,
+		);
 	}
 });

@@ -1,4 +1,7 @@
-/** Holds docs/SEMANTICS.md and its tests together: each promise has a number and a test, and each test quotes a promise. */
+/**
+Holds docs/SEMANTICS.md and its tests together: each promise has a number and a test, and each test quotes a
+promise.
+*/
 import {readFile, readdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import test from 'ava';
@@ -24,18 +27,22 @@ const sectionLines = async (): Promise<Array<{section: number; line: string}>> =
 
 const promisePattern = /^- \*\*(\d+\.\d+)\*\* (.+)$/;
 
-const readPromises = async (): Promise<Sentence[]> => (await sectionLines()).flatMap(({line}) => {
-	const match = promisePattern.exec(line);
-	return match?.[1] === undefined || match[2] === undefined ? [] : [{number: match[1], sentence: match[2]}];
-});
+const readPromises = async (): Promise<Sentence[]> =>
+	(await sectionLines()).flatMap(({line}) => {
+		const match = promisePattern.exec(line);
+		return match?.[1] === undefined || match[2] === undefined ? [] : [{number: match[1], sentence: match[2]}];
+	});
 
-/** The titles of the tests beside this file that begin with a number; one that is skipped or expected to fail holds nothing. */
+/**
+The titles of the tests beside this file that begin with a number; one that is skipped or expected to fail holds
+nothing.
+*/
 const readTitles = async (): Promise<Sentence[]> => {
 	const titles: Sentence[] = [];
 	for (const name of await readdir(import.meta.dirname)) {
 		const source = await readFile(join(import.meta.dirname, name), 'utf8');
 		for (const [, title = ''] of source.matchAll(/^\t*(?:test|onMounts)(?:\.serial)?\('((?:[^'\\]|\\.)*)'/gm)) {
-			const match = /^(\d+\.\d+) (.+)$/.exec(title.replaceAll('\\\'', '\''));
+			const match = /^(\d+\.\d+) (.+)$/.exec(title.replaceAll("\\'", "'"));
 			if (match?.[1] !== undefined && match[2] !== undefined) {
 				titles.push({number: match[1], sentence: match[2].replace(/ \([^()]*\)$/, '')});
 			}
@@ -49,19 +56,28 @@ test('every promise of docs/SEMANTICS.md has a test', async t => {
 	const tested = new Set((await readTitles()).map(({number}) => number));
 	const promises = await readPromises();
 	t.true(promises.length > 100);
-	t.deepEqual(promises.filter(({number}) => !tested.has(number)), []);
+	t.deepEqual(
+		promises.filter(({number}) => !tested.has(number)),
+		[],
+	);
 });
 
 test('every test quotes a sentence of docs/SEMANTICS.md as it stands there', async t => {
 	const sentences = new Map((await readPromises()).map(({number, sentence}) => [number, sentence]));
 	const titles = await readTitles();
 	t.true(titles.length > 100);
-	t.deepEqual(titles.filter(({number, sentence}) => sentences.get(number) !== sentence), []);
+	t.deepEqual(
+		titles.filter(({number, sentence}) => sentences.get(number) !== sentence),
+		[],
+	);
 });
 
 test('every text in the sections of docs/SEMANTICS.md is a promise with a number, or an explanation in a quotation block', async t => {
 	const lines = await sectionLines();
-	t.deepEqual(lines.filter(({line}) => !promisePattern.test(line) && !/^>(?: |$)/.test(line)), []);
+	t.deepEqual(
+		lines.filter(({line}) => !promisePattern.test(line) && !/^>(?: |$)/.test(line)),
+		[],
+	);
 });
 
 test('the promises of docs/SEMANTICS.md have numbers of their section, in order, and end with one full stop', async t => {

@@ -9,10 +9,15 @@ import {closeHandle, eventually, objectText, openHandle, startNodes, type Volume
 
 const {O_CREAT, O_RDWR, O_TRUNC, O_WRONLY} = constants;
 const journal = {options: {durability: 'journal'}};
-const write = async ({fileSystem}: VolumeNode, handle: number, content: string) => fileSystem.write(handle, Buffer.from(content), 0);
+const write = async ({fileSystem}: VolumeNode, handle: number, content: string) =>
+	fileSystem.write(handle, Buffer.from(content), 0);
 
 /** Asserts that a call returns only after S3 has taken the file. */
-const returnsAfterUpload = async (t: ExecutionContext, node: VolumeNode, call: (handle: number) => Promise<void>): Promise<void> => {
+const returnsAfterUpload = async (
+	t: ExecutionContext,
+	node: VolumeNode,
+	call: (handle: number) => Promise<void>,
+): Promise<void> => {
 	const handle = await openHandle(node, 'file', O_CREAT | O_WRONLY);
 	await write(node, handle, 'content');
 	const fault = node.store.inject({method: 'put', key: 'file', isBlocked: true});
@@ -60,7 +65,7 @@ test('4.4 With `durability: journal`, `close()` and `fsync()` return when the jo
 	t.is(await readText(a.fs, 'file'), 'content');
 	t.is(a.fileSystem.status().uploadsPending, 1);
 	fault.remove();
-	await eventually(t, 'the file is in S3', async () => await objectText(bucket, 'file') === 'content');
+	await eventually(t, 'the file is in S3', async () => (await objectText(bucket, 'file')) === 'content');
 });
 
 test('4.5 An upload that fails because S3 cannot be reached is tried again until it succeeds, also after a `close()` that reported the failure.', async t => {
@@ -71,7 +76,7 @@ test('4.5 An upload that fails because S3 cannot be reached is tried again until
 		await write(a, handle, 'content');
 		t.is(await closeHandle(a, handle), options === journal ? undefined : 'EIO');
 		t.is(await readText(a.fs, 'file'), 'content', 'The node shows what it has');
-		await eventually(t, 'the file is in S3', async () => await objectText(bucket, 'file') === 'content');
+		await eventually(t, 'the file is in S3', async () => (await objectText(bucket, 'file')) === 'content');
 		t.is(fault.hitCount, 4);
 	}
 });
@@ -90,7 +95,7 @@ test('4.6 A failure that no `close()` reported is reported by the next `fsync()`
 		retry.remove();
 		t.is(await closeHandle(a, again), undefined);
 		t.is(await closeHandle(a, handle), undefined);
-		await eventually(t, 'the file is in S3', async () => await objectText(bucket, 'file') === 'content');
+		await eventually(t, 'the file is in S3', async () => (await objectText(bucket, 'file')) === 'content');
 	}
 });
 
@@ -111,7 +116,9 @@ test('4.8 Changes that S3 refuses for good, and of which no `close()` reported i
 	const {a} = await startNodes(t, journal);
 	a.store.inject({method: 'put', key: 'file', error: 'accessDenied'});
 	await writeText(a.fs, 'file', 'precious');
-	await eventually(t, 'the refusal is told', () => a.events.some(event => event.event === 'upload failed' && event.keptAt !== undefined));
+	await eventually(t, 'the refusal is told', () =>
+		a.events.some(event => event.event === 'upload failed' && event.keptAt !== undefined),
+	);
 	const event = a.events.find(({event}) => event === 'upload failed');
 	if (event?.event !== 'upload failed') {
 		throw new Error('Found above');

@@ -8,7 +8,15 @@ import {createTestClient} from '../support/dev-server.ts';
 import {readText, writeText} from '../support/fs-text.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
 import {startTestS3Store} from '../support/test-s3-store.ts';
-import {closeHandle, eventually, objectText, openHandle, readHandle, startNode, startNodes} from '../support/volume-nodes.ts';
+import {
+	closeHandle,
+	eventually,
+	objectText,
+	openHandle,
+	readHandle,
+	startNode,
+	startNodes,
+} from '../support/volume-nodes.ts';
 
 const {O_CREAT, O_RDONLY, O_RDWR, O_WRONLY} = constants;
 
@@ -71,8 +79,16 @@ test('11.7 EROFS: the volume is read-only; nothing was sent to S3.', async t => 
 	const before = a.store.callCount();
 	const {fs} = a;
 	for (const change of [
-		fs.open('dir/file', O_RDWR), fs.truncate('dir/file', 0), fs.mkdir('new'), fs.rmdir('dir'), fs.unlink('dir/file'), fs.rename('dir', 'new'),
-		fs.symlink('x', 'new'), fs.chmod('dir/file', 0o600), fs.chown('dir/file', 1, 1), a.fileSystem.setxattr('dir/file', 'user.x', Buffer.from('x'), 'either'),
+		fs.open('dir/file', O_RDWR),
+		fs.truncate('dir/file', 0),
+		fs.mkdir('new'),
+		fs.rmdir('dir'),
+		fs.unlink('dir/file'),
+		fs.rename('dir', 'new'),
+		fs.symlink('x', 'new'),
+		fs.chmod('dir/file', 0o600),
+		fs.chown('dir/file', 1, 1),
+		a.fileSystem.setxattr('dir/file', 'user.x', Buffer.from('x'), 'either'),
 	]) {
 		t.is(await errnoOf(change), 'EROFS');
 	}
@@ -174,7 +190,9 @@ test('14.3 Every call that needs S3 fails when `timeout` is over, also when S3 t
 	const startedMs = performance.now();
 	const writer = await openHandle(node, 'new', O_CREAT | O_WRONLY).catch(() => undefined);
 	t.is(writer, undefined, 'Whether the name is free has to be asked');
-	const outcomes = await Promise.all([node.fs.stat('file'), node.fs.open('file', O_RDONLY), node.fs.mkdir('dir'), node.fs.unlink('file')].map(errnoOf));
+	const outcomes = await Promise.all(
+		[node.fs.stat('file'), node.fs.open('file', O_RDONLY), node.fs.mkdir('dir'), node.fs.unlink('file')].map(errnoOf),
+	);
 	t.deepEqual(outcomes, ['EIO', 'EIO', 'EIO', 'EIO']);
 	t.true(performance.now() - startedMs < 10_000);
 	server.faults.stalls = [];

@@ -20,7 +20,13 @@ test('1.1 A file is one object: its key is the path of the file, and its bytes a
 
 test('1.2 With the option `prefix` all keys begin with that prefix and a slash, and no other key is shown or touched.', async t => {
 	const {store, server, bucket} = await startTestS3Store(t, {keyPrefix: 'team/'});
-	const whole = createS3ObjectStore({bucket, region: 'us-east-1', endpoint: server.endpoint, pathStyle: true, credentials: devCredentials});
+	const whole = createS3ObjectStore({
+		bucket,
+		region: 'us-east-1',
+		endpoint: server.endpoint,
+		pathStyle: true,
+		credentials: devCredentials,
+	});
 	t.teardown(async () => whole.close());
 	await whole.put('other', text('not ours'));
 	await whole.put('team-mates/file', text('not ours'));
@@ -112,7 +118,10 @@ test('1.11 A key that cannot be a path moves along when its directory is renamed
 	await a.fs.rename('old', 'new');
 	t.is(await objectText(bucket, 'new//b'), 'kept');
 	t.is(await objectText(bucket, 'new/./c'), 'kept too');
-	t.deepEqual((await objectKeys(bucket)).filter(key => key.startsWith('old')), []);
+	t.deepEqual(
+		(await objectKeys(bucket)).filter(key => key.startsWith('old')),
+		[],
+	);
 });
 
 test('1.12 A file keeps the content type of its object, and the metadata that other programs gave it, when it is changed.', async t => {
@@ -168,7 +177,8 @@ test('2.3 A key, with the prefix and the slash of a directory, has 1024 bytes at
 	const directory = Array.from({length: 4}, () => 'd'.repeat(250)).join('/'); // 1003 bytes
 	await bucket.put(`${directory}/`, text(''));
 	await writeText(a.fs, `${directory}/${'f'.repeat(20)}`, 'fits');
-	const create = async (fs: typeof a.fs, name: string) => fs.open(`${directory}/${name}`, constants.O_CREAT | constants.O_WRONLY);
+	const create = async (fs: typeof a.fs, name: string) =>
+		fs.open(`${directory}/${name}`, constants.O_CREAT | constants.O_WRONLY);
 	t.is(await errnoOf(create(a.fs, 'f'.repeat(21))), 'ENAMETOOLONG');
 	t.is(await errnoOf(a.fs.mkdir(`${directory}/${'f'.repeat(20)}`)), 'ENAMETOOLONG', 'The slash is the byte too many');
 	const prefixed = await start({options: {prefix: 'p'}});

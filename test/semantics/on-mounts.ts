@@ -42,26 +42,43 @@ const python = async (lines: string, ...parameters: readonly string[]): Promise<
 	(await run('python3', ['-c', `import mmap, os, sys\n${lines}`, ...parameters])).stdout;
 
 onMounts('2.4 A name that is not valid UTF-8 cannot be created: EILSEQ. (through the kernel)', async t => {
-	const path = Buffer.concat([Buffer.from(`${nodes.a}/name-`), Buffer.from([0xFF])]);
+	const path = Buffer.concat([Buffer.from(`${nodes.a}/name-`), Buffer.from([0xff])]);
 	t.is(await errnoOf(fs.writeFile(path, 'x')), 'EILSEQ');
 	t.is(await errnoOf(fs.mkdir(path)), 'EILSEQ');
 	t.is(await errnoOf(fs.stat(path)), 'ENOENT');
 });
 
-onMounts('3.10 What a program changes through a shared mapping is in S3 after `msync()` and after the `close()` of the file.', async t => {
-	const [onA, onB] = both('mapped');
-	await fs.writeFile(onA, 'content');
-	await python('file = open(sys.argv[1], "r+b"); pages = mmap.mmap(file.fileno(), 0); pages[0:3] = b"CON"; pages.flush()\nassert open(sys.argv[2]).read() == "CONtent"', onA, onB);
-	await python('file = open(sys.argv[1], "r+b"); pages = mmap.mmap(file.fileno(), 0); pages[3:7] = b"TENT"; os.close(file.fileno())\nassert open(sys.argv[2]).read() == "CONTENT"\nos._exit(0)', onA, onB);
-	t.is(await fs.readFile(onB, 'utf8'), 'CONTENT');
-});
+onMounts(
+	'3.10 What a program changes through a shared mapping is in S3 after `msync()` and after the `close()` of the file.',
+	async t => {
+		const [onA, onB] = both('mapped');
+		await fs.writeFile(onA, 'content');
+		await python(
+			'file = open(sys.argv[1], "r+b"); pages = mmap.mmap(file.fileno(), 0); pages[0:3] = b"CON"; pages.flush()\nassert open(sys.argv[2]).read() == "CONtent"',
+			onA,
+			onB,
+		);
+		await python(
+			'file = open(sys.argv[1], "r+b"); pages = mmap.mmap(file.fileno(), 0); pages[3:7] = b"TENT"; os.close(file.fileno())\nassert open(sys.argv[2]).read() == "CONTENT"\nos._exit(0)',
+			onA,
+			onB,
+		);
+		t.is(await fs.readFile(onB, 'utf8'), 'CONTENT');
+	},
+);
 
-onMounts('3.11 What a program changes through a mapping that outlives its descriptor is uploaded when the mapping goes.', async t => {
-	const [onA, onB] = both('outlived');
-	await fs.writeFile(onA, 'content');
-	await python('fd = os.open(sys.argv[1], os.O_RDWR); pages = mmap.mmap(fd, 0); os.close(fd); pages[0:7] = b"changed"; pages.close()', onA);
-	await eventually(t, 'the other node sees it', async () => await fs.readFile(onB, 'utf8') === 'changed');
-});
+onMounts(
+	'3.11 What a program changes through a mapping that outlives its descriptor is uploaded when the mapping goes.',
+	async t => {
+		const [onA, onB] = both('outlived');
+		await fs.writeFile(onA, 'content');
+		await python(
+			'fd = os.open(sys.argv[1], os.O_RDWR); pages = mmap.mmap(fd, 0); os.close(fd); pages[0:7] = b"changed"; pages.close()',
+			onA,
+		);
+		await eventually(t, 'the other node sees it', async () => (await fs.readFile(onB, 'utf8')) === 'changed');
+	},
+);
 
 onMounts('3.12 Files can be opened with O_DIRECT.', async t => {
 	const [onA, onB] = both('direct');
@@ -79,64 +96,84 @@ onMounts('3.13 Programs can be executed from the volume.', async t => {
 	t.is((await run(onB, ['it', 'runs'])).stdout, 'it runs\n');
 });
 
-onMounts('5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there. (through the kernel, while the file does not grow)', async t => {
-	const [onA, onB] = both('handed-over');
-	await fs.writeFile(onA, 'first content');
-	for (const [writer, reader, content] of [[onA, onB, 'other content'], [onB, onA, 'third content'], [onA, onB, 'shorter'], [onB, onA, '']] as const) {
-		await fs.stat(reader);
-		await fs.writeFile(writer, content);
-		t.is((await run('cat', [reader])).stdout, content);
-	}
-});
+onMounts(
+	'5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there. (through the kernel, while the file does not grow)',
+	async t => {
+		const [onA, onB] = both('handed-over');
+		await fs.writeFile(onA, 'first content');
+		for (const [writer, reader, content] of [
+			[onA, onB, 'other content'],
+			[onB, onA, 'third content'],
+			[onA, onB, 'shorter'],
+			[onB, onA, ''],
+		] as const) {
+			await fs.stat(reader);
+			await fs.writeFile(writer, content);
+			t.is((await run('cat', [reader])).stdout, content);
+		}
+	},
+);
 
-onMounts('5.2 Attributes and listings of what other nodes or other S3 clients changed are at most `metadata-ttl` old. (through the kernel)', async t => {
-	const [onA, onB] = both('shared');
-	await fs.mkdir(onA);
-	await fs.writeFile(join(onA, 'file'), 'one');
-	t.is((await fs.stat(join(onB, 'file'))).size, 3);
-	t.deepEqual(await fs.readdir(onB), ['file']);
-	t.is(await errnoOf(fs.stat(join(onB, 'later'))), 'ENOENT');
-	await fs.writeFile(join(onA, 'file'), 'three');
-	await fs.writeFile(join(onA, 'later'), 'x');
-	await delay(1000);
-	t.is((await fs.stat(join(onB, 'file'))).size, 5);
-	t.is((await fs.stat(join(onB, 'later'))).size, 1);
-	t.deepEqual(await fs.readdir(onB), ['file', 'later']);
-});
+onMounts(
+	'5.2 Attributes and listings of what other nodes or other S3 clients changed are at most `metadata-ttl` old. (through the kernel)',
+	async t => {
+		const [onA, onB] = both('shared');
+		await fs.mkdir(onA);
+		await fs.writeFile(join(onA, 'file'), 'one');
+		t.is((await fs.stat(join(onB, 'file'))).size, 3);
+		t.deepEqual(await fs.readdir(onB), ['file']);
+		t.is(await errnoOf(fs.stat(join(onB, 'later'))), 'ENOENT');
+		await fs.writeFile(join(onA, 'file'), 'three');
+		await fs.writeFile(join(onA, 'later'), 'x');
+		await delay(1000);
+		t.is((await fs.stat(join(onB, 'file'))).size, 5);
+		t.is((await fs.stat(join(onB, 'later'))).size, 1);
+		t.deepEqual(await fs.readdir(onB), ['file', 'later']);
+	},
+);
 
-onMounts('5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there. (a file that grew, when the kernel knows its old size)', async t => {
-	const [onA, onB] = both('grown');
-	await fs.writeFile(onA, 'short');
-	t.is(await fs.readFile(onB, 'utf8'), 'short');
-	t.is((await fs.stat(onB)).size, 5);
-	await fs.writeFile(onA, 'longer than before');
-	t.is((await run('cat', [onB])).stdout, 'longer than before');
-	await fs.writeFile(onA, 'cut');
-	t.is((await run('cat', [onB])).stdout, 'cut');
-});
+onMounts(
+	'5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there. (a file that grew, when the kernel knows its old size)',
+	async t => {
+		const [onA, onB] = both('grown');
+		await fs.writeFile(onA, 'short');
+		t.is(await fs.readFile(onB, 'utf8'), 'short');
+		t.is((await fs.stat(onB)).size, 5);
+		await fs.writeFile(onA, 'longer than before');
+		t.is((await run('cat', [onB])).stdout, 'longer than before');
+		await fs.writeFile(onA, 'cut');
+		t.is((await run('cat', [onB])).stdout, 'cut');
+	},
+);
 
-onMounts('5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there. (a new file whose name was looked for in vain just before)', async t => {
-	const [onA, onB] = both('looked-for');
-	t.is(await errnoOf(fs.stat(onB)), 'ENOENT');
-	await fs.writeFile(onA, 'content');
-	t.is(await fs.readFile(onB, 'utf8'), 'content');
-});
+onMounts(
+	'5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there. (a new file whose name was looked for in vain just before)',
+	async t => {
+		const [onA, onB] = both('looked-for');
+		t.is(await errnoOf(fs.stat(onB)), 'ENOENT');
+		await fs.writeFile(onA, 'content');
+		t.is(await fs.readFile(onB, 'utf8'), 'content');
+	},
+);
 
-onMounts('5.9 A reader that has reached the end of a file goes on when the file grows on another node, at most `metadata-ttl` later: `tail -f` works. (through the kernel)', async t => {
-	const [onA, onB] = both('followed');
-	await fs.writeFile(onA, 'one\n');
-	const tail = spawn('tail', ['-f', '-n', '+1', '-s', '0.1', onB], {stdio: ['ignore', 'pipe', 'inherit']});
-	t.teardown(() => tail.kill());
-	let seen = '';
-	tail.stdout.setEncoding('utf8').on('data', (text: string) => {
-		seen += text;
-	});
-	await eventually(t, 'the first line is seen', () => seen === 'one\n');
-	await fs.appendFile(onA, 'two\n');
-	await eventually(t, 'the second line is seen', () => seen === 'one\ntwo\n');
-	await fs.appendFile(onA, 'three\n');
-	await eventually(t, 'the third line is seen', () => seen === 'one\ntwo\nthree\n');
-});
+onMounts(
+	'5.9 A reader that has reached the end of a file goes on when the file grows on another node, at most `metadata-ttl` later: `tail -f` works. (through the kernel)',
+	async t => {
+		const [onA, onB] = both('followed');
+		await fs.writeFile(onA, 'one\n');
+		const tail = spawn('tail', ['-f', '-n', '+1', '-s', '0.1', onB], {stdio: ['ignore', 'pipe', 'inherit']});
+		t.teardown(() => tail.kill());
+		let seen = '';
+		tail.stdout.setEncoding('utf8').on('data', (text: string) => {
+			seen += text;
+		});
+		await eventually(t, 'the first line is seen', () => seen === 'one\n');
+		await fs.appendFile(onA, 'two\n');
+		await eventually(t, 'the second line is seen', () => seen === 'one\ntwo\n');
+		await fs.appendFile(onA, 'three\n');
+		await eventually(t, 'the third line is seen', () => seen === 'one\ntwo\nthree\n');
+	},
+);
 
 onMounts('6.13 Between two volumes a rename fails with EXDEV, and `mv` copies.', async t => {
 	const [onA] = both('to-move');
@@ -155,9 +192,10 @@ onMounts('7.19 The permission bits are checked by the kernel against the user of
 
 	const [onA] = both('private');
 	await fs.writeFile(onA, 'content', {mode: 0o600});
-	const asNobody = async (): Promise<number | null> => new Promise(resolve => {
-		spawn('cat', [onA], {uid: 65_534, gid: 65_534, stdio: 'ignore'}).once('exit', resolve);
-	});
+	const asNobody = async (): Promise<number | null> =>
+		new Promise(resolve => {
+			spawn('cat', [onA], {uid: 65_534, gid: 65_534, stdio: 'ignore'}).once('exit', resolve);
+		});
 	t.is(await asNobody(), 1);
 	await fs.chmod(onA, 0o644);
 	t.is(await asNobody(), 0);
@@ -196,7 +234,12 @@ onMounts('10.2 Hard links cannot be made: EPERM.', async t => {
 
 onMounts('10.4 Set-user-ID bits have no effect, and device nodes cannot be opened.', async t => {
 	const mounts = await fs.readFile('/proc/self/mountinfo', 'utf8');
-	const options = mounts.split('\n').find(line => line.includes(` ${nodes.a} `))?.split(' ')[5]?.split(',') ?? [];
+	const options =
+		mounts
+			.split('\n')
+			.find(line => line.includes(` ${nodes.a} `))
+			?.split(' ')[5]
+			?.split(',') ?? [];
 	t.true(options.includes('nosuid'));
 	t.true(options.includes('nodev'));
 	if (process.getuid?.() === 0) {

@@ -24,7 +24,7 @@ test('3.1 A file can be written anywhere, in any order, and as often as you like
 	t.is(await objectText(bucket, 'file'), 'AbcdxyyhI');
 });
 
-test('3.2 All pods of a node see each other\'s writes at once, before anything is closed.', async t => {
+test("3.2 All pods of a node see each other's writes at once, before anything is closed.", async t => {
 	const {a} = await startNodes(t);
 	const writer = await a.fs.open('file', O_CREAT | O_WRONLY);
 	await writer.write('one', 0);
@@ -99,7 +99,10 @@ test('3.8 `copy_file_range()` of one `part-size` or more copies on the server: t
 	const content = Buffer.alloc(12 * mebibyte, 'abcdefg');
 	await bucket.put('source', content);
 	const [source, target] = [await openHandle(a, 'source', O_RDWR), await openHandle(a, 'target', O_CREAT | O_RDWR)];
-	t.is(await a.fileSystem.copyFileRange({handle: source, offset: 0}, {handle: target, offset: 0}, content.length), content.length);
+	t.is(
+		await a.fileSystem.copyFileRange({handle: source, offset: 0}, {handle: target, offset: 0}, content.length),
+		content.length,
+	);
 	t.is(await closeHandle(a, target), undefined);
 	await closeHandle(a, source);
 	t.is(a.store.callCount('get', 'put', 'uploadPart'), 0);
@@ -118,7 +121,10 @@ test('3.9 When a large file is changed in part, only the changed parts are uploa
 	t.true(a.store.callCount('uploadPartCopy') >= 2);
 	content.write('CHANGED', 12 * mebibyte);
 	const reader = await openHandle(a, 'large', constants.O_RDONLY);
-	t.is(await readHandle(a, reader, 12 * mebibyte - 3, 13), content.subarray(12 * mebibyte - 3, 12 * mebibyte + 10).toString());
+	t.is(
+		await readHandle(a, reader, 12 * mebibyte - 3, 13),
+		content.subarray(12 * mebibyte - 3, 12 * mebibyte + 10).toString(),
+	);
 	await closeHandle(a, reader);
 	t.true(content.equals(await readBytes(a.fs, 'large')));
 });

@@ -26,7 +26,13 @@ test('6.2 A rename keeps the mode, the owner, the times and the extended attribu
 	await a.fs.extended?.utimens('old', {atime: 111_000_000_001n, mtime: 222_000_000_002n});
 	await a.fs.rename('old', 'new');
 	for (const {fs} of [a, b]) {
-		t.like(await fs.stat('new'), {permissions: 0o4750, uid: 11, gid: 22, atimeNs: 111_000_000_001n, mtimeNs: 222_000_000_002n});
+		t.like(await fs.stat('new'), {
+			permissions: 0o4750,
+			uid: 11,
+			gid: 22,
+			atimeNs: 111_000_000_001n,
+			mtimeNs: 222_000_000_002n,
+		});
 		t.is((await fs.extended?.getxattr('new', 'user.note'))?.toString(), 'kept');
 	}
 });
@@ -34,7 +40,10 @@ test('6.2 A rename keeps the mode, the owner, the times and the extended attribu
 test('6.3 Other nodes see the new name with the whole file or not at all, and for a moment both names, but never none.', async t => {
 	const {a, b, passMs} = await startNodes(t);
 	await writeText(a.fs, 'old', 'content');
-	const [copy, removal] = [a.store.inject({method: 'copy', isBlocked: true}), a.store.inject({method: 'delete', isBlocked: true})];
+	const [copy, removal] = [
+		a.store.inject({method: 'copy', isBlocked: true}),
+		a.store.inject({method: 'delete', isBlocked: true}),
+	];
 	const renamed = a.fs.rename('old', 'new');
 	await copy.reached;
 	t.deepEqual(await b.fs.readdir(''), ['old']);
@@ -61,7 +70,10 @@ test('6.4 A rename over a file replaces it in one step: at every moment the name
 	copy.remove();
 	await renamed;
 	t.is(await readText(b.fs, 'config'), 'new');
-	t.deepEqual(a.store.calls.slice(callCount).filter(({method}) => method.startsWith('delete')), [{method: 'delete', key: 'config.tmp'}]);
+	t.deepEqual(
+		a.store.calls.slice(callCount).filter(({method}) => method.startsWith('delete')),
+		[{method: 'delete', key: 'config.tmp'}],
+	);
 });
 
 test('6.5 A directory is copied whole before the first of its old keys is deleted.', async t => {
@@ -127,7 +139,10 @@ test('6.10 RENAME_EXCHANGE fails with EINVAL.', async t => {
 test('6.11 What is dirty of a file is uploaded before the file is renamed.', async t => {
 	const {bucket, a} = await startNodes(t, {options: {durability: 'journal'}});
 	await a.fs.mkdir('dir');
-	const [file, inside] = [await openHandle(a, 'file', O_CREAT | O_WRONLY), await openHandle(a, 'dir/inside', O_CREAT | O_WRONLY)];
+	const [file, inside] = [
+		await openHandle(a, 'file', O_CREAT | O_WRONLY),
+		await openHandle(a, 'dir/inside', O_CREAT | O_WRONLY),
+	];
 	await a.fileSystem.write(file, Buffer.from('dirty'), 0);
 	await a.fileSystem.write(inside, Buffer.from('dirty too'), 0);
 	await a.fs.rename('file', 'moved');

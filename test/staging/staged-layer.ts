@@ -36,7 +36,11 @@ test('a layer shows what an array of bytes would, whatever is written, zeroed, c
 				}
 			}
 
-			t.is(describeBytes(await layerBytes(layer, lower)), describeBytes(expected), `seed ${seed}, round ${round}, step ${step}`);
+			t.is(
+				describeBytes(await layerBytes(layer, lower)),
+				describeBytes(expected),
+				`seed ${seed}, round ${round}, step ${step}`,
+			);
 		}
 
 		await staging.discard(layer);
@@ -45,7 +49,8 @@ test('a layer shows what an array of bytes would, whatever is written, zeroed, c
 	t.is(staging.usedBytes, 0);
 });
 
-const extended = (bytes: Buffer, sizeBytes: number): Buffer<ArrayBuffer> => Buffer.concat([bytes, Buffer.alloc(Math.max(0, sizeBytes - bytes.length))]);
+const extended = (bytes: Buffer, sizeBytes: number): Buffer<ArrayBuffer> =>
+	Buffer.concat([bytes, Buffer.alloc(Math.max(0, sizeBytes - bytes.length))]);
 
 test('a layer that is displaced while bytes are written to it has them behind the new end', async t => {
 	const staging = await openStaging(t);
@@ -121,11 +126,17 @@ test('a sealed layer refuses every change', async t => {
 	const layer = staging.createLayer({lowerBytes: 0});
 	layer.seal();
 	await t.throwsAsync(layer.write(0, Buffer.from('x'), {isAppend: false}), {message: /never changes/});
-	t.throws(() => {
-		layer.truncate(0);
-	}, {message: /never changes/});
-	t.throws(() => {
-		layer.setSource(0, 1, {kind: 'zero'});
-	}, {message: /never changes/});
+	t.throws(
+		() => {
+			layer.truncate(0);
+		},
+		{message: /never changes/},
+	);
+	t.throws(
+		() => {
+			layer.setSource(0, 1, {kind: 'zero'});
+		},
+		{message: /never changes/},
+	);
 	await staging.discard(layer);
 });

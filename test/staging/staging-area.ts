@@ -22,7 +22,7 @@ for (const isDurable of [true, false]) {
 		const {layers, damaged} = await restarted.recover();
 		t.deepEqual(damaged, []);
 		t.is(layers.length, 1);
-		const [{record, layer: recovered}] = layers as [typeof layers[0] & object];
+		const [{record, layer: recovered}] = layers as [(typeof layers)[0] & object];
 		t.like(record, {key: 'file', metadata: {'file-mtime': '1ns'}, contentType: 'text/plain', id: layer.id});
 		t.deepEqual(await layerBytes(recovered, Buffer.alloc(0)), expected);
 		t.deepEqual(expected.toString(), '0\u000023\0\0\0\0end');
@@ -84,7 +84,11 @@ test('a record is never half written over: each flipped byte makes it damaged', 
 
 	for (let length = 0; length < whole.length - 1; length += 11) {
 		await writeFile(file, whole.subarray(0, length));
-		t.is((await (await openStaging(t, {directory: staging.directory})).recover()).layers.length, 0, `cut to ${length} bytes`);
+		t.is(
+			(await (await openStaging(t, {directory: staging.directory})).recover()).layers.length,
+			0,
+			`cut to ${length} bytes`,
+		);
 	}
 });
 
@@ -101,9 +105,14 @@ test('records of one layer that are written at the same time leave the newest', 
 	const layer = staging.createLayer({lowerBytes: 0});
 	await layer.write(0, Buffer.from('x'), {isAppend: false});
 	layer.seal();
-	await Promise.all(Array.from({length: 20}, async (_, index) => staging.record(layer, {...request, key: `name ${index}`})));
+	await Promise.all(
+		Array.from({length: 20}, async (_, index) => staging.record(layer, {...request, key: `name ${index}`})),
+	);
 	const restarted = await openStaging(t, {directory: staging.directory});
-	t.deepEqual((await restarted.recover()).layers.map(({record}) => record.key), ['name 19']);
+	t.deepEqual(
+		(await restarted.recover()).layers.map(({record}) => record.key),
+		['name 19'],
+	);
 	await staging.discard(layer);
 	await restarted.close();
 });
@@ -124,7 +133,10 @@ test('a staging directory that is gone is a failure with an errno, not a crash',
 	const staging = await openStaging(t);
 	await rm(staging.directory, {recursive: true});
 	const layer = staging.createLayer({lowerBytes: 0});
-	await t.throwsAsync(layer.write(0, Buffer.from('x'), {isAppend: false}), {name: 'FsError', message: /Writing to the staging directory failed/});
+	await t.throwsAsync(layer.write(0, Buffer.from('x'), {isAppend: false}), {
+		name: 'FsError',
+		message: /Writing to the staging directory failed/,
+	});
 	layer.seal();
 	await t.throwsAsync(staging.record(layer, request), {name: 'FsError'});
 	t.is(staging.usedBytes, 0);

@@ -8,7 +8,13 @@ const bytes = (text: string): Uint8Array => Buffer.from(text);
 
 test('a fault hits the calls of its method and key, after those to skip, as often as told', async t => {
 	const store = createStore();
-	const fault = store.inject({method: 'put', key: key => key.startsWith('a'), skipCount: 1, countMax: 2, error: 'throttled'});
+	const fault = store.inject({
+		method: 'put',
+		key: key => key.startsWith('a'),
+		skipCount: 1,
+		countMax: 2,
+		error: 'throttled',
+	});
 	await store.put('a1', bytes('x'));
 	await throwsStoreError(t, 'throttled', store.put('a2', bytes('x')));
 	await store.put('b', bytes('x'));
@@ -16,7 +22,10 @@ test('a fault hits the calls of its method and key, after those to skip, as ofte
 	await throwsStoreError(t, 'throttled', store.put('a3', bytes('x')));
 	await store.put('a4', bytes('x'));
 	t.is(fault.hitCount, 2);
-	t.deepEqual(store.calls.map(({method, key}) => `${method} ${key}`), ['put a1', 'put a2', 'put b', 'head a1', 'put a3', 'put a4']);
+	t.deepEqual(
+		store.calls.map(({method, key}) => `${method} ${key}`),
+		['put a1', 'put a2', 'put b', 'head a1', 'put a3', 'put a4'],
+	);
 	t.is(store.callCount('put'), 5);
 });
 
@@ -60,10 +69,15 @@ test('a body breaks after the bytes that a fault lets through', async t => {
 	store.inject({method: 'get', bodyBytesMax: 5});
 	const answer = await store.get('file');
 	let text = '';
-	await throwsStoreError(t, 'unavailable', (async () => {
-		for await (const piece of answer!.body) { // It was stored above.
-			text += Buffer.from(piece).toString();
-		}
-	})());
+	await throwsStoreError(
+		t,
+		'unavailable',
+		(async () => {
+			for await (const piece of answer!.body) {
+				// It was stored above.
+				text += Buffer.from(piece).toString();
+			}
+		})(),
+	);
 	t.is(text, '01234');
 });

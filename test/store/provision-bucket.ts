@@ -1,6 +1,14 @@
 import {
-	CreateBucketCommand, GetBucketEncryptionCommand, GetBucketLifecycleConfigurationCommand, GetBucketLocationCommand, GetBucketOwnershipControlsCommand, GetBucketTaggingCommand,
-	GetBucketVersioningCommand, GetPublicAccessBlockCommand, PutBucketTaggingCommand, type S3Client,
+	CreateBucketCommand,
+	GetBucketEncryptionCommand,
+	GetBucketLifecycleConfigurationCommand,
+	GetBucketLocationCommand,
+	GetBucketOwnershipControlsCommand,
+	GetBucketTaggingCommand,
+	GetBucketVersioningCommand,
+	GetPublicAccessBlockCommand,
+	PutBucketTaggingCommand,
+	type S3Client,
 } from '@aws-sdk/client-s3';
 import test, {type ExecutionContext} from 'ava';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
@@ -12,7 +20,11 @@ const start = async (t: ExecutionContext) => {
 	const {server, endpoint} = await startTestDevServer(t);
 	const client = createTestClient(t, {endpoint});
 	const provision = async (options: Record<string, string> = {}, request: Partial<ProvisionRequest> = {}) =>
-		provisionBucket({options: parseVolumeOptions({name: 'my-files', endpoint, 'path-style': 'true', ...options}), credentials: devCredentials, ...request});
+		provisionBucket({
+			options: parseVolumeOptions({name: 'my-files', endpoint, 'path-style': 'true', ...options}),
+			credentials: devCredentials,
+			...request,
+		});
 	server.requests.clear();
 	return {server, endpoint, client, provision};
 };
@@ -27,9 +39,17 @@ const assertSettings = async (t: ExecutionContext, client: S3Client): Promise<vo
 	const ownership = await client.send(new GetBucketOwnershipControlsCommand({Bucket}));
 	t.is(ownership.OwnershipControls?.Rules?.[0]?.ObjectOwnership, 'BucketOwnerEnforced');
 	const access = await client.send(new GetPublicAccessBlockCommand({Bucket}));
-	t.deepEqual(access.PublicAccessBlockConfiguration, {BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true});
+	t.deepEqual(access.PublicAccessBlockConfiguration, {
+		BlockPublicAcls: true,
+		BlockPublicPolicy: true,
+		IgnorePublicAcls: true,
+		RestrictPublicBuckets: true,
+	});
 	const lifecycle = await client.send(new GetBucketLifecycleConfigurationCommand({Bucket}));
-	t.deepEqual(lifecycle.Rules?.map(rule => [rule.Status, rule.AbortIncompleteMultipartUpload?.DaysAfterInitiation]), [['Enabled', 7]]);
+	t.deepEqual(
+		lifecycle.Rules?.map(rule => [rule.Status, rule.AbortIncompleteMultipartUpload?.DaysAfterInitiation]),
+		[['Enabled', 7]],
+	);
 	t.is((await client.send(new GetBucketVersioningCommand({Bucket}))).Status, 'Enabled');
 	t.like(await readTags(client), {'pnx-volume:created-by': 'pnx-volume', 'pnx-volume:provisioning': 'done'});
 };
@@ -37,14 +57,23 @@ const assertSettings = async (t: ExecutionContext, client: S3Client): Promise<vo
 test('provisionBucket() creates an absent bucket with every setting and tells who it was made for', async t => {
 	const {client, provision} = await start(t);
 	const messages: string[] = [];
-	const result = await provision({encryption: 'sse-s3'}, {createdFor: {namespace: 'team-a', volume: 'my "files"'}, log: message => messages.push(message)});
+	const result = await provision(
+		{encryption: 'sse-s3'},
+		{createdFor: {namespace: 'team-a', volume: 'my "files"'}, log: message => messages.push(message)},
+	);
 	t.deepEqual(result, {created: true, completed: false});
 	await assertSettings(t, client);
 	t.deepEqual(await readTags(client), {
-		'pnx-volume:created-by': 'pnx-volume', 'pnx-volume:provisioning': 'done', 'pnx-volume:namespace': 'team-a', 'pnx-volume:volume': 'my _files_',
+		'pnx-volume:created-by': 'pnx-volume',
+		'pnx-volume:provisioning': 'done',
+		'pnx-volume:namespace': 'team-a',
+		'pnx-volume:volume': 'my _files_',
 	});
 	const encryption = await client.send(new GetBucketEncryptionCommand({Bucket: 'my-files'}));
-	t.is(encryption.ServerSideEncryptionConfiguration?.Rules?.[0]?.ApplyServerSideEncryptionByDefault?.SSEAlgorithm, 'AES256');
+	t.is(
+		encryption.ServerSideEncryptionConfiguration?.Rules?.[0]?.ApplyServerSideEncryptionByDefault?.SSEAlgorithm,
+		'AES256',
+	);
 	t.deepEqual(messages, ['bucket created']);
 });
 
@@ -63,11 +92,15 @@ test('provisionBucket() creates the bucket in the region asked for', async t => 
 test('provisionBucket() creates the bucket on a server that knows no regions', async t => {
 	const {server, provision} = await start(t);
 	server.faults.errors = [{operation: 'CreateBucket', status: 400, code: 'InvalidLocationConstraint', count: 2}];
-	t.true((await provision({region: 'eu-test-1'}).catch((error: unknown) => {
-		// The server under test creates it in us-east-1, which it then holds against the region of the signature.
-		t.like(error, {code: 'wrongRegion'});
-		return {created: true};
-	})).created);
+	t.true(
+		(
+			await provision({region: 'eu-test-1'}).catch((error: unknown) => {
+				// The server under test creates it in us-east-1, which it then holds against the region of the signature.
+				t.like(error, {code: 'wrongRegion'});
+				return {created: true};
+			})
+		).created,
+	);
 	t.is(server.requests.count({operation: 'CreateBucket'}), 3);
 });
 
@@ -100,7 +133,12 @@ test('provisionBucket() on three nodes at once succeeds on all of them', async t
 	await assertSettings(t, client);
 });
 
-for (const operation of ['PutBucketOwnershipControls', 'PutPublicAccessBlock', 'PutBucketVersioning', 'PutBucketLifecycleConfiguration']) {
+for (const operation of [
+	'PutBucketOwnershipControls',
+	'PutPublicAccessBlock',
+	'PutBucketVersioning',
+	'PutBucketLifecycleConfiguration',
+]) {
 	test(`provisionBucket() completes a bucket whose creation broke off at ${operation}`, async t => {
 		const {server, client, provision} = await start(t);
 		server.faults.errors = [{operation, status: 403, code: 'AccessDenied'}];
@@ -117,7 +155,12 @@ for (const operation of ['PutBucketOwnershipControls', 'PutPublicAccessBlock', '
 test('provisionBucket() leaves a bucket alone that somebody made by hand and did not tag', async t => {
 	const {server, client, provision} = await start(t);
 	await client.send(new CreateBucketCommand({Bucket: 'my-files'}));
-	await client.send(new PutBucketTaggingCommand({Bucket: 'my-files', Tagging: {TagSet: [{Key: 'pnx-volume:provisioning', Value: 'pending'}]}}));
+	await client.send(
+		new PutBucketTaggingCommand({
+			Bucket: 'my-files',
+			Tagging: {TagSet: [{Key: 'pnx-volume:provisioning', Value: 'pending'}]},
+		}),
+	);
 	server.requests.clear();
 	await provision();
 	t.deepEqual(server.requests.counts(), {HeadBucket: 1, GetBucketTagging: 1});
@@ -127,19 +170,30 @@ test('provisionBucket() keeps the tags that are there', async t => {
 	const {server, client, provision} = await start(t);
 	server.faults.errors = [{operation: 'PutBucketVersioning', status: 403, code: 'AccessDenied'}];
 	await throwsStoreError(t, 'accessDenied', provision({}, {createdFor: {namespace: 'first'}}));
-	const tags = {...await readTags(client), cost: 'center 1'};
-	await client.send(new PutBucketTaggingCommand({Bucket: 'my-files', Tagging: {TagSet: Object.entries(tags).map(([Key, Value]) => ({Key, Value}))}}));
+	const tags = {...(await readTags(client)), cost: 'center 1'};
+	await client.send(
+		new PutBucketTaggingCommand({
+			Bucket: 'my-files',
+			Tagging: {TagSet: Object.entries(tags).map(([Key, Value]) => ({Key, Value}))},
+		}),
+	);
 	server.faults.errors = [];
 	await provision({}, {createdFor: {namespace: 'second', volume: 'v'}});
 	t.deepEqual(await readTags(client), {
-		cost: 'center 1', 'pnx-volume:created-by': 'pnx-volume', 'pnx-volume:provisioning': 'done', 'pnx-volume:namespace': 'first', 'pnx-volume:volume': 'v',
+		cost: 'center 1',
+		'pnx-volume:created-by': 'pnx-volume',
+		'pnx-volume:provisioning': 'done',
+		'pnx-volume:namespace': 'first',
+		'pnx-volume:volume': 'v',
 	});
 });
 
 test('provisionBucket() tries again while the server is busy, and after a lost answer to the creation', async t => {
 	const {server, client, provision} = await start(t);
 	server.faults.errors = [
-		{operation: 'CreateBucket', status: 409, code: 'OperationAborted', count: 2}, {operation: 'PutBucketTagging', status: 503, code: 'SlowDown', count: 1}, {operation: 'HeadBucket', status: 500, code: 'InternalError', count: 1},
+		{operation: 'CreateBucket', status: 409, code: 'OperationAborted', count: 2},
+		{operation: 'PutBucketTagging', status: 503, code: 'SlowDown', count: 1},
+		{operation: 'HeadBucket', status: 500, code: 'InternalError', count: 1},
 	];
 	server.faults.drops = [{operation: 'CreateBucket', when: 'after', count: 1}];
 	const {created, completed} = await provision();
@@ -150,11 +204,19 @@ test('provisionBucket() tries again while the server is busy, and after a lost a
 test('provisionBucket() goes on without the settings that a server does not know, and says so', async t => {
 	const {server, client, provision} = await start(t);
 	server.faults.notImplemented = ['PutBucketOwnershipControls'];
-	server.faults.errors = [{operation: 'PutPublicAccessBlock', status: 405, code: 'MethodNotAllowed'}, {operation: 'PutBucketLifecycleConfiguration', status: 400, code: 'MalformedXML'}];
+	server.faults.errors = [
+		{operation: 'PutPublicAccessBlock', status: 405, code: 'MethodNotAllowed'},
+		{operation: 'PutBucketLifecycleConfiguration', status: 400, code: 'MalformedXML'},
+	];
 	const logged: unknown[] = [];
 	t.true((await provision({}, {log: (message, {setting}) => logged.push([message, setting])})).created);
 	const message = 'the server does not know a setting of the bucket';
-	t.deepEqual(logged, [[message, 'ownership'], [message, 'public access block'], [message, 'clean-up of incomplete uploads'], ['bucket created', undefined]]);
+	t.deepEqual(logged, [
+		[message, 'ownership'],
+		[message, 'public access block'],
+		[message, 'clean-up of incomplete uploads'],
+		['bucket created', undefined],
+	]);
 	t.is((await client.send(new GetBucketVersioningCommand({Bucket: 'my-files'}))).Status, 'Enabled');
 });
 
@@ -194,7 +256,10 @@ test('provisionBucket() fails when the server cannot do the encryption that was 
 test('provisionBucket() without leave to create fails on an absent bucket, and creates nothing', async t => {
 	const {server, provision} = await start(t);
 	const forbidden = await throwsStoreError(t, 'noSuchBucket', provision({provision: 'false'}));
-	t.regex(forbidden.message, /bucket "my-files": it does not exist in http:.*; create it, or set the option "provision" to "true"/);
+	t.regex(
+		forbidden.message,
+		/bucket "my-files": it does not exist in http:.*; create it, or set the option "provision" to "true"/,
+	);
 	const readOnly = await throwsStoreError(t, 'noSuchBucket', provision({'read-only': 'true'}));
 	t.regex(readOnly.message, /a read-only volume does not create it/);
 	t.deepEqual(server.requests.counts(), {HeadBucket: 2});
@@ -202,17 +267,34 @@ test('provisionBucket() without leave to create fails on an absent bucket, and c
 
 test('provisionBucket() names each reason why a bucket cannot be used, in one line', async t => {
 	const {server, client, provision} = await start(t);
-	await client.send(new CreateBucketCommand({Bucket: 'my-files', CreateBucketConfiguration: {LocationConstraint: 'eu-west-1'}}));
+	await client.send(
+		new CreateBucketCommand({Bucket: 'my-files', CreateBucketConfiguration: {LocationConstraint: 'eu-west-1'}}),
+	);
 	server.faults.foreignBuckets = ['theirs'];
 	const reasons = [
 		await throwsStoreError(t, 'wrongRegion', provision()),
 		await throwsStoreError(t, 'accessDenied', provision({name: 'theirs'})),
 		await throwsStoreError(t, 'invalidRequest', provision({name: 'My_Files'})),
-		await throwsStoreError(t, 'badCredentials', provision({name: 'absent'}, {credentials: {...devCredentials, secretAccessKey: 'wrong'}})),
-		await throwsStoreError(t, 'badCredentials', provision({name: 'absent'}, {credentials: {accessKeyId: 'nobody', secretAccessKey: 'x'}})),
+		await throwsStoreError(
+			t,
+			'badCredentials',
+			provision({name: 'absent'}, {credentials: {...devCredentials, secretAccessKey: 'wrong'}}),
+		),
+		await throwsStoreError(
+			t,
+			'badCredentials',
+			provision({name: 'absent'}, {credentials: {accessKeyId: 'nobody', secretAccessKey: 'x'}}),
+		),
 		await throwsStoreError(t, 'unavailable', provision({endpoint: 'http://127.0.0.1:9'})),
 	];
-	const words = [/set the option "region" to "eu-west-1"/, /belongs to another account/, /"My_Files" cannot be a bucket name: it must be in lower case/, /secret key is wrong/, /does not know the access key/, /check the option "endpoint"/];
+	const words = [
+		/set the option "region" to "eu-west-1"/,
+		/belongs to another account/,
+		/"My_Files" cannot be a bucket name: it must be in lower case/,
+		/secret key is wrong/,
+		/does not know the access key/,
+		/check the option "endpoint"/,
+	];
 	for (const [index, {message}] of reasons.entries()) {
 		t.regex(message, words[index] ?? /never/);
 		t.false(message.includes('\n'));
@@ -222,7 +304,10 @@ test('provisionBucket() names each reason why a bucket cannot be used, in one li
 
 test('provisionBucket() fails with bucketTaken when the name was taken by another account meanwhile', async t => {
 	const {server, provision} = await start(t);
-	server.faults.errors = [{operation: 'CreateBucket', status: 409, code: 'BucketAlreadyExists'}, {operation: 'HeadBucket', status: 404, code: 'NoSuchBucket'}];
+	server.faults.errors = [
+		{operation: 'CreateBucket', status: 409, code: 'BucketAlreadyExists'},
+		{operation: 'HeadBucket', status: 404, code: 'NoSuchBucket'},
+	];
 	const error = await throwsStoreError(t, 'bucketTaken', provision());
 	t.regex(error.message, /belongs to another account; choose another bucket name/);
 });

@@ -7,7 +7,14 @@ test('put() with If-None-Match succeeds when the answer to its own write was los
 	const {store, server} = await startTestS3Store(t);
 	server.faults.drops = [{operation: 'PutObject', when: 'after', count: 1}];
 	const {etag} = await store.put('lock', [], {ifNoneMatch: '*', metadata: {owner: 'a'}});
-	t.deepEqual(server.requests.list({key: 'lock'}).map(({operation, status}) => [operation, status]), [['PutObject', 0], ['PutObject', 412], ['HeadObject', 200]]);
+	t.deepEqual(
+		server.requests.list({key: 'lock'}).map(({operation, status}) => [operation, status]),
+		[
+			['PutObject', 0],
+			['PutObject', 412],
+			['HeadObject', 200],
+		],
+	);
 	t.like(await store.head('lock'), {etag, metadata: {owner: 'a'}});
 });
 

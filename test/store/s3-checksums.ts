@@ -6,7 +6,8 @@ test('get() of a whole object fails with corrupt when its bytes are not those th
 	await store.put('file', Buffer.alloc(100_000, 'x'));
 	const readAll = async (): Promise<number> => {
 		let byteCount = 0;
-		for await (const piece of (await store.get('file'))!.body) { // It was stored above.
+		for await (const piece of (await store.get('file'))!.body) {
+			// It was stored above.
 			byteCount += piece.length;
 		}
 

@@ -8,10 +8,17 @@ for (const name of Object.keys(process.env).filter(name => name.startsWith('AWS_
 	delete process.env[name];
 }
 
-Object.assign(process.env, {AWS_EC2_METADATA_DISABLED: 'true', AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null'});
+Object.assign(process.env, {
+	AWS_EC2_METADATA_DISABLED: 'true',
+	AWS_CONFIG_FILE: '/dev/null',
+	AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+});
 
 test.serial('without credentials in the options those of the environment are used', async t => {
-	Object.assign(process.env, {AWS_ACCESS_KEY_ID: devCredentials.accessKeyId, AWS_SECRET_ACCESS_KEY: devCredentials.secretAccessKey});
+	Object.assign(process.env, {
+		AWS_ACCESS_KEY_ID: devCredentials.accessKeyId,
+		AWS_SECRET_ACCESS_KEY: devCredentials.secretAccessKey,
+	});
 	t.teardown(() => {
 		delete process.env['AWS_ACCESS_KEY_ID'];
 		delete process.env['AWS_SECRET_ACCESS_KEY'];

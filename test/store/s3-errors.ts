@@ -80,15 +80,22 @@ test('a failure inside of a 200 answer is a failure', async t => {
 	const server = createServer((request, response) => {
 		request.resume();
 		requestCount++;
-		response.end(requestCount < 3
-			? '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>InternalError</Code><Message>try again</Message></Error>'
-			: '<?xml version="1.0" encoding="UTF-8"?>\n\n   <CopyObjectResult><ETag>&quot;abc&quot;</ETag></CopyObjectResult>');
+		response.end(
+			requestCount < 3
+				? '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>InternalError</Code><Message>try again</Message></Error>'
+				: '<?xml version="1.0" encoding="UTF-8"?>\n\n   <CopyObjectResult><ETag>&quot;abc&quot;</ETag></CopyObjectResult>',
+		);
 	}).listen(0, '127.0.0.1');
 	t.teardown(() => server.close());
 	await new Promise(resolve => {
 		server.once('listening', resolve);
 	});
-	const store = createS3ObjectStore({bucket: 'test', region: 'us-east-1', endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, credentials: devCredentials});
+	const store = createS3ObjectStore({
+		bucket: 'test',
+		region: 'us-east-1',
+		endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+		credentials: devCredentials,
+	});
 	t.teardown(async () => store.close());
 	t.is((await store.copy({key: 'from'}, 'to')).etag, 'abc');
 	t.is(requestCount, 3);
@@ -102,7 +109,13 @@ test('deleteMany() names the keys that failed, and tries those again that failed
 
 	server.faults.errors = [{operation: 'DeleteObject', key: 'p/control', status: 403, code: 'AccessDenied'}];
 	const failed = await store.deleteMany(['a', 'b', 'control\u0001']);
-	t.deepEqual(failed.map(({key}) => key), ['control\u0001']);
+	t.deepEqual(
+		failed.map(({key}) => key),
+		['control\u0001'],
+	);
 	t.like(failed[0]?.error, {code: 'accessDenied'});
-	t.deepEqual((await store.list({prefix: ''})).objects.map(({key}) => key), ['control\u0001']);
+	t.deepEqual(
+		(await store.list({prefix: ''})).objects.map(({key}) => key),
+		['control\u0001'],
+	);
 });

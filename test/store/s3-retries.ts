@@ -6,7 +6,14 @@ import {startTestS3Store, throwsStoreError} from '../support/test-s3-store.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
-for (const [status, code] of [[503, 'SlowDown'], [503, 'ServiceUnavailable'], [500, 'InternalError'], [429, 'TooManyRequests'], [409, 'OperationAborted'], [400, 'RequestTimeout']] as const) {
+for (const [status, code] of [
+	[503, 'SlowDown'],
+	[503, 'ServiceUnavailable'],
+	[500, 'InternalError'],
+	[429, 'TooManyRequests'],
+	[409, 'OperationAborted'],
+	[400, 'RequestTimeout'],
+] as const) {
 	test(`every call is tried again after ${status} ${code}, and then succeeds`, async t => {
 		const {store, server} = await startTestS3Store(t);
 		await store.put('file', bytes('content'));
@@ -35,9 +42,15 @@ test('a call that keeps being throttled gives up when its attempts are used up, 
 	server.faults.errors = [{status: 503, code: 'SlowDown'}];
 	const error = await throwsStoreError(t, 'throttled', store.put('a/b', bytes('x')));
 	t.is(server.requests.count({operation: 'PutObject'}), 5);
-	t.is(error.message.replace(/in [\d.]+ s$/, 'in N s'), 'Cannot write "a/b" in bucket "test": the server is busy or broken for now (HTTP 503) (SlowDown); gave up after 5 attempts in N s');
+	t.is(
+		error.message.replace(/in [\d.]+ s$/, 'in N s'),
+		'Cannot write "a/b" in bucket "test": the server is busy or broken for now (HTTP 503) (SlowDown); gave up after 5 attempts in N s',
+	);
 	t.true(error.isTransient);
-	t.deepEqual(events.map(({operation, status, attempt}) => ({operation, status, attempt})), [1, 2, 3, 4, 5].map(attempt => ({operation: 'PutObject', status: 503, attempt})));
+	t.deepEqual(
+		events.map(({operation, status, attempt}) => ({operation, status, attempt})),
+		[1, 2, 3, 4, 5].map(attempt => ({operation: 'PutObject', status: 503, attempt})),
+	);
 });
 
 test('a server that is away for a while is waited for, as long as one call may take, and not much longer', async t => {
@@ -83,7 +96,11 @@ test('a server that is silent costs a bounded time and fails with timeout', asyn
 	const {store, server} = await startTestS3Store(t, {timeoutMs: 1000});
 	await store.put('file', new Uint8Array(100_000));
 	server.faults.stalls = [{when: 'before'}];
-	for (const call of [async () => store.head('file'), async () => store.put('x', bytes('x')), async () => store.list({prefix: ''})]) {
+	for (const call of [
+		async () => store.head('file'),
+		async () => store.put('x', bytes('x')),
+		async () => store.list({prefix: ''}),
+	]) {
 		const startMs = performance.now();
 		const error = await throwsStoreError(t, 'timeout', call());
 		t.true(performance.now() - startMs < 10_000);
@@ -97,7 +114,8 @@ test('a body that stops coming fails with timeout, and one that breaks off with 
 	const readAll = async (): Promise<number> => {
 		let byteCount = 0;
 		const answer = await store.get('file');
-		for await (const piece of answer!.body) { // It was stored above.
+		for await (const piece of answer!.body) {
+			// It was stored above.
 			byteCount += piece.length;
 		}
 
@@ -119,7 +137,8 @@ test('a reader that is slower than the limit for silence still gets its body', a
 	await store.put('file', new Uint8Array(1 << 20));
 	const answer = await store.get('file');
 	let byteCount = 0;
-	for await (const piece of answer!.body) { // It was stored above.
+	for await (const piece of answer!.body) {
+		// It was stored above.
 		if (byteCount === 0) {
 			await new Promise(resolve => {
 				setTimeout(resolve, 1300);
@@ -164,7 +183,10 @@ test('an endpoint where nobody listens fails with unavailable, and names what to
 	const port = await findClosedPort();
 	const store = createTestStore(t, `http://127.0.0.1:${port}`);
 	const error = await throwsStoreError(t, 'unavailable', store.head('file'));
-	t.regex(error.message, /^Cannot look up "file" in bucket "test" at http:\/\/127\.0\.0\.1:\d+ \(region us-east-1\): the connection was refused \(ECONNREFUSED\); check the option "endpoint", and that the server runs; gave up after \d attempts in/);
+	t.regex(
+		error.message,
+		/^Cannot look up "file" in bucket "test" at http:\/\/127\.0\.0\.1:\d+ \(region us-east-1\): the connection was refused \(ECONNREFUSED\); check the option "endpoint", and that the server runs; gave up after \d attempts in/,
+	);
 	const absent = createTestStore(t, 'http://s3.absent.invalid:1');
 	t.regex((await throwsStoreError(t, 'unavailable', absent.head('file'))).message, /ENOTFOUND|EAI_AGAIN/);
 });
@@ -186,12 +208,23 @@ test('a server that takes no bytes of a large body fails with timeout', async t 
 	});
 	const store = createTestStore(t, `http://127.0.0.1:${portOf(server)}`, 1000);
 	const startMs = performance.now();
-	await throwsStoreError(t, 'timeout', store.put('large', new Uint8Array(64 << 20), {signal: AbortSignal.timeout(20_000)}));
+	await throwsStoreError(
+		t,
+		'timeout',
+		store.put('large', new Uint8Array(64 << 20), {signal: AbortSignal.timeout(20_000)}),
+	);
 	t.true(performance.now() - startMs < 15_000);
 });
 
 const createTestStore = (t: ExecutionContext, endpoint: string, timeoutMs = 2000) => {
-	const store = createS3ObjectStore({bucket: 'test', region: 'us-east-1', endpoint, pathStyle: true, credentials: devCredentials, timeoutMs});
+	const store = createS3ObjectStore({
+		bucket: 'test',
+		region: 'us-east-1',
+		endpoint,
+		pathStyle: true,
+		credentials: devCredentials,
+		timeoutMs,
+	});
 	t.teardown(async () => store.close());
 	return store;
 };

@@ -1,16 +1,33 @@
-/** Storms in which daemons, drivers and the kubelet are killed at random moments; `PNX_VOLUME_TEST_SEED` repeats the choices of a run. */
+/**
+Storms in which daemons, drivers and the kubelet are killed at random moments; `PNX_VOLUME_TEST_SEED` repeats the
+choices of a run.
+*/
 import test, {type ExecutionContext} from 'ava';
 import {createTestClient, spawnTestDevServer} from '../support/dev-server.ts';
 import {startRandomKills, type Kill} from '../support/random-kills.ts';
 import {createRandomSource, testSeed} from '../support/random-source.ts';
 import {runStorm, stormSize} from '../support/run-storm.ts';
 import {createStormNode, type StormNode} from '../support/storm-node.ts';
-import {createPod, createStormVolumes, createWrittenFiles, type StormVolume, type WrittenFiles} from '../support/storm-volumes.ts';
+import {
+	createPod,
+	createStormVolumes,
+	createWrittenFiles,
+	type StormVolume,
+	type WrittenFiles,
+} from '../support/storm-volumes.ts';
 
 const settleMs = 120_000;
 
-/** One more pod on each volume: it sees every acknowledged file, those of journals that a killed daemon left included, and can write. */
-const visitEveryVolume = async (t: ExecutionContext, node: StormNode, volumes: readonly StormVolume[], files: WrittenFiles): Promise<void> => {
+/**
+One more pod on each volume: it sees every acknowledged file, those of journals that a killed daemon left included,
+and can write.
+*/
+const visitEveryVolume = async (
+	t: ExecutionContext,
+	node: StormNode,
+	volumes: readonly StormVolume[],
+	files: WrittenFiles,
+): Promise<void> => {
 	const pods = volumes.map(volume => createPod(volume));
 	pods.forEach(pod => node.kubelet.add(pod));
 	await node.kubelet.whenSettled(settleMs);
@@ -39,7 +56,8 @@ const stormWithKills = async (t: ExecutionContext, kills: readonly Kill[]): Prom
 	const counts = await killer.stop();
 	t.deepEqual(findings, []);
 
-	// A driver that was killed may have mounted: no kubelet unmounts that for a pod that is gone before it looks at its disk again.
+	// A driver that was killed may have mounted: no kubelet unmounts that for a pod that is gone before it looks at
+	// its disk again.
 	await node.kubelet.whenSettled(settleMs);
 	node.kubelet.restart({endsCalls: false});
 	await node.kubelet.whenSettled(settleMs);
@@ -50,9 +68,18 @@ const stormWithKills = async (t: ExecutionContext, kills: readonly Kill[]): Prom
 		t.deepEqual(await files.wrongInBucket(client, bucket), []);
 	}
 
-	t.log(`kills: ${JSON.stringify(counts)}, files: ${JSON.stringify(files.counts)}, events: ${node.kubelet.events.length}`);
+	t.log(
+		`kills: ${JSON.stringify(counts)}, files: ${JSON.stringify(files.counts)}, events: ${node.kubelet.events.length}`,
+	);
 };
 
-test.serial('daemons that are killed in a storm lose no acknowledged file, and nothing stays behind', async t => stormWithKills(t, ['daemon']));
-(process.env['PNX_VOLUME_TEST_STORM'] === undefined ? test.serial.skip : test.serial)('drivers and kubelets that are killed in a storm leave nothing behind', async t => stormWithKills(t, ['driver', 'kubelet']));
-test.serial('daemons, drivers and kubelets are killed in one storm', async t => stormWithKills(t, ['daemon', 'driver', 'kubelet']));
+test.serial('daemons that are killed in a storm lose no acknowledged file, and nothing stays behind', async t =>
+	stormWithKills(t, ['daemon']),
+);
+(process.env['PNX_VOLUME_TEST_STORM'] === undefined ? test.serial.skip : test.serial)(
+	'drivers and kubelets that are killed in a storm leave nothing behind',
+	async t => stormWithKills(t, ['driver', 'kubelet']),
+);
+test.serial('daemons, drivers and kubelets are killed in one storm', async t =>
+	stormWithKills(t, ['daemon', 'driver', 'kubelet']),
+);

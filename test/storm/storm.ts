@@ -1,4 +1,7 @@
-/** Real kubelet calls, many at a time, on real daemons. `PNX_VOLUME_TEST_STORM=50x10x20` runs it at the size that is promised. */
+/**
+Real kubelet calls, many at a time, on real daemons. `PNX_VOLUME_TEST_STORM=50x10x20` runs it at the size that is
+promised.
+*/
 import test from 'ava';
 import {createRandomSource, testSeed} from '../support/random-source.ts';
 import {createTestClient, spawnTestDevServer} from '../support/dev-server.ts';
@@ -30,5 +33,7 @@ test.serial('pods that come and go by the dozen leave every file in its bucket, 
 	t.is(node.kubelet.callCounts.init, 1);
 	t.is(node.kubelet.callCounts.mount, size.pods * size.rounds);
 	t.is(node.kubelet.callCounts.unmount, size.pods * size.rounds);
-	t.log(`${size.pods * size.rounds} pods, ${files.counts.acknowledged} files, ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`);
+	t.log(
+		`${size.pods * size.rounds} pods, ${files.counts.acknowledged} files, ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`,
+	);
 });

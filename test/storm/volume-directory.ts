@@ -9,8 +9,14 @@ import {createTestDirectory} from '../support/dev-server.ts';
 const run = promisify(execFile);
 const userPath = fileURLToPath(new URL('../fixtures/volume-directory-user.ts', import.meta.url));
 
-test('a volume\'s directory that one process removes is never the one that the next has just made', async t => {
+test("a volume's directory that one process removes is never the one that the next has just made", async t => {
 	const directory = await createTestDirectory(t);
-	await t.notThrowsAsync(Promise.all(Array.from({length: 4}, async () => run(process.execPath, ['--disable-warning=ExperimentalWarning', userPath, directory, '40'], {timeout: 60_000}))));
+	await t.notThrowsAsync(
+		Promise.all(
+			Array.from({length: 4}, async () =>
+				run(process.execPath, ['--disable-warning=ExperimentalWarning', userPath, directory, '40'], {timeout: 60_000}),
+			),
+		),
+	);
 	t.deepEqual(readdirSync(join(directory, 'volumes')), []);
 });

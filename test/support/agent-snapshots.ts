@@ -15,32 +15,73 @@ export const countersAfter = (seconds: number): MetricSamples => ({
 		{name: 'pnx_volume_cache_hits_total', labels: {tier: 'disk'}, value: 86},
 		{name: 'pnx_volume_cache_misses_total', labels: {}, value: 14},
 	],
-	gauges: [{name: 'pnx_volume_upload_oldest_age_seconds', labels: {}, value: 42.5}, {name: 'pnx_volume_daemon_start_time_seconds', labels: {}, value: 1000}],
+	gauges: [
+		{name: 'pnx_volume_upload_oldest_age_seconds', labels: {}, value: 42.5},
+		{name: 'pnx_volume_daemon_start_time_seconds', labels: {}, value: 1000},
+	],
 	histograms: [],
 });
 
 /** A volume as the watch reports it. */
-export const watchedVolume = (bucket: string, health: VolumeHealth, {seconds = 10, pod = 'web-7d4b9c6f5-x2x4q', podCount = 1, prefix = ''}: {seconds?: number; pod?: string; podCount?: number; prefix?: string} = {}): WatchedVolume => {
+export const watchedVolume = (
+	bucket: string,
+	health: VolumeHealth,
+	{
+		seconds = 10,
+		pod = 'web-7d4b9c6f5-x2x4q',
+		podCount = 1,
+		prefix = '',
+	}: {seconds?: number; pod?: string; podCount?: number; prefix?: string} = {},
+): WatchedVolume => {
 	const volumeId = Buffer.from(`${bucket}/${prefix}`).toString('hex').padEnd(16, '0').slice(-16);
 	const isAnswering = health === 'healthy' || health === 'failing';
 	const isMounted = !['unmounted', 'gone'].includes(health);
 	return {
-		volumeId, bucket, prefix, health,
+		volumeId,
+		bucket,
+		prefix,
+		health,
 		directories: Array.from({length: podCount}, (_, index) => ({
 			path: `/var/lib/kubelet/pods/6ddc6c3c-ddc6-4a18-8cd8-51a9dfe8d3${10 + index}/volumes/pnx~volume/files`,
-			uid: `uid-${index}`, name: podCount === 1 ? pod : `${pod.slice(0, -1)}${index}`, namespace: 'shop', isMounted,
+			uid: `uid-${index}`,
+			name: podCount === 1 ? pod : `${pod.slice(0, -1)}${index}`,
+			namespace: 'shop',
+			isMounted,
 		})),
 		dirtyBytes: isAnswering ? 3 * 2 ** 20 : undefined,
 		journalBytes: health === 'unmounted' ? 51_200 : 0,
 		daemonPid: isAnswering || health === 'hanging' ? 4711 : undefined,
 		launch: {way: 'systemd', unit: `pnx-volume-${volumeId}.service`, home: '/opt/pnx-volume/0.2.0', version: '0.2.0'},
-		daemon: isAnswering ? {
-			volumeId, pid: 4711, version: '0.2.0', startedAtMs: 1_000_000, bucket, prefix, mountPoint: '/m', residentBytes: 118_489_088,
-			fileSystem: {
-				openHandles: 3, dirtyBytes: 3 * 2 ** 20, uploadsPending: 2, uploadsFailed: 0, conflicts: 0, cacheBytes: 1_503_238_553, stagingBytes: 0,
-				...(health === 'failing' ? {lastError: {atMs: 1_700_000_000_000, message: 'Cannot store reports/a.csv: S3 said 403 AccessDenied; check the permissions of the access key'}} : {}),
-			},
-		} : undefined,
+		daemon: isAnswering
+			? {
+					volumeId,
+					pid: 4711,
+					version: '0.2.0',
+					startedAtMs: 1_000_000,
+					bucket,
+					prefix,
+					mountPoint: '/m',
+					residentBytes: 118_489_088,
+					fileSystem: {
+						openHandles: 3,
+						dirtyBytes: 3 * 2 ** 20,
+						uploadsPending: 2,
+						uploadsFailed: 0,
+						conflicts: 0,
+						cacheBytes: 1_503_238_553,
+						stagingBytes: 0,
+						...(health === 'failing'
+							? {
+									lastError: {
+										atMs: 1_700_000_000_000,
+										message:
+											'Cannot store reports/a.csv: S3 said 403 AccessDenied; check the permissions of the access key',
+									},
+								}
+							: {}),
+					},
+				}
+			: undefined,
 		restartCount: health === 'dead' ? 3 : 0,
 		...(isAnswering ? {metrics: countersAfter(seconds)} : {}),
 	};
@@ -51,7 +92,12 @@ export const agentSnapshot = (volumes: readonly WatchedVolume[], more: Partial<A
 	version: '0.2.0',
 	nodeName: 'node-7.example.internal',
 	startedAtMs: Date.now() - 3 * 86_400_000,
-	installation: {pluginDirectory: '/usr/libexec/kubernetes/kubelet-plugins/volume/exec', pluginDirectorySource: 'kubelet', runtimeDirectory: '/opt/pnx-volume/0.2.0', versions: ['0.1.0', '0.2.0']},
+	installation: {
+		pluginDirectory: '/usr/libexec/kubernetes/kubelet-plugins/volume/exec',
+		pluginDirectorySource: 'kubelet',
+		runtimeDirectory: '/opt/pnx-volume/0.2.0',
+		versions: ['0.1.0', '0.2.0'],
+	},
 	report: {atMs: Date.now() - 2000, version: '0.2.0', volumes},
 	notices: [],
 	problems: [],

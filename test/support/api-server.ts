@@ -9,7 +9,13 @@ import type {ExecutionContext} from 'ava';
 import {Event, type IEvent} from 'kubernetes-models/v1/Event';
 import type {ClusterAccess} from '../../src/agent/kubernetes/cluster-access.ts';
 
-export type ApiCall = {readonly method: string; readonly path: string; readonly token: string; readonly body: string; readonly contentType: string};
+export type ApiCall = {
+	readonly method: string;
+	readonly path: string;
+	readonly token: string;
+	readonly body: string;
+	readonly contentType: string;
+};
 
 export type ApiServer = {
 	readonly access: ClusterAccess;
@@ -27,7 +33,10 @@ export type ApiServer = {
 	readonly variables: Readonly<Record<string, string>>;
 };
 
-/** As much of an API server as an agent talks to: TLS with a CA of its own, tokens, the kubelet's configuration through its proxy, and Events, held against their schema. */
+/**
+As much of an API server as an agent talks to: TLS with a CA of its own, tokens, the kubelet's configuration through
+its proxy, and Events, held against their schema.
+*/
 export const startApiServer = async (t: ExecutionContext): Promise<ApiServer> => {
 	const directory = mkdtempSync(join(tmpdir(), 'pnx-api-'));
 	const serviceAccountDirectory = join(directory, 'serviceaccount');
@@ -48,13 +57,20 @@ export const startApiServer = async (t: ExecutionContext): Promise<ApiServer> =>
 				return;
 			}
 
-			const call = {method: request.method ?? '', path: request.url ?? '', token, body, contentType: request.headers['content-type'] ?? ''};
+			const call = {
+				method: request.method ?? '',
+				path: request.url ?? '',
+				token,
+				body,
+				contentType: request.headers['content-type'] ?? '',
+			};
 			api.calls.push(call);
 			if (api.failure === 'hang') {
 				return;
 			}
 
-			const [status, value] = api.failure === undefined ? handle(api, call) : [api.failure, toStatus(api.failure, 'told to fail')] as const;
+			const [status, value] =
+				api.failure === undefined ? handle(api, call) : ([api.failure, toStatus(api.failure, 'told to fail')] as const);
 			answer(status, value);
 		})();
 	});
@@ -109,7 +125,7 @@ const handle = (api: ApiServer, {method, path, body, contentType}: ApiCall): rea
 			return [415, toStatus(415, `${contentType} is not supported`)];
 		}
 
-		api.events.set(name, {...event, ...JSON.parse(body) as object});
+		api.events.set(name, {...event, ...(JSON.parse(body) as object)});
 		return [200, event];
 	}
 
@@ -124,8 +140,15 @@ const createEvent = (api: ApiServer, namespace: string, event: IEvent): readonly
 	}
 
 	const objectNamespace = event.involvedObject.namespace ?? 'default';
-	if (event.metadata.namespace !== namespace || objectNamespace !== namespace || !/^[a-z\d]([a-z\d.-]{0,251}[a-z\d])?$/.test(name)) {
-		return [422, toStatus(422, `involvedObject.namespace: Invalid value: "${objectNamespace}": does not match event.namespace`)];
+	if (
+		event.metadata.namespace !== namespace ||
+		objectNamespace !== namespace ||
+		!/^[a-z\d]([a-z\d.-]{0,251}[a-z\d])?$/.test(name)
+	) {
+		return [
+			422,
+			toStatus(422, `involvedObject.namespace: Invalid value: "${objectNamespace}": does not match event.namespace`),
+		];
 	}
 
 	try {
@@ -138,7 +161,13 @@ const createEvent = (api: ApiServer, namespace: string, event: IEvent): readonly
 	return [201, event];
 };
 
-const toStatus = (code: number, message: string): object => ({kind: 'Status', apiVersion: 'v1', status: 'Failure', code, message});
+const toStatus = (code: number, message: string): object => ({
+	kind: 'Status',
+	apiVersion: 'v1',
+	status: 'Failure',
+	code,
+	message,
+});
 
 const readBody = async (request: IncomingMessage): Promise<string> => {
 	let text = '';
@@ -152,10 +181,56 @@ const readBody = async (request: IncomingMessage): Promise<string> => {
 /** A CA, and a certificate of it for 127.0.0.1; the CA's goes to `ca.crt`. */
 const createCertificates = (directory: string): {key: Buffer; cert: Buffer} => {
 	const at = (name: string): string => join(directory, name);
-	const openssl = (...args: readonly string[]) => execFileSync('openssl', args, {cwd: directory, stdio: ['ignore', 'ignore', 'pipe']});
-	openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', 'ca.key', '-out', 'ca.crt', '-days', '2', '-subj', '/CN=kubernetes');
-	openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=kube-apiserver');
+	const openssl = (...args: readonly string[]) =>
+		execFileSync('openssl', args, {cwd: directory, stdio: ['ignore', 'ignore', 'pipe']});
+	openssl(
+		'req',
+		'-x509',
+		'-newkey',
+		'ec',
+		'-pkeyopt',
+		'ec_paramgen_curve:prime256v1',
+		'-nodes',
+		'-keyout',
+		'ca.key',
+		'-out',
+		'ca.crt',
+		'-days',
+		'2',
+		'-subj',
+		'/CN=kubernetes',
+	);
+	openssl(
+		'req',
+		'-newkey',
+		'ec',
+		'-pkeyopt',
+		'ec_paramgen_curve:prime256v1',
+		'-nodes',
+		'-keyout',
+		'server.key',
+		'-out',
+		'server.csr',
+		'-subj',
+		'/CN=kube-apiserver',
+	);
 	writeFileSync(at('san'), 'subjectAltName=IP:127.0.0.1');
-	openssl('x509', '-req', '-in', 'server.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'san', '-out', 'server.crt');
+	openssl(
+		'x509',
+		'-req',
+		'-in',
+		'server.csr',
+		'-CA',
+		'ca.crt',
+		'-CAkey',
+		'ca.key',
+		'-CAcreateserial',
+		'-days',
+		'2',
+		'-extfile',
+		'san',
+		'-out',
+		'server.crt',
+	);
 	return {key: readFileSync(at('server.key')), cert: readFileSync(at('server.crt'))};
 };

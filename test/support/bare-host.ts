@@ -1,6 +1,16 @@
 import {spawn, spawnSync, execFile, type ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
-import {chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {
+	chmodSync,
+	copyFileSync,
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	readFileSync,
+	rmSync,
+	symlinkSync,
+	writeFileSync,
+} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
@@ -11,8 +21,14 @@ const run = promisify(execFile);
 export type BareHost = {
 	/** As this process sees it; mounts of the host are not seen from here. */
 	readonly root: string;
-	/** Runs a script of the host's shell with nothing in its environment but what is given; stdout and stderr together. */
-	readonly shell: (script: string, argv?: readonly string[], variables?: Readonly<Record<string, string>>) => Promise<{output: string; exitCode: number | null; durationMs: number}>;
+	/**
+	Runs a script of the host's shell with nothing in its environment but what is given; stdout and stderr together.
+	*/
+	readonly shell: (
+		script: string,
+		argv?: readonly string[],
+		variables?: Readonly<Record<string, string>>,
+	) => Promise<{output: string; exitCode: number | null; durationMs: number}>;
 	/** Runs the driver as the kubelet does. */
 	readonly driver: (...argv: readonly string[]) => Promise<{output: string; reply: DriverReply; durationMs: number}>;
 	/** Ends every process of the host, and takes it away. */
@@ -21,7 +37,10 @@ export type BareHost = {
 
 export const bareHostDriverPath = '/plugins/pnx~volume/volume';
 
-/** A statically linked busybox: this machine's, or Debian's, unpacked into `directory` without being installed. A string that says why there is none, otherwise. */
+/**
+A statically linked busybox: this machine's, or Debian's, unpacked into `directory` without being installed. A
+string that says why there is none, otherwise.
+*/
 export const findBusybox = async (directory: string): Promise<{path: string} | string> => {
 	const isStatic = (path: string): boolean => existsSync(path) && !readFileSync(path).includes('/ld-linux');
 	const installed = ['/bin/busybox', '/usr/bin/busybox'].find(path => isStatic(path));
@@ -30,20 +49,42 @@ export const findBusybox = async (directory: string): Promise<{path: string} | s
 	}
 
 	mkdirSync(directory, {recursive: true});
-	const script = 'apt-get download -q busybox-static || { apt-get update -q && apt-get download -q busybox-static; } && dpkg-deb -x busybox-static_*.deb .';
+	const script =
+		'apt-get download -q busybox-static || { apt-get update -q && apt-get download -q busybox-static; } && dpkg-deb -x busybox-static_*.deb .';
 	const unpacked = spawnSync('/bin/sh', ['-c', script], {cwd: directory, encoding: 'utf8'});
 	const path = ['bin/busybox', 'usr/bin/busybox'].map(name => join(directory, name)).find(name => isStatic(name));
-	return path === undefined ? `Debian's busybox-static cannot be had: ${unpacked.stderr.trim().split('\n').at(-1)}` : {path};
+	return path === undefined
+		? `Debian's busybox-static cannot be had: ${unpacked.stderr.trim().split('\n').at(-1)}`
+		: {path};
 };
 
 /**
-A host that has a kernel with FUSE, busybox, and the runtime as an installer puts it; no C library, no Node.js, no fuse package, no /etc
-at all, and read-only but for /var, /mnt and the kubelet's directory. A root directory with namespaces of its own for mounts and
-processes: when its first process ends, which it does when this process does, nothing is left of it. The network is this machine's.
+A host that has a kernel with FUSE, busybox, and the runtime as an installer puts it; no C library, no Node.js, no
+fuse package, no /etc at all, and read-only but for /var, /mnt and the kubelet's directory. A root directory with
+namespaces of its own for mounts and processes: when its first process ends, which it does when this process does,
+nothing is left of it. The network is this machine's.
 */
-export const startBareHost = async ({busyboxPath, archivePath, name}: {busyboxPath: string; archivePath: string; name: string}): Promise<BareHost> => {
+export const startBareHost = async ({
+	busyboxPath,
+	archivePath,
+	name,
+}: {
+	busyboxPath: string;
+	archivePath: string;
+	name: string;
+}): Promise<BareHost> => {
 	const root = mkdtempSync(join(tmpdir(), 'pnx-bare-host-'));
-	for (const directory of ['bin', 'dev', 'proc', 'sys', 'mnt', 'opt/pnx-volume', 'plugins/pnx~volume', 'var/lib/kubelet', 'var/log']) {
+	for (const directory of [
+		'bin',
+		'dev',
+		'proc',
+		'sys',
+		'mnt',
+		'opt/pnx-volume',
+		'plugins/pnx~volume',
+		'var/lib/kubelet',
+		'var/log',
+	]) {
 		mkdirSync(join(root, directory), {recursive: true});
 	}
 
@@ -71,7 +112,11 @@ mount -o remount,bind,ro .
 echo ready
 # Waits for the end of its input, and for whatever process has nobody else to wait for it.
 exec chroot . /bin/sh -c 'cat <&3 & wait' 3<&0`;
-	const starter = spawn('unshare', ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '/bin/sh', '-c', setUp, 'sh', root], {stdio: ['pipe', 'pipe', 'inherit']});
+	const starter = spawn(
+		'unshare',
+		['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child', '/bin/sh', '-c', setUp, 'sh', root],
+		{stdio: ['pipe', 'pipe', 'inherit']},
+	);
 	const close = async (): Promise<void> => {
 		await end(starter);
 		// What was mounted when it ended has left immutable directories.
@@ -90,12 +135,31 @@ exec chroot . /bin/sh -c 'cat <&3 & wait' 3<&0`;
 	const shell: BareHost['shell'] = async (script, argv = [], variables = {}) => {
 		const startedAtMs = performance.now();
 		const assignments = Object.entries(variables).map(([variable, value]) => `${variable}=${value}`);
-		const child = spawn('nsenter', ['--target', pid, '--mount', '--pid', '--root', '--wd', '/bin/env', '-i', ...assignments, '/bin/sh', '-c', `exec 2>&1; ${script}`, 'sh', ...argv], {stdio: ['ignore', 'pipe', 'inherit']});
+		const child = spawn(
+			'nsenter',
+			[
+				'--target',
+				pid,
+				'--mount',
+				'--pid',
+				'--root',
+				'--wd',
+				'/bin/env',
+				'-i',
+				...assignments,
+				'/bin/sh',
+				'-c',
+				`exec 2>&1; ${script}`,
+				'sh',
+				...argv,
+			],
+			{stdio: ['ignore', 'pipe', 'inherit']},
+		);
 		let output = '';
 		child.stdout.setEncoding('utf8').on('data', (text: string) => {
 			output += text;
 		});
-		const [exitCode] = await once(child, 'close') as [number | null];
+		const [exitCode] = (await once(child, 'close')) as [number | null];
 		return {output, exitCode, durationMs: performance.now() - startedAtMs};
 	};
 

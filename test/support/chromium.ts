@@ -17,7 +17,9 @@ export type Visit = {
 	readonly console: readonly string[];
 };
 
-/** Where Debian's chromium is. Without one, tests that need it are skipped, unless PNX_VOLUME_BROWSER is `required`. */
+/**
+Where Debian's chromium is. Without one, tests that need it are skipped, unless PNX_VOLUME_BROWSER is `required`.
+*/
 export const findChromium = (): string | undefined => {
 	for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
 		const path = join(directory, 'chromium');
@@ -38,25 +40,63 @@ export const findChromium = (): string | undefined => {
 
 /** Names are not resolved: nothing leaves this machine, whatever a page or the browser itself would like. */
 const flagsOfAll = [
-	'--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run', '--disable-background-networking',
-	'--disable-component-update', '--disable-sync', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
+	'--headless',
+	'--no-sandbox',
+	'--disable-gpu',
+	'--disable-dev-shm-usage',
+	'--disable-quic',
+	'--no-first-run',
+	'--disable-background-networking',
+	'--disable-component-update',
+	'--disable-sync',
+	'--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1',
 ];
 
 /** Opens a page in a fresh headless browser and tells what happened. */
 export const visit = async (t: ExecutionContext, chromium: string, url: string): Promise<Visit> => {
 	const directory = createProfile(t);
 	const netLog = join(directory, 'net.json');
-	const {stdout, stderr} = await run(chromium, [
-		...flagsOfAll, `--user-data-dir=${join(directory, 'profile')}`, '--enable-logging=stderr', '--v=0', `--log-net-log=${netLog}`, '--dump-dom', url,
-	], {maxBuffer: 2 ** 26, timeout: 60_000, env: {...process.env, HOME: directory}});
-	return {dom: stdout, requests: readRequests(netLog), console: stderr.split('\n').filter(line => line.includes(':CONSOLE'))};
+	const {stdout, stderr} = await run(
+		chromium,
+		[
+			...flagsOfAll,
+			`--user-data-dir=${join(directory, 'profile')}`,
+			'--enable-logging=stderr',
+			'--v=0',
+			`--log-net-log=${netLog}`,
+			'--dump-dom',
+			url,
+		],
+		{maxBuffer: 2 ** 26, timeout: 60_000, env: {...process.env, HOME: directory}},
+	);
+	return {
+		dom: stdout,
+		requests: readRequests(netLog),
+		console: stderr.split('\n').filter(line => line.includes(':CONSOLE')),
+	};
 };
 
 /** The colour of the page's top left corner, as a screenshot shows it: `#rrggbb`. */
-export const cornerColour = async (t: ExecutionContext, chromium: string, url: string, flags: readonly string[] = []): Promise<string> => {
+export const cornerColour = async (
+	t: ExecutionContext,
+	chromium: string,
+	url: string,
+	flags: readonly string[] = [],
+): Promise<string> => {
 	const directory = createProfile(t);
 	const file = join(directory, 'page.png');
-	await run(chromium, [...flagsOfAll, `--user-data-dir=${join(directory, 'profile')}`, ...flags, '--window-size=800,600', `--screenshot=${file}`, url], {timeout: 60_000, env: {...process.env, HOME: directory}});
+	await run(
+		chromium,
+		[
+			...flagsOfAll,
+			`--user-data-dir=${join(directory, 'profile')}`,
+			...flags,
+			'--window-size=800,600',
+			`--screenshot=${file}`,
+			url,
+		],
+		{timeout: 60_000, env: {...process.env, HOME: directory}},
+	);
 	return `#${firstPixel(readFileSync(file)).toString('hex')}`;
 };
 
@@ -66,10 +106,13 @@ const createProfile = (t: ExecutionContext): string => {
 	return directory;
 };
 
-/** The first pixel of a PNG of 8 bits a channel: every one of its filters leaves that one as it is, behind the byte that names the filter. */
+/**
+The first pixel of a PNG of 8 bits a channel: every one of its filters leaves that one as it is, behind the byte
+that names the filter.
+*/
 const firstPixel = (png: Buffer): Buffer => {
 	const parts: Buffer[] = [];
-	for (let offset = 8; offset < png.length;) {
+	for (let offset = 8; offset < png.length; ) {
 		const bytes = png.readUInt32BE(offset);
 		if (png.toString('latin1', offset + 4, offset + 8) === 'IDAT') {
 			parts.push(png.subarray(offset + 8, offset + 8 + bytes));
@@ -87,5 +130,7 @@ const browserHost = /~notfound|(?:^|[./])(?:google|googleapis|gvt1)\.com(?:[:/]|
 /** The end of the log is missing when the browser ended before it was written; what is there is looked at as text. */
 const readRequests = (netLog: string): string[] => {
 	const text = readFileSync(netLog, 'utf8');
-	return [...new Set([...text.matchAll(/"(?:url|host)":"([^"]+)"/g)].map(match => match[1] ?? ''))].filter(url => !browserHost.test(url));
+	return [...new Set([...text.matchAll(/"(?:url|host)":"([^"]+)"/g)].map(match => match[1] ?? ''))].filter(
+		url => !browserHost.test(url),
+	);
 };

@@ -21,7 +21,7 @@ export const describeTree = async (fileSystem: FileSystem, directory = ''): Prom
 const listNames = async (fileSystem: FileSystem, directory: string): Promise<string[]> => {
 	const handle = await fileSystem.opendir(directory);
 	const names: string[] = [];
-	for (let offset = 0; ;) {
+	for (let offset = 0; ; ) {
 		const entries = await fileSystem.readdir(handle, offset);
 		if (entries.length === 0) {
 			await fileSystem.releasedir(handle);
@@ -37,8 +37,19 @@ const describeEntry = async (fileSystem: FileSystem, path: string): Promise<stri
 	const {kind, permissions, uid, gid, sizeBytes, mtimeNs} = await fileSystem.getattr({path});
 	const words = [kind, permissions.toString(8), `${uid}:${gid}`];
 	if (kind === 'file') {
-		const {handle} = await fileSystem.open(path, {read: true, write: false, append: false, truncate: false, create: false, exclusive: false});
-		words.push(`${sizeBytes} bytes`, `mtime ${isMagicTime(mtimeNs) ? mtimeNs : 'now'}`, `[${await readRange(fileSystem, handle, 0, sizeBytes + 100)}]`);
+		const {handle} = await fileSystem.open(path, {
+			read: true,
+			write: false,
+			append: false,
+			truncate: false,
+			create: false,
+			exclusive: false,
+		});
+		words.push(
+			`${sizeBytes} bytes`,
+			`mtime ${isMagicTime(mtimeNs) ? mtimeNs : 'now'}`,
+			`[${await readRange(fileSystem, handle, 0, sizeBytes + 100)}]`,
+		);
 		await fileSystem.flush(handle);
 		await fileSystem.release(handle);
 	}
@@ -49,7 +60,7 @@ const describeEntry = async (fileSystem: FileSystem, path: string): Promise<stri
 
 	if (kind === 'file' || kind === 'directory') {
 		for (const name of (await fileSystem.listxattr(path)).toSorted()) {
-			words.push(`${name}=${Buffer.from(await fileSystem.getxattr(path, name) ?? '').toString('hex')}`);
+			words.push(`${name}=${Buffer.from((await fileSystem.getxattr(path, name)) ?? '').toString('hex')}`);
 		}
 	}
 

@@ -6,14 +6,18 @@ import {createInterface} from 'node:readline';
 import type {ExecutionContext} from 'ava';
 
 export type Container = {
-	/** Runs a line of shell in the container's one process, which lives as long as the container; what it said, stderr included. */
+	/**
+	Runs a line of shell in the container's one process, which lives as long as the container; what it said, stderr
+	included.
+	*/
 	readonly run: (line: string) => Promise<string>;
 	readonly stop: () => Promise<void>;
 };
 
 /**
-As a container runtime makes them: a mount namespace whose root is a file system of its own, the pod's directory at /data with all that is mounted below
-it, and /etc/hosts from the pod's directory, as the kubelet gives it. Everything of the host is out of sight.
+As a container runtime makes them: a mount namespace whose root is a file system of its own, the pod's directory at
+/data with all that is mounted below it, and /etc/hosts from the pod's directory, as the kubelet gives it.
+Everything of the host is out of sight.
 */
 const setUp = `set -e
 root=$1 source=$2 propagation=$3 mode=$4 hosts=$5
@@ -32,16 +36,40 @@ mount --bind "$hosts" etc/hosts
 pivot_root . old
 exec chroot . /bin/sh -c 'umount -l /old; echo ready; while IFS= read -r line; do eval "$line" 2>&1 || true; echo "<end>"; done'`;
 
-/** Starts a container with the volume of a pod's directory; `propagation: 'slave'` is `HostToContainer`, `private` the default. It ends with the test. */
+/**
+Starts a container with the volume of a pod's directory; `propagation: 'slave'` is `HostToContainer`, `private` the
+default. It ends with the test.
+*/
 export const startContainer = async (
 	t: ExecutionContext,
-	{podDirectory, propagation, isReadOnly = false}: {podDirectory: string; propagation: 'slave' | 'private'; isReadOnly?: boolean},
+	{
+		podDirectory,
+		propagation,
+		isReadOnly = false,
+	}: {podDirectory: string; propagation: 'slave' | 'private'; isReadOnly?: boolean},
 ): Promise<Container> => {
 	const root = mkdtempSync(join(tmpdir(), 'pnx-container-'));
 	const hosts = join(dirname(dirname(dirname(podDirectory))), 'etc-hosts');
 	mkdirSync(dirname(hosts), {recursive: true});
 	writeFileSync(hosts, '127.0.0.1 localhost\n');
-	const child = spawn('unshare', ['--mount', '--propagation', 'unchanged', '/bin/sh', '-c', setUp, 'sh', root, podDirectory, propagation, isReadOnly ? 'ro' : 'rw', hosts], {cwd: '/', stdio: ['pipe', 'pipe', 'inherit']});
+	const child = spawn(
+		'unshare',
+		[
+			'--mount',
+			'--propagation',
+			'unchanged',
+			'/bin/sh',
+			'-c',
+			setUp,
+			'sh',
+			root,
+			podDirectory,
+			propagation,
+			isReadOnly ? 'ro' : 'rw',
+			hosts,
+		],
+		{cwd: '/', stdio: ['pipe', 'pipe', 'inherit']},
+	);
 	const stop = async (): Promise<void> => {
 		await end(child);
 		rmSync(root, {recursive: true, force: true});

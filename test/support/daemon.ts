@@ -44,7 +44,8 @@ export const startTestDaemon = async (
 	const mountPoint = join(request.volumeDirectory, 'mount');
 	const startedMs = performance.now();
 	const child = spawn(process.execPath, [daemonPath, 'test-volume', ...(isEachLogged ? ['--debug'] : [])], {
-		cwd: '/', stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+		cwd: '/',
+		stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
 	});
 	const exited = new Promise<number | undefined>(resolve => {
 		child.once('exit', code => resolve(code ?? undefined));
@@ -55,12 +56,15 @@ export const startTestDaemon = async (
 	});
 	let log = '';
 	for (const stream of [child.stdout, child.stderr]) {
-		stream!.setEncoding('utf8').on('data', (chunk: string) => { // `stdio` makes them pipes.
+		stream!.setEncoding('utf8').on('data', (chunk: string) => {
+			// `stdio` makes them pipes.
 			log += chunk;
 		});
 	}
 
-	(child.stdio[3] as Writable).end(JSON.stringify({...request, volumeId: 'test-volume', mountPoint} satisfies DaemonRequest));
+	(child.stdio[3] as Writable).end(
+		JSON.stringify({...request, volumeId: 'test-volume', mountPoint} satisfies DaemonRequest),
+	);
 	const line = await text(child.stdio[4] as Readable);
 	if (line === '') {
 		throw new Error(`The daemon ended without an answer: ${log}`);

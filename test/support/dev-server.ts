@@ -5,7 +5,13 @@ import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {CreateBucketCommand, S3Client, type S3ClientConfig} from '@aws-sdk/client-s3';
 import type {ExecutionContext} from 'ava';
-import {startDevServer, type DevServer, type DevServerOptions, type FaultSettings, type LoggedRequest} from '../../src/dev-server/dev-server.ts';
+import {
+	startDevServer,
+	type DevServer,
+	type DevServerOptions,
+	type FaultSettings,
+	type LoggedRequest,
+} from '../../src/dev-server/dev-server.ts';
 
 export const devCredentials = {accessKeyId: 'dev', secretAccessKey: 'dev-secret'} as const;
 
@@ -14,7 +20,14 @@ type Place = {endpoint: string; bucket: string; credentials: typeof devCredentia
 
 /** A client for a server of this file; closed at the end of the test. */
 export const createTestClient = (t: Context, {endpoint}: {endpoint: string}, config: S3ClientConfig = {}): S3Client => {
-	const client = new S3Client({endpoint, region: 'us-east-1', forcePathStyle: true, credentials: devCredentials, maxAttempts: 1, ...config});
+	const client = new S3Client({
+		endpoint,
+		region: 'us-east-1',
+		forcePathStyle: true,
+		credentials: devCredentials,
+		maxAttempts: 1,
+		...config,
+	});
 	t.teardown(() => client.destroy());
 	return client;
 };
@@ -27,8 +40,11 @@ export const createTestDirectory = async (t: Context): Promise<string> => {
 };
 
 /** A server in this process with one bucket, on a free port and a directory of its own; gone after the test. */
-export const startTestDevServer = async (t: Context, options: Partial<DevServerOptions> = {}): Promise<Place & {server: DevServer; directory: string}> => {
-	const directory = options.directory ?? await createTestDirectory(t);
+export const startTestDevServer = async (
+	t: Context,
+	options: Partial<DevServerOptions> = {},
+): Promise<Place & {server: DevServer; directory: string}> => {
+	const directory = options.directory ?? (await createTestDirectory(t));
 	const server = await startDevServer({...options, directory});
 	t.teardown(() => server.close());
 	const bucket = await createTestBucket(server.endpoint, options);
@@ -54,9 +70,16 @@ export type SpawnedDevServer = Place & {
 The same in a process of its own: for tests that block this process, hold a mount, or kill the server. Give `directory`
 (and `port`) to start again where another one was stopped; then `hasBucket: true` leaves the bucket `test` as it is.
 */
-export const spawnTestDevServer = async (t: Context, {hasBucket = false, ...options}: Partial<Omit<DevServerOptions, 'log'>> & {hasBucket?: boolean} = {}): Promise<SpawnedDevServer> => {
-	const directory = options.directory ?? await createTestDirectory(t);
-	const child = spawn(process.execPath, [join(import.meta.dirname, 'dev-server-process.ts'), JSON.stringify({...options, directory})], {stdio: ['pipe', 'pipe', 'inherit']});
+export const spawnTestDevServer = async (
+	t: Context,
+	{hasBucket = false, ...options}: Partial<Omit<DevServerOptions, 'log'>> & {hasBucket?: boolean} = {},
+): Promise<SpawnedDevServer> => {
+	const directory = options.directory ?? (await createTestDirectory(t));
+	const child = spawn(
+		process.execPath,
+		[join(import.meta.dirname, 'dev-server-process.ts'), JSON.stringify({...options, directory})],
+		{stdio: ['pipe', 'pipe', 'inherit']},
+	);
 	const stop = async (signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> => {
 		if (child.exitCode === null && child.signalCode === null) {
 			const exited = new Promise(resolve => {
@@ -80,10 +103,17 @@ export const spawnTestDevServer = async (t: Context, {hasBucket = false, ...opti
 		credentials: devCredentials,
 		bucket,
 		async setFaults(faults) {
-			await control('PUT', 'faults', JSON.stringify(faults, (_, value: unknown) => (value instanceof RegExp ? String(value) : value)));
+			await control(
+				'PUT',
+				'faults',
+				JSON.stringify(faults, (_, value: unknown) => (value instanceof RegExp ? String(value) : value)),
+			);
 		},
-		countRequests: async filter => (await control('GET', `requests?${String(new URLSearchParams(filter))}`) as {count: number}).count,
-		listRequests: async filter => (await control('GET', `requests?${String(new URLSearchParams(filter))}`) as {requests: LoggedRequest[]}).requests,
+		countRequests: async filter =>
+			((await control('GET', `requests?${String(new URLSearchParams(filter))}`)) as {count: number}).count,
+		listRequests: async filter =>
+			((await control('GET', `requests?${String(new URLSearchParams(filter))}`)) as {requests: LoggedRequest[]})
+				.requests,
 		async clearRequests() {
 			await control('DELETE', 'requests');
 		},
@@ -95,7 +125,14 @@ const testBucket = 'test';
 
 type ServerIdentity = Pick<Partial<DevServerOptions>, 'region' | 'accessKeyId' | 'secretAccessKey'>;
 
-const createTestBucket = async (endpoint: string, {region = 'us-east-1', accessKeyId = devCredentials.accessKeyId, secretAccessKey = devCredentials.secretAccessKey}: ServerIdentity): Promise<string> => {
+const createTestBucket = async (
+	endpoint: string,
+	{
+		region = 'us-east-1',
+		accessKeyId = devCredentials.accessKeyId,
+		secretAccessKey = devCredentials.secretAccessKey,
+	}: ServerIdentity,
+): Promise<string> => {
 	const client = new S3Client({endpoint, region, forcePathStyle: true, credentials: {accessKeyId, secretAccessKey}});
 	try {
 		// The SDK adds the region as the location where S3 wants it.
@@ -111,15 +148,17 @@ const createTestBucket = async (endpoint: string, {region = 'us-east-1', accessK
 	return testBucket;
 };
 
-const createControl = (endpoint: string) => async (method: string, path: string, body: string | null = null): Promise<unknown> => {
-	const response = await fetch(`${endpoint}/_dev/${path}`, {method, body});
-	const answer: unknown = await response.json();
-	if (!response.ok) {
-		throw new Error(`Cannot ${method} /_dev/${path}: ${(answer as {message: string}).message}`);
-	}
+const createControl =
+	(endpoint: string) =>
+	async (method: string, path: string, body: string | null = null): Promise<unknown> => {
+		const response = await fetch(`${endpoint}/_dev/${path}`, {method, body});
+		const answer: unknown = await response.json();
+		if (!response.ok) {
+			throw new Error(`Cannot ${method} /_dev/${path}: ${(answer as {message: string}).message}`);
+		}
 
-	return answer;
-};
+		return answer;
+	};
 
 const readEndpoint = (child: ChildProcess): Promise<{endpoint: string; port: number}> =>
 	new Promise((resolve, reject) => {

@@ -12,7 +12,10 @@ export const directFsUnderTest = (fileSystem: FileSystem, directory: string): Fs
 	const at = (path: string): string => (path === '' ? directory : joinPath(directory, path));
 	return {
 		async open(path, flags, permissions = 0o666) {
-			const {handle} = await fileSystem.open(at(path), parseOpenFlags(flags), {permissions: permissions & ~0o022, caller});
+			const {handle} = await fileSystem.open(at(path), parseOpenFlags(flags), {
+				permissions: permissions & ~0o022,
+				caller,
+			});
 			return toOpenFile(fileSystem, handle, (flags & constants.O_APPEND) !== 0);
 		},
 		stat: async path => fileSystem.getattr({path: at(path)}),
@@ -40,10 +43,10 @@ export const directFsUnderTest = (fileSystem: FileSystem, directory: string): Fs
 	};
 };
 
-async function * walk(fileSystem: FileSystem, path: string): AsyncIterable<string> {
+async function* walk(fileSystem: FileSystem, path: string): AsyncIterable<string> {
 	const handle = await fileSystem.opendir(path);
 	try {
-		for (let offset = 0; ;) {
+		for (let offset = 0; ; ) {
 			const entries = await fileSystem.readdir(handle, offset);
 			if (entries.length === 0) {
 				return;
@@ -71,7 +74,7 @@ const toOpenFile = (fileSystem: FileSystem, handle: number, isAppending: boolean
 		},
 		async write(data, position) {
 			const bytes = Buffer.from(data);
-			await fileSystem.write(handle, bytes, isAppending ? 0 : position ?? offset);
+			await fileSystem.write(handle, bytes, isAppending ? 0 : (position ?? offset));
 			offset += position === undefined ? bytes.length : 0;
 		},
 		stat: async () => fileSystem.getattr({handle}),
@@ -103,7 +106,11 @@ const extendedCalls = (fileSystem: FileSystem, at: (path: string) => string): Ex
 		const {handle} = await fileSystem.open(at(path), parseOpenFlags(constants.O_RDWR));
 		try {
 			await fileSystem.fallocate(handle, {
-				...range, keepSize: mode === 'keepSize' || mode === 'punchHole', punchHole: mode === 'punchHole', zeroRange: mode === 'zeroRange', otherFlags: false,
+				...range,
+				keepSize: mode === 'keepSize' || mode === 'punchHole',
+				punchHole: mode === 'punchHole',
+				zeroRange: mode === 'zeroRange',
+				otherFlags: false,
 			});
 			await fileSystem.flush(handle);
 		} finally {
@@ -114,7 +121,11 @@ const extendedCalls = (fileSystem: FileSystem, at: (path: string) => string): Ex
 		const source = await fileSystem.open(at(from.path), parseOpenFlags(constants.O_RDONLY));
 		const destination = await fileSystem.open(at(to.path), parseOpenFlags(constants.O_WRONLY));
 		try {
-			const count = await fileSystem.copyFileRange({...source, offset: from.offset}, {...destination, offset: to.offset}, length);
+			const count = await fileSystem.copyFileRange(
+				{...source, offset: from.offset},
+				{...destination, offset: to.offset},
+				length,
+			);
 			await fileSystem.flush(destination.handle);
 			return count;
 		} finally {

@@ -8,10 +8,17 @@ export type DockerStage = {
 };
 
 /** The stages of a Dockerfile: enough of its syntax for ours, which uses no here-documents and no escape directive. */
-export const parseDockerfile = (text: string): {readonly defaults: ReadonlyMap<string, string>; readonly stages: readonly DockerStage[]} => {
+export const parseDockerfile = (
+	text: string,
+): {readonly defaults: ReadonlyMap<string, string>; readonly stages: readonly DockerStage[]} => {
 	const defaults = new Map<string, string>();
 	const stages: Array<DockerStage & {instructions: DockerInstruction[]}> = [];
-	const lines = text.split('\n').filter(line => !/^\s*(?:#|$)/.test(line)).join('\n').replaceAll(/\\\n\s*/g, '').split('\n');
+	const lines = text
+		.split('\n')
+		.filter(line => !/^\s*(?:#|$)/.test(line))
+		.join('\n')
+		.replaceAll(/\\\n\s*/g, '')
+		.split('\n');
 	for (const line of lines) {
 		const [, name, rest] = /^\s*([A-Za-z]+)\s+(.*?)\s*$/.exec(line) ?? [];
 		if (name === undefined || rest === undefined) {
@@ -21,7 +28,11 @@ export const parseDockerfile = (text: string): {readonly defaults: ReadonlyMap<s
 		const [, argument, value] = /^([^=]+)=(.*)$/.exec(rest) ?? [];
 		if (name === 'FROM') {
 			const [, image = '', stage] = /^(\S+)(?:\s+AS\s+(\S+))?$/i.exec(rest) ?? [];
-			stages.push({image: image.replaceAll(/\$\{(\w+)\}/g, (_, variable: string) => defaults.get(variable) ?? ''), name: stage, instructions: []});
+			stages.push({
+				image: image.replaceAll(/\$\{(\w+)\}/g, (_, variable: string) => defaults.get(variable) ?? ''),
+				name: stage,
+				instructions: [],
+			});
 		} else if (stages.length > 0) {
 			stages.at(-1)!.instructions.push({name, text: rest}); // There is one.
 		} else if (name === 'ARG' && argument !== undefined && value !== undefined) {
@@ -41,7 +52,10 @@ export const parseCopy = (text: string): {readonly from: string | undefined; rea
 	return {from, sources: words.filter(word => !word.startsWith('--')).slice(0, -1)};
 };
 
-/** Whether a `.dockerignore` of plain paths keeps a path of the context: the last line that names it, or a directory above it, counts. */
+/**
+Whether a `.dockerignore` of plain paths keeps a path of the context: the last line that names it, or a directory
+above it, counts.
+*/
 export const isInContext = (dockerignore: string, path: string): boolean => {
 	let isKept = true;
 	for (const line of dockerignore.split('\n').filter(each => !/^\s*(?:#|$)/.test(each))) {

@@ -17,7 +17,11 @@ export const standInDaemonPath = fileURLToPath(new URL('../fixtures/stand-in-dae
 /** The environment of a kubelet under systemd: a minimal PATH, no HOME, nothing of AWS. */
 const kubeletPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-export type DriverReply = {readonly status: string; readonly message?: string; readonly capabilities?: Record<string, boolean>};
+export type DriverReply = {
+	readonly status: string;
+	readonly message?: string;
+	readonly capabilities?: Record<string, boolean>;
+};
 
 export type DriverResult = {
 	/** Everything that came out of the one pipe that is stdout and stderr. */
@@ -50,26 +54,43 @@ export type DriverHarness = {
 
 /** Allows everything, the servers of tests included: for tests that are not about the policy. */
 export const permissivePolicy = {
-	rules: [{
-		namespaces: ['*'],
-		...Object.fromEntries(['withNodeCredentials', 'withSecret'].map(section => [section, {buckets: [{bucket: '*'}], endpoints: ['aws', '*', 'http://127.0.0.1:*', 'http://localhost:*']}])),
-	}],
+	rules: [
+		{
+			namespaces: ['*'],
+			...Object.fromEntries(
+				['withNodeCredentials', 'withSecret'].map(section => [
+					section,
+					{buckets: [{bucket: '*'}], endpoints: ['aws', '*', 'http://127.0.0.1:*', 'http://localhost:*']},
+				]),
+			),
+		},
+	],
 };
 
 /** The JSON of a kubelet for a volume's directory; what `options` say counts. */
 export const toKubeletJson = (directory: string, options: Readonly<Record<string, string>>): string => {
 	const [podUid = '', , , volumeName = ''] = directory.split('/').slice(-4);
 	return JSON.stringify({
-		'kubernetes.io/fsType': 'fuse', 'kubernetes.io/readwrite': 'rw', 'kubernetes.io/pod.name': 'pod-1', 'kubernetes.io/pod.namespace': 'default',
-		'kubernetes.io/pod.uid': podUid, 'kubernetes.io/pvOrVolumeName': volumeName, 'kubernetes.io/serviceAccount.name': 'default', ...options,
+		'kubernetes.io/fsType': 'fuse',
+		'kubernetes.io/readwrite': 'rw',
+		'kubernetes.io/pod.name': 'pod-1',
+		'kubernetes.io/pod.namespace': 'default',
+		'kubernetes.io/pod.uid': podUid,
+		'kubernetes.io/pvOrVolumeName': volumeName,
+		'kubernetes.io/serviceAccount.name': 'default',
+		...options,
 	});
 };
 
 /**
-A node of its own for one test: state directory, log and kubelet directory below a temporary one. At the test's end every
-daemon is dead, every mount below it gone, and the directory removed. `variables` are added to the driver's environment.
+A node of its own for one test: state directory, log and kubelet directory below a temporary one. At the test's end
+every daemon is dead, every mount below it gone, and the directory removed. `variables` are added to the driver's
+environment.
 */
-export const createDriverHarness = (t: ExecutionContext, variables: Readonly<Record<string, string>> = {}): DriverHarness => {
+export const createDriverHarness = (
+	t: ExecutionContext,
+	variables: Readonly<Record<string, string>> = {},
+): DriverHarness => {
 	const root = mkdtempSync(join(tmpdir(), 'pnx-'));
 	const stateDirectory = join(root, 'state');
 	const logPath = join(root, 'driver.log');
@@ -82,9 +103,17 @@ export const createDriverHarness = (t: ExecutionContext, variables: Readonly<Rec
 		rmSync(root, {recursive: true, force: true});
 	});
 
-	// At the end of a test, and of most tests' unmounts, daemons are to be gone; test/driver/idle.ts is about those that stay.
-	// The same way of launch and place of the log on every machine; test/systemd is about the other.
-	const allVariables = {PNX_VOLUME_IDLE_MS: '0', PNX_VOLUME_LAUNCH: 'cgroup', PNX_VOLUME_POLICY: policyPath, PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_RUN_DIR: join(root, 'run'), PNX_VOLUME_LOG: logPath, ...variables};
+	// At the end of a test, and of most tests' unmounts, daemons are to be gone; test/driver/idle.ts is about those
+	// that stay. The same way of launch and place of the log on every machine; test/systemd is about the other.
+	const allVariables = {
+		PNX_VOLUME_IDLE_MS: '0',
+		PNX_VOLUME_LAUNCH: 'cgroup',
+		PNX_VOLUME_POLICY: policyPath,
+		PNX_VOLUME_STATE_DIR: stateDirectory,
+		PNX_VOLUME_RUN_DIR: join(root, 'run'),
+		PNX_VOLUME_LOG: logPath,
+		...variables,
+	};
 	const callWith: DriverHarness['callWith'] = async (more, ...argv) => runDriver({...allVariables, ...more}, argv);
 	return {
 		variables: allVariables,
@@ -119,7 +148,9 @@ export const cleanUpNode = async (stateDirectory: string, root: string): Promise
 		}
 	}
 
-	for (const {path} of readMountTable().filter(mount => mount.path.startsWith(`${root}/`)).reverse()) {
+	for (const {path} of readMountTable()
+		.filter(mount => mount.path.startsWith(`${root}/`))
+		.reverse()) {
 		await detachMounts(path, createDeadline(5000));
 	}
 
@@ -127,11 +158,21 @@ export const cleanUpNode = async (stateDirectory: string, root: string): Promise
 	spawnSync('chattr', ['-R', '-f', '-i', root], {stdio: 'ignore'});
 };
 
-/** Runs `driver/volume` with stdin at /dev/null and stdout and stderr on one pipe, and waits until nobody holds that pipe any more. */
-export const runDriver = async (variables: Readonly<Record<string, string>>, argv: readonly string[]): Promise<DriverResult> => {
+/**
+Runs `driver/volume` with stdin at /dev/null and stdout and stderr on one pipe, and waits until nobody holds that
+pipe any more.
+*/
+export const runDriver = async (
+	variables: Readonly<Record<string, string>>,
+	argv: readonly string[],
+): Promise<DriverResult> => {
 	const startedAtMs = performance.now();
 	const {promise, resolve, reject} = Promise.withResolvers<{output: string; exitCode: number | null}>();
-	const child = spawn('/bin/sh', ['-c', 'exec "$@" 2>&1', 'sh', driverPath, ...argv], {cwd: '/', env: {PATH: kubeletPath, ...variables}, stdio: ['ignore', 'pipe', 'ignore']});
+	const child = spawn('/bin/sh', ['-c', 'exec "$@" 2>&1', 'sh', driverPath, ...argv], {
+		cwd: '/',
+		env: {PATH: kubeletPath, ...variables},
+		stdio: ['ignore', 'pipe', 'ignore'],
+	});
 	let output = '';
 	child.stdout.setEncoding('utf8').on('data', (text: string) => {
 		output += text;
@@ -157,17 +198,36 @@ export type StandInStart = {
 	readonly descriptors: readonly string[];
 	readonly coreLimit: string;
 	readonly pid: number;
-	readonly request: {readonly volumeId: string; readonly options: Readonly<Record<string, string>>; readonly credentials?: object; readonly fsGroup?: number; readonly volumeDirectory: string};
+	readonly request: {
+		readonly volumeId: string;
+		readonly options: Readonly<Record<string, string>>;
+		readonly credentials?: object;
+		readonly fsGroup?: number;
+		readonly volumeDirectory: string;
+	};
 };
 
 /** A harness whose daemons are stand-ins; `starts()` tells what they were given. */
-export const createStandInHarness = (t: ExecutionContext, variables: Readonly<Record<string, string>> = {}): DriverHarness & {starts: () => StandInStart[]} => {
+export const createStandInHarness = (
+	t: ExecutionContext,
+	variables: Readonly<Record<string, string>> = {},
+): DriverHarness & {starts: () => StandInStart[]} => {
 	const directory = mkdtempSync(join(tmpdir(), 'pnx-stand-in-'));
 	t.teardown(() => rmSync(directory, {recursive: true, force: true}));
 	const starts = join(directory, 'starts');
-	const harness = createDriverHarness(t, {PNX_VOLUME_DAEMON: standInDaemonPath, PNX_VOLUME_STAND_IN_LOG: starts, ...variables});
+	const harness = createDriverHarness(t, {
+		PNX_VOLUME_DAEMON: standInDaemonPath,
+		PNX_VOLUME_STAND_IN_LOG: starts,
+		...variables,
+	});
 	return {
 		...harness,
-		starts: () => (readdirSync(directory).length === 0 ? [] : readFileSync(starts, 'utf8').split('\n').slice(0, -1).map(line => JSON.parse(line) as StandInStart)),
+		starts: () =>
+			readdirSync(directory).length === 0
+				? []
+				: readFileSync(starts, 'utf8')
+						.split('\n')
+						.slice(0, -1)
+						.map(line => JSON.parse(line) as StandInStart),
 	};
 };

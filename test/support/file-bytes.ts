@@ -13,4 +13,5 @@ export const fileBytes = (seed: string, byteCount: number): Buffer => {
 };
 
 /** The SHA-256 of such a file. */
-export const fileSha256 = (seed: string, byteCount: number): string => createHash('sha256').update(fileBytes(seed, byteCount)).digest('hex');
+export const fileSha256 = (seed: string, byteCount: number): string =>
+	createHash('sha256').update(fileBytes(seed, byteCount)).digest('hex');

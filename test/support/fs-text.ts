@@ -6,7 +6,7 @@ export const readBytes = async (fs: FsUnderTest, path: string): Promise<Buffer> 
 	const file = await fs.open(path, constants.O_RDONLY);
 	const parts: Buffer[] = [];
 	try {
-		for (let position = 0; ;) {
+		for (let position = 0; ; ) {
 			const part = await file.read(2 ** 20, position);
 			if (part.length === 0) {
 				return Buffer.concat(parts);
@@ -20,7 +20,8 @@ export const readBytes = async (fs: FsUnderTest, path: string): Promise<Buffer> 
 	}
 };
 
-export const readText = async (fs: FsUnderTest, path: string): Promise<string> => (await readBytes(fs, path)).toString();
+export const readText = async (fs: FsUnderTest, path: string): Promise<string> =>
+	(await readBytes(fs, path)).toString();
 
 /** Makes or replaces a file. */
 export const writeText = async (fs: FsUnderTest, path: string, content: string | Uint8Array): Promise<void> => {

@@ -35,7 +35,11 @@ export type ExtendedCalls = {
 	setxattr(path: string, name: string, value: string, mode: 'create' | 'replace' | 'either'): Promise<void>;
 	removexattr(path: string, name: string): Promise<void>;
 	renameWith(from: string, to: string, flag: 'noReplace' | 'exchange'): Promise<void>;
-	fallocate(path: string, range: {offset: number; length: number}, mode: 'extend' | 'keepSize' | 'punchHole' | 'zeroRange'): Promise<void>;
+	fallocate(
+		path: string,
+		range: {offset: number; length: number},
+		mode: 'extend' | 'keepSize' | 'punchHole' | 'zeroRange',
+	): Promise<void>;
 	copyRange(from: {path: string; offset: number}, to: {path: string; offset: number}, length: number): Promise<number>;
 };
 

@@ -21,8 +21,13 @@ const waitMs = 30_000;
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 /** The options of a volume on the test's server, with credentials of its own. */
-export const secretOptions = ({endpoint, bucket, credentials}: SpawnedDevServer, more: Readonly<Record<string, string>> = {}): Record<string, string> => ({
-	name: bucket, endpoint, 'path-style': 'true',
+export const secretOptions = (
+	{endpoint, bucket, credentials}: SpawnedDevServer,
+	more: Readonly<Record<string, string>> = {},
+): Record<string, string> => ({
+	name: bucket,
+	endpoint,
+	'path-style': 'true',
 	'kubernetes.io/secret/access-key-id': base64(credentials.accessKeyId),
 	'kubernetes.io/secret/secret-access-key': base64(credentials.secretAccessKey),
 	...more,
@@ -30,8 +35,13 @@ export const secretOptions = ({endpoint, bucket, credentials}: SpawnedDevServer,
 
 export type HealingNode = DriverHarness & {readonly runDirectory: string};
 
-/** A node whose kubelet directory is a shared mount, as systemd makes all mounts, and whose run directory is in memory. */
-export const createHealingNode = async (t: ExecutionContext, variables: Readonly<Record<string, string>> = {}): Promise<HealingNode> => {
+/**
+A node whose kubelet directory is a shared mount, as systemd makes all mounts, and whose run directory is in memory.
+*/
+export const createHealingNode = async (
+	t: ExecutionContext,
+	variables: Readonly<Record<string, string>> = {},
+): Promise<HealingNode> => {
 	const runDirectory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : '/run', 'pnx-run-'));
 	t.teardown(() => rmSync(runDirectory, {recursive: true, force: true}));
 	const node = createDriverHarness(t, {PNX_VOLUME_RUN_DIR: runDirectory, ...variables});
@@ -40,7 +50,10 @@ export const createHealingNode = async (t: ExecutionContext, variables: Readonly
 	return {...node, runDirectory};
 };
 
-/** What a pod's process does on the host's side of its directory: in a process of its own, so that this one never waits for a mount. */
+/**
+What a pod's process does on the host's side of its directory: in a process of its own, so that this one never waits
+for a mount.
+*/
 export const inDirectory = async (directory: string, script: string): Promise<string> => {
 	const {exitCode, message} = await runCommand('/bin/sh', ['-ec', script, 'sh', directory], createDeadline(20_000));
 	return exitCode === 0 ? message : `failed: ${message}`;
@@ -59,9 +72,14 @@ export const killDaemons = async (node: DriverHarness): Promise<void> => {
 };
 
 /** `pnx-volume heal`, once; its output and how it ended. */
-export const heal = async (node: DriverHarness, ...args: readonly string[]): Promise<{output: string; exitCode: number}> => {
+export const heal = async (
+	node: DriverHarness,
+	...args: readonly string[]
+): Promise<{output: string; exitCode: number}> => {
 	try {
-		const {stdout, stderr} = await run(process.execPath, [commandPath, 'heal', ...args], {env: {PATH: process.env['PATH'], ...node.variables}});
+		const {stdout, stderr} = await run(process.execPath, [commandPath, 'heal', ...args], {
+			env: {PATH: process.env['PATH'], ...node.variables},
+		});
 		return {output: stdout + stderr, exitCode: 0};
 	} catch (error) {
 		const {stdout, stderr, code} = error as {stdout: string; stderr: string; code: number};
@@ -81,8 +99,16 @@ export type RunningWatch = {
 };
 
 /** `pnx-volume watch` with short rounds; ends with the test. */
-export const startWatch = (t: ExecutionContext, node: Pick<DriverHarness, 'variables'>, ...args: readonly string[]): RunningWatch => {
-	const child = spawn(process.execPath, [commandPath, 'watch', '--interval', '100ms', '--answer-within', '1s', ...args], {env: {PATH: process.env['PATH'], ...node.variables}, stdio: ['pipe', 'pipe', 'inherit']});
+export const startWatch = (
+	t: ExecutionContext,
+	node: Pick<DriverHarness, 'variables'>,
+	...args: readonly string[]
+): RunningWatch => {
+	const child = spawn(
+		process.execPath,
+		[commandPath, 'watch', '--interval', '100ms', '--answer-within', '1s', ...args],
+		{env: {PATH: process.env['PATH'], ...node.variables}, stdio: ['pipe', 'pipe', 'inherit']},
+	);
 	const notices: Notice[] = [];
 	const reports: WatchReport[] = [];
 	createInterface({input: child.stdout}).on('line', line => {
@@ -109,7 +135,11 @@ export const startWatch = (t: ExecutionContext, node: Pick<DriverHarness, 'varia
 	t.teardown(async () => end('SIGKILL'));
 	const until: RunningWatch['until'] = async condition => waitUntil(condition, createDeadline(waitMs));
 	return {
-		pid: child.pid!, notices, reports, until, end,
+		pid: child.pid!,
+		notices,
+		reports,
+		until,
+		end,
 		async notice(reason) {
 			await until(() => notices.some(notice => notice.reason === reason));
 			return notices.find(notice => notice.reason === reason);

@@ -23,12 +23,12 @@ export const hostFsUnderTest = (directory: string, teardown: (end: () => void) =
 		open: async (path, flags, permissions) => toOpenFile(await fs.open(at(path), flags, permissions)),
 		stat: async path => toStat(await fs.lstat(at(path), {bigint: true})),
 		readdir: async path => fs.readdir(at(path)),
-		async * walk(path) {
+		async *walk(path) {
 			for await (const entry of await fs.opendir(at(path), {bufferSize: 1})) {
 				yield entry.name;
 			}
 		},
-		mkdir: async (path, permissions) => void await fs.mkdir(at(path), permissions),
+		mkdir: async (path, permissions) => void (await fs.mkdir(at(path), permissions)),
 		rmdir: async path => fs.rmdir(at(path)),
 		unlink: async path => fs.unlink(at(path)),
 		rename: async (from, to) => fs.rename(at(from), at(to)),
@@ -41,7 +41,9 @@ export const hostFsUnderTest = (directory: string, teardown: (end: () => void) =
 			const stat = await fs.statfs(directory);
 			return {blockBytes: stat.bsize, blocksFree: stat.bavail};
 		},
-		extended: hasPython() ? extendedCalls(at, async (...request) => (agent ??= startAgent()!).call(...request)) : undefined, // Python is there.
+		extended: hasPython()
+			? extendedCalls(at, async (...request) => (agent ??= startAgent()!).call(...request))
+			: undefined, // Python is there.
 		host: {hostPath: at, startAgent},
 	};
 };
@@ -65,14 +67,17 @@ const xattrFlags = {either: 0, create: 1, replace: 2};
 const fallocateModes = {extend: 0, keepSize: 1, punchHole: 3, zeroRange: 0x10};
 
 const extendedCalls = (at: (path: string) => string, call: PosixAgent['call']): ExtendedCalls => ({
-	utimens: async (path, times) => void await call('utimens', at(path), toText(times.atime), toText(times.mtime)),
-	listxattr: async path => await call('listxattr', at(path)) as string[],
-	getxattr: async (path, name) => Buffer.from(await call('getxattr', at(path), name) as string, 'base64'),
-	setxattr: async (path, name, value, mode) => void await call('setxattr', at(path), name, Buffer.from(value).toString('base64'), xattrFlags[mode]),
-	removexattr: async (path, name) => void await call('removexattr', at(path), name),
-	renameWith: async (from, to, flag) => void await call('renameat2', at(from), at(to), flag === 'noReplace' ? 1 : 2),
-	fallocate: async (path, {offset, length}, mode) => void await call('fallocate', at(path), fallocateModes[mode], offset, length),
-	copyRange: async (from, to, length) => await call('copy_file_range', at(from.path), from.offset, at(to.path), to.offset, length) as number,
+	utimens: async (path, times) => void (await call('utimens', at(path), toText(times.atime), toText(times.mtime))),
+	listxattr: async path => (await call('listxattr', at(path))) as string[],
+	getxattr: async (path, name) => Buffer.from((await call('getxattr', at(path), name)) as string, 'base64'),
+	setxattr: async (path, name, value, mode) =>
+		void (await call('setxattr', at(path), name, Buffer.from(value).toString('base64'), xattrFlags[mode])),
+	removexattr: async (path, name) => void (await call('removexattr', at(path), name)),
+	renameWith: async (from, to, flag) => void (await call('renameat2', at(from), at(to), flag === 'noReplace' ? 1 : 2)),
+	fallocate: async (path, {offset, length}, mode) =>
+		void (await call('fallocate', at(path), fallocateModes[mode], offset, length)),
+	copyRange: async (from, to, length) =>
+		(await call('copy_file_range', at(from.path), from.offset, at(to.path), to.offset, length)) as number,
 });
 
 const toText = (change: TimeChange): string => String(change);

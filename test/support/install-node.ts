@@ -16,7 +16,11 @@ export const createTreesDirectory = (after: (remove: () => void) => void): strin
 };
 
 /** What an agent would give the installer on this node. */
-export const toInstallOptions = async ({root, directory}: TestNode, source: string, more: Partial<InstallOptions> = {}): Promise<InstallOptions> => ({
+export const toInstallOptions = async (
+	{root, directory}: TestNode,
+	source: string,
+	more: Partial<InstallOptions> = {},
+): Promise<InstallOptions> => ({
 	root,
 	source: await readRuntimeSource(source),
 	runtimeDirectory: join(directory, 'opt', 'pnx-volume'),
@@ -28,21 +32,33 @@ export const toInstallOptions = async ({root, directory}: TestNode, source: stri
 	...more,
 });
 
-export const install = async (node: TestNode, source: string, more: Partial<InstallOptions> = {}): Promise<InstallOutcome> => installOnNode(await toInstallOptions(node, source, more));
+export const install = async (
+	node: TestNode,
+	source: string,
+	more: Partial<InstallOptions> = {},
+): Promise<InstallOutcome> => installOnNode(await toInstallOptions(node, source, more));
 
 /** Whatever is done, only these tests of a message count. */
-export const failsWith = async (t: ExecutionContext, promise: Promise<unknown>, ...patterns: readonly RegExp[]): Promise<void> => {
+export const failsWith = async (
+	t: ExecutionContext,
+	promise: Promise<unknown>,
+	...patterns: readonly RegExp[]
+): Promise<void> => {
 	const error = await t.throwsAsync(promise);
 	for (const pattern of patterns) {
 		t.regex(error.message, pattern);
 	}
 };
 
-/** Everything below a directory, with what `ls -lc` would show: a file that was only touched differs. Directories change when something hidden came and went. */
-export const describeFiles = (directory: string): string[] => readdirSync(directory, {recursive: true, withFileTypes: true})
-	.map(entry => join(entry.parentPath, entry.name))
-	.sort()
-	.map(path => {
-		const {mode, size, ino, ctimeMs} = lstatSync(path);
-		return (mode & 0o170000) === 0o040000 ? path : `${path} ${mode.toString(8)} ${size} ${ino} ${ctimeMs}`;
-	});
+/**
+Everything below a directory, with what `ls -lc` would show: a file that was only touched differs. Directories
+change when something hidden came and went.
+*/
+export const describeFiles = (directory: string): string[] =>
+	readdirSync(directory, {recursive: true, withFileTypes: true})
+		.map(entry => join(entry.parentPath, entry.name))
+		.sort()
+		.map(path => {
+			const {mode, size, ino, ctimeMs} = lstatSync(path);
+			return (mode & 0o170000) === 0o040000 ? path : `${path} ${mode.toString(8)} ${size} ${ino} ${ctimeMs}`;
+		});

@@ -5,7 +5,10 @@ import {readFileSync} from 'node:fs';
 export type RunningCall = {
 	readonly argv: readonly string[];
 	readonly pid: number;
-	/** `group`: all of it. `shell`: the launcher alone, whose child goes on. `node`: the child alone, so that the launcher answers for it. */
+	/**
+	`group`: all of it. `shell`: the launcher alone, whose child goes on. `node`: the child alone, so that the
+	launcher answers for it.
+	*/
 	readonly kill: (whom: 'group' | 'shell' | 'node') => void;
 };
 
@@ -22,14 +25,22 @@ export type CallSettings = {
 const kubeletPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
-Executes the driver as the kubelet does: stdin at /dev/null, stdout and stderr one pipe, and waits until the last holder of that pipe
-has let go of it. Resolves for a success only; everything else rejects with the words of the kubelet's event.
+Executes the driver as the kubelet does: stdin at /dev/null, stdout and stderr one pipe, and waits until the last
+holder of that pipe has let go of it. Resolves for a success only; everything else rejects with the words of the
+kubelet's event.
 */
 export const callDriver = async ({driverPath, argv, variables, cgroup, onStarted}: CallSettings): Promise<void> => {
-	const {promise, resolve, reject} = Promise.withResolvers<{output: string; exitCode: number | null; signal: string | null}>();
+	const {promise, resolve, reject} = Promise.withResolvers<{
+		output: string;
+		exitCode: number | null;
+		signal: string | null;
+	}>();
 	const script = cgroup === undefined ? 'exec "$@" 2>&1' : 'echo $$ >"$0/cgroup.procs"; exec "$@" 2>&1';
 	const child = spawn('/bin/sh', ['-c', script, cgroup ?? 'sh', driverPath, ...argv], {
-		cwd: '/', detached: true, env: {PATH: kubeletPath, ...variables}, stdio: ['ignore', 'pipe', 'ignore'],
+		cwd: '/',
+		detached: true,
+		env: {PATH: kubeletPath, ...variables},
+		stdio: ['ignore', 'pipe', 'ignore'],
 	});
 	let output = '';
 	child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -43,14 +54,22 @@ export const callDriver = async ({driverPath, argv, variables, cgroup, onStarted
 	}
 
 	const {exitCode, signal} = await promise;
-	judge(argv[0] ?? '', output, exitCode === 0 ? undefined : signal === null ? `exit status ${exitCode}` : `signal: ${signal}`);
+	judge(
+		argv[0] ?? '',
+		output,
+		exitCode === 0 ? undefined : signal === null ? `exit status ${exitCode}` : `signal: ${signal}`,
+	);
 };
 
 /** The outcome table of the kubelet's driver-call.go. */
 const judge = (command: string, output: string, exitError: string | undefined): void => {
 	const reply = parseReply(output);
 	if (reply === undefined) {
-		throw new Error(output === '' ? 'unexpected end of JSON input' : `Failed to unmarshal output for command: ${command}, output: ${JSON.stringify(output)}`);
+		throw new Error(
+			output === ''
+				? 'unexpected end of JSON input'
+				: `Failed to unmarshal output for command: ${command}, output: ${JSON.stringify(output)}`,
+		);
 	}
 
 	if (reply.status !== 'Success') {
@@ -84,7 +103,10 @@ const killCall = (pid: number, whom: 'group' | 'shell' | 'node'): void => {
 
 const childrenOf = (pid: number): number[] => {
 	try {
-		return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(text => text.trim() !== '').map(Number);
+		return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+			.split(' ')
+			.filter(text => text.trim() !== '')
+			.map(Number);
 	} catch {
 		return []; // It has ended already.
 	}

@@ -36,7 +36,10 @@ export type KubeletStandIn = {
 	readonly whenMounted: (volume: PodVolume, timeoutMs: number) => Promise<void>;
 	/** Every pod is mounted that should be, and no other is terminating. */
 	readonly whenSettled: (timeoutMs: number) => Promise<void>;
-	/** Forgets everything and looks at the disk. `endsCalls`: systemd ends the whole service, the drivers that run included. */
+	/**
+	Forgets everything and looks at the disk. `endsCalls`: systemd ends the whole service, the drivers that run
+	included.
+	*/
 	readonly restart: (options: {endsCalls: boolean}) => void;
 	readonly runningCalls: () => readonly RunningCall[];
 	/** What `kubectl describe pod` shows, and what the log has of unmounts, oldest first. */
@@ -63,11 +66,18 @@ const pollMs = 20;
 const escapedDriver = 'pnx~volume';
 
 /**
-Does what real kubelets were seen to do with a FlexVolume, and nothing else: makes a pod's directory, passes over what is a mount point
-already, calls the driver (one call at a time for a volume of a pod, all others in parallel), removes the directory after a failure, waits longer after
-each, calls `unmount` only for what it believes to be mounted, and `rmdir`s afterwards.
+Does what real kubelets were seen to do with a FlexVolume, and nothing else: makes a pod's directory, passes over
+what is a mount point already, calls the driver (one call at a time for a volume of a pod, all others in parallel),
+removes the directory after a failure, waits longer after each, calls `unmount` only for what it believes to be
+mounted, and `rmdir`s afterwards.
 */
-export const startKubelet = ({rootDirectory, driverPath, variables, cgroup, backOffFactor = 1}: KubeletSettings): KubeletStandIn => {
+export const startKubelet = ({
+	rootDirectory,
+	driverPath,
+	variables,
+	cgroup,
+	backOffFactor = 1,
+}: KubeletSettings): KubeletStandIn => {
 	let slots = new Map<string, Slot>();
 	/** A restart makes everything of the old life moot. */
 	let life = new AbortController();
@@ -77,17 +87,24 @@ export const startKubelet = ({rootDirectory, driverPath, variables, cgroup, back
 	const callCounts = {init: 0, mount: 0, unmount: 0};
 	let probed: {of: string; done: Promise<void>} | undefined;
 
-	const directoryOf: KubeletStandIn['directoryOf'] = ({podUid, volumeName}) => join(rootDirectory, 'pods', podUid, 'volumes', escapedDriver, volumeName);
+	const directoryOf: KubeletStandIn['directoryOf'] = ({podUid, volumeName}) =>
+		join(rootDirectory, 'pods', podUid, 'volumes', escapedDriver, volumeName);
 
 	const call = async (command: 'init' | 'mount' | 'unmount', ...rest: readonly string[]): Promise<void> => {
 		callCounts[command]++;
 		const {signal} = life;
 		let running: RunningCall | undefined;
 		try {
-			await callDriver({driverPath, argv: [command, ...rest], variables, cgroup, onStarted(started) {
-				running = started;
-				calls.add(started);
-			}});
+			await callDriver({
+				driverPath,
+				argv: [command, ...rest],
+				variables,
+				cgroup,
+				onStarted(started) {
+					running = started;
+					calls.add(started);
+				},
+			});
 		} finally {
 			if (running !== undefined) {
 				calls.delete(running);
@@ -166,7 +183,9 @@ export const startKubelet = ({rootDirectory, driverPath, variables, cgroup, back
 				}
 
 				slot.lastError = error instanceof Error ? error.message : String(error);
-				events.push(`${wanted === undefined ? 'UnmountVolume.TearDown' : 'MountVolume.SetUp'} failed for volume "${slot.volumeName}" of pod ${slot.podUid}: ${slot.lastError}`);
+				events.push(
+					`${wanted === undefined ? 'UnmountVolume.TearDown' : 'MountVolume.SetUp'} failed for volume "${slot.volumeName}" of pod ${slot.podUid}: ${slot.lastError}`,
+				);
 				await delay(backOffMs * backOffFactor, undefined, {signal}).catch(() => undefined); // A restart ends the wait.
 				backOffMs = Math.min(backOffMs * 2, backOffMsMax);
 			}
@@ -193,7 +212,14 @@ export const startKubelet = ({rootDirectory, driverPath, variables, cgroup, back
 
 	const slotOf = ({podUid, volumeName}: Pick<PodVolume, 'podUid' | 'volumeName'>, isMounted: boolean): Slot => {
 		const key = directoryOf({podUid, volumeName});
-		const slot = slots.get(key) ?? {podUid, volumeName, wanted: undefined, isMounted, lastError: undefined, isBusy: false};
+		const slot = slots.get(key) ?? {
+			podUid,
+			volumeName,
+			wanted: undefined,
+			isMounted,
+			lastError: undefined,
+			isBusy: false,
+		};
 		slots.set(key, slot);
 		return slot;
 	};
@@ -221,8 +247,14 @@ export const startKubelet = ({rootDirectory, driverPath, variables, cgroup, back
 		slots.forEach(slot => wake(slot));
 	};
 
-	const describe = (): string => [...slots.values()].filter(slot => (slot.wanted !== undefined) !== slot.isMounted)
-		.map(slot => `${slot.podUid}/${slot.volumeName} ${slot.wanted === undefined ? 'is Terminating' : 'is not mounted'}: ${slot.lastError ?? 'no error yet'}`).join('\n');
+	const describe = (): string =>
+		[...slots.values()]
+			.filter(slot => (slot.wanted !== undefined) !== slot.isMounted)
+			.map(
+				slot =>
+					`${slot.podUid}/${slot.volumeName} ${slot.wanted === undefined ? 'is Terminating' : 'is not mounted'}: ${slot.lastError ?? 'no error yet'}`,
+			)
+			.join('\n');
 
 	const until = async (isDone: () => boolean, timeoutMs: number): Promise<void> => {
 		const endMs = performance.now() + timeoutMs;
@@ -257,8 +289,13 @@ export const startKubelet = ({rootDirectory, driverPath, variables, cgroup, back
 			}
 		},
 		isMounted: volume => slots.get(directoryOf(volume))?.isMounted === true,
-		whenMounted: async (volume, timeoutMs) => until(() => slots.get(directoryOf(volume))?.isMounted === true, timeoutMs),
-		whenSettled: async timeoutMs => until(() => [...slots.values()].every(slot => !slot.isBusy && (slot.wanted !== undefined) === slot.isMounted), timeoutMs),
+		whenMounted: async (volume, timeoutMs) =>
+			until(() => slots.get(directoryOf(volume))?.isMounted === true, timeoutMs),
+		whenSettled: async timeoutMs =>
+			until(
+				() => [...slots.values()].every(slot => !slot.isBusy && (slot.wanted !== undefined) === slot.isMounted),
+				timeoutMs,
+			),
 		runningCalls: () => [...calls],
 		async stop() {
 			life.abort();
@@ -294,7 +331,11 @@ const pathExists = async (path: string, {isDeadFine}: {isDeadFine: boolean}): Pr
 
 /** As systemd ends a service: whatever is in its cgroup, session or no session. */
 const endCgroup = (cgroup: string | undefined): void => {
-	for (const pid of cgroup === undefined ? [] : readFileSync(join(cgroup, 'cgroup.procs'), 'utf8').split('\n').filter(line => line !== '')) {
+	for (const pid of cgroup === undefined
+		? []
+		: readFileSync(join(cgroup, 'cgroup.procs'), 'utf8')
+				.split('\n')
+				.filter(line => line !== '')) {
 		try {
 			process.kill(Number(pid), 'SIGKILL');
 		} catch {
@@ -314,5 +355,6 @@ const removeQuietly = (directory: string): void => {
 const readPodVolumes = (rootDirectory: string): Array<Pick<PodVolume, 'podUid' | 'volumeName'>> => {
 	const list = (path: string): string[] => (existsSync(path) ? readdirSync(path) : []);
 	return list(join(rootDirectory, 'pods')).flatMap(podUid =>
-		list(join(rootDirectory, 'pods', podUid, 'volumes', escapedDriver)).map(volumeName => ({podUid, volumeName})));
+		list(join(rootDirectory, 'pods', podUid, 'volumes', escapedDriver)).map(volumeName => ({podUid, volumeName})),
+	);
 };

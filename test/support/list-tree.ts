@@ -5,7 +5,7 @@ import {joinPath} from '../../src/model/object-key.ts';
 export const listTree = async (fileSystem: FileSystem, path = ''): Promise<string[]> => {
 	const handle = await fileSystem.opendir(path);
 	const lines: string[] = [];
-	for (let offset = 0; ;) {
+	for (let offset = 0; ; ) {
 		const entries = await fileSystem.readdir(handle, offset);
 		if (entries.length === 0) {
 			break;

@@ -8,7 +8,11 @@ import {parseAllDocuments} from 'yaml';
 export type Manifest = {
 	readonly apiVersion: string;
 	readonly kind: string;
-	readonly metadata: {readonly name: string; readonly namespace?: string; readonly labels?: Readonly<Record<string, string>>};
+	readonly metadata: {
+		readonly name: string;
+		readonly namespace?: string;
+		readonly labels?: Readonly<Record<string, string>>;
+	};
 	readonly [field: string]: unknown;
 };
 
@@ -17,16 +21,25 @@ export const daemonsetDirectory = join(repository, 'daemonset');
 
 /** What can be applied with `kubectl apply -k`: directories, relative to the repository. */
 export const kustomizations: readonly string[] = [
-	'daemonset', 'daemonset/base', 'daemonset/uninstall',
-	...readdirSync(join(daemonsetDirectory, 'overlays')).sort().map(name => `daemonset/overlays/${name}`),
+	'daemonset',
+	'daemonset/base',
+	'daemonset/uninstall',
+	...readdirSync(join(daemonsetDirectory, 'overlays'))
+		.sort()
+		.map(name => `daemonset/overlays/${name}`),
 ];
 
 /** Files for `kubectl apply -f`, relative to the repository. */
 export const examples: readonly string[] = readdirSync(join(daemonsetDirectory, 'examples'))
-	.filter(name => name.endsWith('.yaml')).sort().map(name => `daemonset/examples/${name}`);
+	.filter(name => name.endsWith('.yaml'))
+	.sort()
+	.map(name => `daemonset/examples/${name}`);
 
 /** Where kubectl is; `undefined` where there is none. */
-export const kubectl = (process.env['PATH'] ?? '').split(':').map(directory => join(directory, 'kubectl')).find(path => existsSync(path));
+export const kubectl = (process.env['PATH'] ?? '')
+	.split(':')
+	.map(directory => join(directory, 'kubectl'))
+	.find(path => existsSync(path));
 
 const run = promisify(execFile);
 const rendered = new Map<string, Promise<string>>();
@@ -47,18 +60,21 @@ export const render = async (directory: string): Promise<Manifest[]> => parseMan
 export const readExample = (path: string): Manifest[] => parseManifests(readFileSync(join(repository, path), 'utf8'));
 
 /** Every document of a YAML text; a mistake in the syntax, a key that is there twice included, throws. */
-export const parseManifests = (text: string): Manifest[] => parseAllDocuments(text).map(document => {
-	const [error] = [...document.errors, ...document.warnings];
-	if (error !== undefined) {
-		throw error;
-	}
+export const parseManifests = (text: string): Manifest[] =>
+	parseAllDocuments(text).map(document => {
+		const [error] = [...document.errors, ...document.warnings];
+		if (error !== undefined) {
+			throw error;
+		}
 
-	return document.toJS() as Manifest;
-});
+		return document.toJS() as Manifest;
+	});
 
 /** The only one of its kind, with this name if one is given. */
 export const findOne = (manifests: readonly Manifest[], kind: string, name?: string): Manifest => {
-	const found = manifests.filter(manifest => manifest.kind === kind && (name === undefined || manifest.metadata.name === name));
+	const found = manifests.filter(
+		manifest => manifest.kind === kind && (name === undefined || manifest.metadata.name === name),
+	);
 	const [only] = found;
 	if (only === undefined || found.length > 1) {
 		throw new Error(`There are ${found.length} of ${kind} ${name ?? ''}, and not one`);

@@ -1,6 +1,17 @@
 import {nameBytesMax, parentOf} from '../../src/model/object-key.ts';
 import type {
-	Caller, DirectoryEntry, EntryKind, EntryStat, FileSystem, FileSystemStat, FileSystemStatus, Handle, OpenFlags, OpenResult, Target, TimeChange,
+	Caller,
+	DirectoryEntry,
+	EntryKind,
+	EntryStat,
+	FileSystem,
+	FileSystemStat,
+	FileSystemStatus,
+	Handle,
+	OpenFlags,
+	OpenResult,
+	Target,
+	TimeChange,
 } from '../../src/filesystem/filesystem.ts';
 import {fail, memoryFileBytesMax, resize, setXattr, statOf, type MemoryInode} from './memory-inode.ts';
 import {MemoryTree} from './memory-tree.ts';
@@ -29,7 +40,14 @@ export class MemoryFileSystem implements FileSystem {
 	}
 
 	statfs(): FileSystemStat {
-		return {blockBytes: 4096, blocksTotal: 2 ** 28, blocksFree: 2 ** 28, filesTotal: 2 ** 30, filesFree: 2 ** 30, nameBytesMax};
+		return {
+			blockBytes: 4096,
+			blocksTotal: 2 ** 28,
+			blocksFree: 2 ** 28,
+			filesTotal: 2 ** 30,
+			filesFree: 2 ** 30,
+			nameBytesMax,
+		};
 	}
 
 	async open(path: string, flags: OpenFlags, create?: {permissions: number; caller: Caller}): Promise<OpenResult> {
@@ -135,7 +153,11 @@ export class MemoryFileSystem implements FileSystem {
 		this.#touchContent(inode);
 	}
 
-	async copyFileRange(source: {handle: Handle; offset: number}, destination: {handle: Handle; offset: number}, length: number): Promise<number> {
+	async copyFileRange(
+		source: {handle: Handle; offset: number},
+		destination: {handle: Handle; offset: number},
+		length: number,
+	): Promise<number> {
 		const from = this.#file(source.handle).inode;
 		const end = Math.min(source.offset + length, from.sizeBytes);
 		const bytes = Buffer.from(from.data.subarray(source.offset, Math.max(source.offset, end)));
@@ -158,7 +180,8 @@ export class MemoryFileSystem implements FileSystem {
 	async utimens(target: Target, times: {atime: TimeChange; mtime: TimeChange}): Promise<void> {
 		const inode = this.#at(target);
 		const now = this.#now();
-		const changed = (change: TimeChange, current: bigint) => (change === 'omit' ? current : change === 'now' ? now : change);
+		const changed = (change: TimeChange, current: bigint) =>
+			change === 'omit' ? current : change === 'now' ? now : change;
 		inode.atimeNs = changed(times.atime, inode.atimeNs);
 		inode.mtimeNs = changed(times.mtime, inode.mtimeNs);
 		inode.ctimeNs = now;
@@ -229,7 +252,11 @@ export class MemoryFileSystem implements FileSystem {
 		this.#tree.link(path, this.#tree.create(node.kind, node.permissions, caller, {rdev: node.rdev}));
 	}
 
-	async rename(from: string, to: string, options: {noReplace?: boolean; exchange?: boolean; whiteout?: boolean} = {}): Promise<void> {
+	async rename(
+		from: string,
+		to: string,
+		options: {noReplace?: boolean; exchange?: boolean; whiteout?: boolean} = {},
+	): Promise<void> {
 		this.#tree.rename(from, to, options);
 	}
 
@@ -248,7 +275,10 @@ export class MemoryFileSystem implements FileSystem {
 		const directory = this.#directories.get(handle) ?? fail('EBADF', `handle ${handle}`);
 		if (offset === 0) {
 			const {inode, parentIno} = directory;
-			const special = [{name: '.', kind: 'directory', ino: inode.ino}, {name: '..', kind: 'directory', ino: parentIno}] as const;
+			const special = [
+				{name: '.', kind: 'directory', ino: inode.ino},
+				{name: '..', kind: 'directory', ino: parentIno},
+			] as const;
 			const named = [...inode.entries].map(([name, entry]) => ({name, kind: entry.kind, ino: entry.ino}));
 			directory.entries = [...special, ...named].map((entry, index) => ({...entry, nextOffset: index + 1}));
 		}
@@ -263,7 +293,15 @@ export class MemoryFileSystem implements FileSystem {
 	async fsyncdir(_handle: Handle): Promise<void> {}
 
 	status(): FileSystemStatus {
-		return {openHandles: this.#files.size, dirtyBytes: 0, uploadsPending: 0, uploadsFailed: 0, conflicts: 0, cacheBytes: 0, stagingBytes: 0};
+		return {
+			openHandles: this.#files.size,
+			dirtyBytes: 0,
+			uploadsPending: 0,
+			uploadsFailed: 0,
+			conflicts: 0,
+			cacheBytes: 0,
+			stagingBytes: 0,
+		};
 	}
 
 	async drain(): Promise<void> {}

@@ -59,7 +59,12 @@ export const fail = (errno: ErrnoName, subject: string): never => {
 };
 
 /** The rules of setxattr(2), with the limit of S3's metadata. */
-export const setXattr = (inode: MemoryInode, name: string, value: Uint8Array, mode: 'create' | 'replace' | 'either'): void => {
+export const setXattr = (
+	inode: MemoryInode,
+	name: string,
+	value: Uint8Array,
+	mode: 'create' | 'replace' | 'either',
+): void => {
 	if (!name.startsWith('user.')) {
 		return fail('EOPNOTSUPP', name);
 	}

@@ -13,12 +13,29 @@ export class MemoryTree {
 		this.#root = this.create('directory', 0o755, {uid: 0, gid: 0});
 	}
 
-	create(kind: EntryKind, permissions: number, caller: Caller, details: {rdev?: number; target?: string} = {}): MemoryInode {
+	create(
+		kind: EntryKind,
+		permissions: number,
+		caller: Caller,
+		details: {rdev?: number; target?: string} = {},
+	): MemoryInode {
 		const now = this.#now();
 		return {
-			ino: ++this.#inoLast, kind, permissions, uid: caller.uid, gid: caller.gid, rdev: details.rdev ?? 0, nlink: 1,
-			mtimeNs: now, atimeNs: now, ctimeNs: now,
-			data: Buffer.alloc(0), sizeBytes: 0, entries: new Map(), target: details.target ?? '', xattrs: new Map(),
+			ino: ++this.#inoLast,
+			kind,
+			permissions,
+			uid: caller.uid,
+			gid: caller.gid,
+			rdev: details.rdev ?? 0,
+			nlink: 1,
+			mtimeNs: now,
+			atimeNs: now,
+			ctimeNs: now,
+			data: Buffer.alloc(0),
+			sizeBytes: 0,
+			entries: new Map(),
+			target: details.target ?? '',
+			xattrs: new Map(),
 		};
 	}
 
@@ -34,7 +51,9 @@ export class MemoryTree {
 			return fail('ENOTDIR', path);
 		}
 
-		return isEntryName(name) ? parent.entries.get(name) : fail(Buffer.byteLength(name) > nameBytesMax ? 'ENAMETOOLONG' : 'ENOENT', path);
+		return isEntryName(name)
+			? parent.entries.get(name)
+			: fail(Buffer.byteLength(name) > nameBytesMax ? 'ENAMETOOLONG' : 'ENOENT', path);
 	}
 
 	get(path: string): MemoryInode {
@@ -79,7 +98,10 @@ export class MemoryTree {
 			return fail('EEXIST', to);
 		}
 
-		if (from !== to && ((isWithin(to, from) && moved.kind === 'directory') || (options.exchange === true && isWithin(from, to)))) {
+		if (
+			from !== to &&
+			((isWithin(to, from) && moved.kind === 'directory') || (options.exchange === true && isWithin(from, to)))
+		) {
 			return fail('EINVAL', to);
 		}
 

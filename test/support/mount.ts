@@ -39,7 +39,9 @@ export const mountInChild = async (options: {readOnly?: boolean; isEachLogged?: 
 	});
 
 	const isReady = await new Promise<boolean>(resolve => {
-		createInterface({input: child.stdout}).once('line', () => resolve(true)).once('close', () => resolve(false));
+		createInterface({input: child.stdout})
+			.once('line', () => resolve(true))
+			.once('close', () => resolve(false));
 	});
 	if (!isReady) {
 		throw new Error(`Cannot mount on ${mountPoint}: ${log}`);

@@ -32,7 +32,9 @@ export const mountNodes = async (): Promise<MountedNodes> => {
 		log += text;
 	});
 	const isReady = await new Promise<boolean>(resolve => {
-		createInterface({input: child.stdout}).once('line', () => resolve(true)).once('close', () => resolve(false));
+		createInterface({input: child.stdout})
+			.once('line', () => resolve(true))
+			.once('close', () => resolve(false));
 	});
 	const close = async (): Promise<void> => {
 		child.stdin.end();

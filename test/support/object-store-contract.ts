@@ -25,13 +25,32 @@ const mebibyte = 2 ** 20;
 
 /** Keys that are ordinary to S3 and a trap to encoders. */
 const oddKeys = [
-	'a b+c%20d', 'amp&lt<gt>quot"apos\'', 'question?mark#hash=equals', 'ünï/日本語/🦀', 'double//slash', './dot', '../dots', 'a/../b', '/leading', 'trailing/',
-	'~!*()$,;:@[]{}|\\^`', 'tab\tline\nreturn\r', 'control\u0001\u001F', 'k'.repeat(1000), '\u{FFFD}\u{10FFFF}', 'plus+plus', ' blank ',
+	'a b+c%20d',
+	'amp&lt<gt>quot"apos\'',
+	'question?mark#hash=equals',
+	'ünï/日本語/🦀',
+	'double//slash',
+	'./dot',
+	'../dots',
+	'a/../b',
+	'/leading',
+	'trailing/',
+	'~!*()$,;:@[]{}|\\^`',
+	'tab\tline\nreturn\r',
+	'control\u0001\u001F',
+	'k'.repeat(1000),
+	'\u{FFFD}\u{10FFFF}',
+	'plus+plus',
+	' blank ',
 ];
 
 /** What every object store keeps of the comments in `src/store/object-store.ts`. */
 export const objectStoreContract = ({name, createStore, supports}: ObjectStoreContract): void => {
-	const check = (title: string, run: (t: ExecutionContext, store: ObjectStore) => Promise<void>, {isSupported = true, isVersioned = false} = {}): void => {
+	const check = (
+		title: string,
+		run: (t: ExecutionContext, store: ObjectStore) => Promise<void>,
+		{isSupported = true, isVersioned = false} = {},
+	): void => {
 		const define = isSupported ? test : test.skip;
 		define(`${name}: ${title}`, async t => {
 			await run(t, await createStore(t, {isVersioned}));
@@ -46,12 +65,21 @@ export const objectStoreContract = ({name, createStore, supports}: ObjectStoreCo
 
 	check('put() stores the bytes, and head() and get() agree about them', async (t, store) => {
 		const startMs = Date.now();
-		const {etag} = await store.put('file', [bytes('hel'), bytes(''), bytes('lo')], {contentType: 'text/plain', metadata: {'file-mtime': '1700000000123456789ns', 'file-owner': '0'}});
+		const {etag} = await store.put('file', [bytes('hel'), bytes(''), bytes('lo')], {
+			contentType: 'text/plain',
+			metadata: {'file-mtime': '1700000000123456789ns', 'file-owner': '0'},
+		});
 		const head = await store.head('file');
 		const answer = await store.get('file');
 		t.is(await toText(answer), 'hello');
 		t.deepEqual(answer?.object, head);
-		t.like(head, {key: 'file', etag, sizeBytes: 5, contentType: 'text/plain', metadata: {'file-mtime': '1700000000123456789ns', 'file-owner': '0'}});
+		t.like(head, {
+			key: 'file',
+			etag,
+			sizeBytes: 5,
+			contentType: 'text/plain',
+			metadata: {'file-mtime': '1700000000123456789ns', 'file-owner': '0'},
+		});
 		t.deepEqual(Object.keys(head?.metadata ?? {}).sort(), ['file-mtime', 'file-owner']);
 		t.false(etag.includes('"'));
 		t.true(Math.abs((head?.lastModifiedMs ?? 0) - startMs) < 60_000);
@@ -76,7 +104,7 @@ export const objectStoreContract = ({name, createStore, supports}: ObjectStoreCo
 	});
 
 	check('put() and get() carry 20 MiB unchanged', async (t, store) => {
-		const pieces = [patternOf(7 * mebibyte, 1), patternOf(1, 2), patternOf((13 * mebibyte) - 1, 3)];
+		const pieces = [patternOf(7 * mebibyte, 1), patternOf(1, 2), patternOf(13 * mebibyte - 1, 3)];
 		await store.put('large', pieces);
 		const got = await toBytes(await store.get('large'));
 		t.is(Buffer.compare(got, Buffer.concat(pieces)), 0);
@@ -111,14 +139,23 @@ export const objectStoreContract = ({name, createStore, supports}: ObjectStoreCo
 	});
 
 	check('an empty key is a bug of the caller', async (t, store) => {
-		for (const call of [async () => store.put('', bytes('')), async () => store.delete(''), async () => store.head('')]) {
+		for (const call of [
+			async () => store.put('', bytes('')),
+			async () => store.delete(''),
+			async () => store.head(''),
+		]) {
 			await t.throwsAsync(call, {name: 'AssertionError'});
 		}
 	});
 
 	check('get() reads exactly the range, and tells the size of the whole', async (t, store) => {
 		await store.put('digits', bytes('0123456789'));
-		for (const [start, end, text] of [[0, 1, '0'], [3, 7, '3456'], [9, 10, '9'], [0, 10, '0123456789']] as const) {
+		for (const [start, end, text] of [
+			[0, 1, '0'],
+			[3, 7, '3456'],
+			[9, 10, '9'],
+			[0, 10, '0123456789'],
+		] as const) {
 			const answer = await store.get('digits', {range: {start, end}});
 			t.is(await toText(answer), text);
 			t.is(answer?.object.sizeBytes, 10);
@@ -145,7 +182,8 @@ export const objectStoreContract = ({name, createStore, supports}: ObjectStoreCo
 		for (let round = 0; round < 70; round++) {
 			const answer = await store.get('large');
 			let byteCount = 0;
-			for await (const piece of answer!.body) { // It was stored above.
+			for await (const piece of answer!.body) {
+				// It was stored above.
 				byteCount += piece.length;
 				break;
 			}
@@ -161,7 +199,11 @@ export const objectStoreContract = ({name, createStore, supports}: ObjectStoreCo
 	check('put() with If-None-Match creates, and never replaces', async (t, store) => {
 		const {etag} = await store.put('lock', bytes('mine'), {ifNoneMatch: '*', metadata: {owner: 'a'}});
 		await throwsCode(t, 'preconditionFailed', store.put('lock', bytes('theirs'), {ifNoneMatch: '*'}));
-		await throwsCode(t, 'preconditionFailed', store.put('lock', bytes('mine'), {ifNoneMatch: '*', metadata: {owner: 'a'}}));
+		await throwsCode(
+			t,
+			'preconditionFailed',
+			store.put('lock', bytes('mine'), {ifNoneMatch: '*', metadata: {owner: 'a'}}),
+		);
 		t.like(await store.head('lock'), {etag, metadata: {owner: 'a'}});
 		t.deepEqual(Object.keys((await store.head('lock'))?.metadata ?? {}), ['owner']);
 		await store.delete('lock');
@@ -174,12 +216,18 @@ export const objectStoreContract = ({name, createStore, supports}: ObjectStoreCo
 		const second = await store.put('file', bytes('two'), {ifMatch: first.etag});
 		await throwsCode(t, 'preconditionFailed', store.put('file', bytes('three'), {ifMatch: first.etag}));
 		t.is((await store.head('file'))?.etag, second.etag);
-		await throwsCode(t, supports.ifMatchTellsAbsence ? 'notFound' : 'preconditionFailed', store.put('absent', bytes('x'), {ifMatch: first.etag}));
+		await throwsCode(
+			t,
+			supports.ifMatchTellsAbsence ? 'notFound' : 'preconditionFailed',
+			store.put('absent', bytes('x'), {ifMatch: first.etag}),
+		);
 		t.is(await store.head('absent'), undefined);
 	});
 
 	check('of ten put() with If-None-Match at once exactly one wins', async (t, store) => {
-		const outcomes = await Promise.allSettled(Array.from({length: 10}, async (_, index) => store.put('race', bytes(`writer ${index}`), {ifNoneMatch: '*'})));
+		const outcomes = await Promise.allSettled(
+			Array.from({length: 10}, async (_, index) => store.put('race', bytes(`writer ${index}`), {ifNoneMatch: '*'})),
+		);
 		const winners = outcomes.flatMap((outcome, index) => (outcome.status === 'fulfilled' ? [index] : []));
 		t.is(winners.length, 1);
 		t.is(await toText(await store.get('race')), `writer ${winners[0]}`);
@@ -194,10 +242,16 @@ export const objectStoreContract = ({name, createStore, supports}: ObjectStoreCo
 			await store.put(key, bytes(key));
 		}
 
-		t.deepEqual(await listAll(store, {prefix: ''}), keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+		t.deepEqual(
+			await listAll(store, {prefix: ''}),
+			keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+		);
 		const {objects} = await store.list({prefix: 'a/b'});
 		const head = await store.head('a/b');
-		t.deepEqual(objects.map(({key, etag, sizeBytes}) => ({key, etag, sizeBytes})), [{key: 'a/b', etag: head?.etag, sizeBytes: 3}]);
+		t.deepEqual(
+			objects.map(({key, etag, sizeBytes}) => ({key, etag, sizeBytes})),
+			[{key: 'a/b', etag: head?.etag, sizeBytes: 3}],
+		);
 		t.is(Math.floor((objects[0]?.lastModifiedMs ?? 0) / 1000), Math.floor((head?.lastModifiedMs ?? 0) / 1000));
 	});
 
@@ -207,14 +261,26 @@ export const objectStoreContract = ({name, createStore, supports}: ObjectStoreCo
 		}
 
 		const root = await store.list({prefix: '', delimiter: '/'});
-		t.deepEqual([root.objects.map(({key}) => key), root.prefixes, root.continuationToken], [['dz', 'e'], ['d/'], undefined]);
+		t.deepEqual(
+			[root.objects.map(({key}) => key), root.prefixes, root.continuationToken],
+			[['dz', 'e'], ['d/'], undefined],
+		);
 		const below = await store.list({prefix: 'd/', delimiter: '/'});
-		t.deepEqual([below.objects.map(({key}) => key), below.prefixes], [['d/', 'd/a', 'd/h'], ['d/b/', 'd/e/']]);
+		t.deepEqual(
+			[below.objects.map(({key}) => key), below.prefixes],
+			[
+				['d/', 'd/a', 'd/h'],
+				['d/b/', 'd/e/'],
+			],
+		);
 		t.deepEqual(await listAll(store, {prefix: 'absent/', delimiter: '/'}), []);
 	});
 
 	check('list() goes on from page to page without gaps or repeats', async (t, store) => {
-		const keys = Array.from({length: 23}, (_, index) => `p/${String(index).padStart(2, '0')}${index % 3 === 0 ? '/x' : ''}`);
+		const keys = Array.from(
+			{length: 23},
+			(_, index) => `p/${String(index).padStart(2, '0')}${index % 3 === 0 ? '/x' : ''}`,
+		);
 		await Promise.all(keys.flatMap(key => [store.put(key, bytes('')), store.put(`${key}+é`, bytes(''))]));
 		const all = keys.flatMap(key => [key, `${key}+é`]).sort(compareKeys);
 		for (const countMax of [1, 2, 7, 46, 1000]) {
@@ -284,42 +350,81 @@ export const objectStoreContract = ({name, createStore, supports}: ObjectStoreCo
 		t.is(await toText(await store.get('to')), 'one');
 	});
 
-	check('copy() keeps a condition on its destination', async (t, store) => {
-		await store.put('from', bytes('new'));
-		await store.copy({key: 'from'}, 'to', {ifNoneMatch: '*'});
-		await throwsCode(t, 'preconditionFailed', store.copy({key: 'from'}, 'to', {ifNoneMatch: '*'}));
-		await throwsCode(t, 'preconditionFailed', store.copy({key: 'from'}, 'to', {ifMatch: '00000000000000000000000000000000'}));
-		const current = await store.head('to');
-		await store.copy({key: 'from'}, 'to', {ifMatch: current?.etag, replace: {metadata: {x: 'y'}}});
-		t.deepEqual((await store.head('to'))?.metadata, {x: 'y'});
-	}, {isSupported: supports.conditionalCopy});
+	check(
+		'copy() keeps a condition on its destination',
+		async (t, store) => {
+			await store.put('from', bytes('new'));
+			await store.copy({key: 'from'}, 'to', {ifNoneMatch: '*'});
+			await throwsCode(t, 'preconditionFailed', store.copy({key: 'from'}, 'to', {ifNoneMatch: '*'}));
+			await throwsCode(
+				t,
+				'preconditionFailed',
+				store.copy({key: 'from'}, 'to', {ifMatch: '00000000000000000000000000000000'}),
+			);
+			const current = await store.head('to');
+			await store.copy({key: 'from'}, 'to', {ifMatch: current?.etag, replace: {metadata: {x: 'y'}}});
+			t.deepEqual((await store.head('to'))?.metadata, {x: 'y'});
+		},
+		{isSupported: supports.conditionalCopy},
+	);
 
-	check('a multipart upload becomes visible when it is completed, with the metadata of its beginning', async (t, store) => {
-		const upload = await store.createMultipartUpload('large', {metadata: {a: '1'}, contentType: 'text/plain'});
-		const first = patternOf(5 * mebibyte, 1);
-		await store.uploadPart(upload, 1, patternOf(5 * mebibyte, 9));
-		const parts = await Promise.all([store.uploadPart(upload, 1, first), store.uploadPart(upload, 7, [bytes('the '), bytes('end')])]);
-		t.is(await store.head('large'), undefined);
-		const {etag} = await store.completeMultipartUpload(upload, parts);
-		t.like(await store.head('large'), {etag, sizeBytes: (5 * mebibyte) + 7, metadata: {a: '1'}, contentType: 'text/plain'});
-		t.is(etag, toMultipartEtag(parts.map(part => part.etag)));
-		t.is(Buffer.compare(await toBytes(await store.get('large')), Buffer.concat([first, bytes('the end')])), 0);
-		t.is(await toText(await store.get('large', {range: {start: (5 * mebibyte) + 4, end: (5 * mebibyte) + 7}})), 'end');
-	});
+	check(
+		'a multipart upload becomes visible when it is completed, with the metadata of its beginning',
+		async (t, store) => {
+			const upload = await store.createMultipartUpload('large', {metadata: {a: '1'}, contentType: 'text/plain'});
+			const first = patternOf(5 * mebibyte, 1);
+			await store.uploadPart(upload, 1, patternOf(5 * mebibyte, 9));
+			const parts = await Promise.all([
+				store.uploadPart(upload, 1, first),
+				store.uploadPart(upload, 7, [bytes('the '), bytes('end')]),
+			]);
+			t.is(await store.head('large'), undefined);
+			const {etag} = await store.completeMultipartUpload(upload, parts);
+			t.like(await store.head('large'), {
+				etag,
+				sizeBytes: 5 * mebibyte + 7,
+				metadata: {a: '1'},
+				contentType: 'text/plain',
+			});
+			t.is(etag, toMultipartEtag(parts.map(part => part.etag)));
+			t.is(Buffer.compare(await toBytes(await store.get('large')), Buffer.concat([first, bytes('the end')])), 0);
+			t.is(await toText(await store.get('large', {range: {start: 5 * mebibyte + 4, end: 5 * mebibyte + 7}})), 'end');
+		},
+	);
 
 	check('uploadPartCopy() makes parts from ranges of an object', async (t, store) => {
 		const source = patternOf(6 * mebibyte, 4);
 		const {etag} = await store.put('source é+', source);
 		const upload = await store.createMultipartUpload('large');
-		const part1 = await store.uploadPartCopy(upload, 1, {key: 'source é+', etag}, {start: 100, end: 100 + (5 * mebibyte)});
+		const part1 = await store.uploadPartCopy(
+			upload,
+			1,
+			{key: 'source é+', etag},
+			{start: 100, end: 100 + 5 * mebibyte},
+		);
 		const part2 = await store.uploadPart(upload, 2, bytes('tail'));
 		if (supports.conditionalCopySource) {
-			await throwsCode(t, 'preconditionFailed', store.uploadPartCopy(upload, 3, {key: 'source é+', etag: '00000000000000000000000000000000'}, {start: 0, end: 10}));
+			await throwsCode(
+				t,
+				'preconditionFailed',
+				store.uploadPartCopy(
+					upload,
+					3,
+					{key: 'source é+', etag: '00000000000000000000000000000000'},
+					{start: 0, end: 10},
+				),
+			);
 		}
 
 		await throwsCode(t, 'notFound', store.uploadPartCopy(upload, 3, {key: 'absent'}, {start: 0, end: 10}));
 		await store.completeMultipartUpload(upload, [part1, part2]);
-		t.is(Buffer.compare(await toBytes(await store.get('large')), Buffer.concat([source.subarray(100, 100 + (5 * mebibyte)), bytes('tail')])), 0);
+		t.is(
+			Buffer.compare(
+				await toBytes(await store.get('large')),
+				Buffer.concat([source.subarray(100, 100 + 5 * mebibyte), bytes('tail')]),
+			),
+			0,
+		);
 	});
 
 	check('completeMultipartUpload() refuses parts that are too small, unknown or out of order', async (t, store) => {
@@ -327,34 +432,49 @@ export const objectStoreContract = ({name, createStore, supports}: ObjectStoreCo
 		const parts = [await store.uploadPart(upload, 1, bytes('small')), await store.uploadPart(upload, 2, bytes('last'))];
 		await throwsCode(t, 'invalidRequest', store.completeMultipartUpload(upload, parts));
 		await throwsCode(t, 'invalidRequest', store.completeMultipartUpload(upload, parts.toReversed()));
-		await throwsCode(t, 'invalidRequest', store.completeMultipartUpload(upload, [{partNumber: 3, etag: parts[0]!.etag}]));
+		await throwsCode(
+			t,
+			'invalidRequest',
+			store.completeMultipartUpload(upload, [{partNumber: 3, etag: parts[0]!.etag}]),
+		);
 		t.is(await store.head('large'), undefined);
 		await store.abortMultipartUpload(upload);
 	});
 
-	check('completeMultipartUpload() again succeeds while its object is in place, and fails with notFound after that', async (t, store) => {
-		const upload = await store.createMultipartUpload('large');
-		const parts = [await store.uploadPart(upload, 1, bytes('only'))];
-		const first = await store.completeMultipartUpload(upload, parts);
-		t.is((await store.completeMultipartUpload(upload, parts)).etag, first.etag);
-		await store.put('large', bytes('replaced'));
-		await throwsCode(t, 'notFound', store.completeMultipartUpload({...upload, uploadId: 'unknown'}, parts));
-		t.is(await toText(await store.get('large')), 'replaced');
-	});
+	check(
+		'completeMultipartUpload() again succeeds while its object is in place, and fails with notFound after that',
+		async (t, store) => {
+			const upload = await store.createMultipartUpload('large');
+			const parts = [await store.uploadPart(upload, 1, bytes('only'))];
+			const first = await store.completeMultipartUpload(upload, parts);
+			t.is((await store.completeMultipartUpload(upload, parts)).etag, first.etag);
+			await store.put('large', bytes('replaced'));
+			await throwsCode(t, 'notFound', store.completeMultipartUpload({...upload, uploadId: 'unknown'}, parts));
+			t.is(await toText(await store.get('large')), 'replaced');
+		},
+	);
 
-	check('completeMultipartUpload() keeps a condition', async (t, store) => {
-		const {etag} = await store.put('file', bytes('there'));
-		const upload = await store.createMultipartUpload('file');
-		const parts = [await store.uploadPart(upload, 1, bytes('new'))];
-		await throwsCode(t, 'preconditionFailed', store.completeMultipartUpload(upload, parts, {ifNoneMatch: '*'}));
-		const second = await store.createMultipartUpload('file');
-		const secondParts = [await store.uploadPart(second, 1, bytes('newer'))];
-		await throwsCode(t, 'preconditionFailed', store.completeMultipartUpload(second, secondParts, {ifMatch: '00000000000000000000000000000000'}));
-		t.is(await toText(await store.get('file')), 'there');
-		const third = await store.createMultipartUpload('file');
-		await store.completeMultipartUpload(third, [await store.uploadPart(third, 1, bytes('newest'))], {ifMatch: etag});
-		t.is(await toText(await store.get('file')), 'newest');
-	}, {isSupported: supports.conditionalComplete});
+	check(
+		'completeMultipartUpload() keeps a condition',
+		async (t, store) => {
+			const {etag} = await store.put('file', bytes('there'));
+			const upload = await store.createMultipartUpload('file');
+			const parts = [await store.uploadPart(upload, 1, bytes('new'))];
+			await throwsCode(t, 'preconditionFailed', store.completeMultipartUpload(upload, parts, {ifNoneMatch: '*'}));
+			const second = await store.createMultipartUpload('file');
+			const secondParts = [await store.uploadPart(second, 1, bytes('newer'))];
+			await throwsCode(
+				t,
+				'preconditionFailed',
+				store.completeMultipartUpload(second, secondParts, {ifMatch: '00000000000000000000000000000000'}),
+			);
+			t.is(await toText(await store.get('file')), 'there');
+			const third = await store.createMultipartUpload('file');
+			await store.completeMultipartUpload(third, [await store.uploadPart(third, 1, bytes('newest'))], {ifMatch: etag});
+			t.is(await toText(await store.get('file')), 'newest');
+		},
+		{isSupported: supports.conditionalComplete},
+	);
 
 	check('abortMultipartUpload() frees the parts, and does not mind an unknown upload', async (t, store) => {
 		const upload = await store.createMultipartUpload('large');
@@ -373,24 +493,41 @@ export const objectStoreContract = ({name, createStore, supports}: ObjectStoreCo
 		await store.abortMultipartUpload(upload);
 	});
 
-	check('metadata that HTTP headers cannot carry is a bug of the caller, and too much of it is refused', async (t, store) => {
-		await t.throwsAsync(async () => store.put('file', bytes(''), {metadata: {Upper: 'x'}}), {name: 'AssertionError'});
-		await t.throwsAsync(async () => store.put('file', bytes(''), {metadata: {key: 'é'}}), {name: 'AssertionError'});
-		await t.throwsAsync(async () => store.put('file', bytes(''), {metadata: {key: 'line\nbreak'}}), {name: 'AssertionError'});
-		await throwsCode(t, 'invalidRequest', store.put('file', bytes(''), {metadata: {key: 'x'.repeat(3000)}}));
-		const metadata = {'file-permissions': '0100644', 'a.b-c-1': 'x y=z; "quoted", %20', empty: ''};
-		await store.put('file', bytes(''), {metadata});
-		t.like((await store.head('file'))?.metadata, {'file-permissions': metadata['file-permissions'], 'a.b-c-1': metadata['a.b-c-1']});
-	});
+	check(
+		'metadata that HTTP headers cannot carry is a bug of the caller, and too much of it is refused',
+		async (t, store) => {
+			await t.throwsAsync(async () => store.put('file', bytes(''), {metadata: {Upper: 'x'}}), {name: 'AssertionError'});
+			await t.throwsAsync(async () => store.put('file', bytes(''), {metadata: {key: 'é'}}), {name: 'AssertionError'});
+			await t.throwsAsync(async () => store.put('file', bytes(''), {metadata: {key: 'line\nbreak'}}), {
+				name: 'AssertionError',
+			});
+			await throwsCode(t, 'invalidRequest', store.put('file', bytes(''), {metadata: {key: 'x'.repeat(3000)}}));
+			const metadata = {'file-permissions': '0100644', 'a.b-c-1': 'x y=z; "quoted", %20', empty: ''};
+			await store.put('file', bytes(''), {metadata});
+			t.like((await store.head('file'))?.metadata, {
+				'file-permissions': metadata['file-permissions'],
+				'a.b-c-1': metadata['a.b-c-1'],
+			});
+		},
+	);
 
 	check('an aborted signal ends every call with the code aborted', async (t, store) => {
 		const signal = AbortSignal.abort(new Error('the caller went away'));
 		await store.put('file', patternOf(mebibyte, 1));
 		const upload = await store.createMultipartUpload('large');
 		const calls = [
-			store.head('file', {signal}), store.get('file', {signal}), store.list({prefix: '', signal}), store.put('file', bytes('x'), {signal}), store.copy({key: 'file'}, 'to', {signal}),
-			store.delete('file', {signal}), store.deleteMany(['file'], {signal}), store.createMultipartUpload('file', {signal}), store.uploadPart(upload, 1, bytes('x'), {signal}),
-			store.uploadPartCopy(upload, 1, {key: 'file'}, {start: 0, end: 1}, {signal}), store.completeMultipartUpload(upload, [], {signal}), store.abortMultipartUpload(upload, {signal}),
+			store.head('file', {signal}),
+			store.get('file', {signal}),
+			store.list({prefix: '', signal}),
+			store.put('file', bytes('x'), {signal}),
+			store.copy({key: 'file'}, 'to', {signal}),
+			store.delete('file', {signal}),
+			store.deleteMany(['file'], {signal}),
+			store.createMultipartUpload('file', {signal}),
+			store.uploadPart(upload, 1, bytes('x'), {signal}),
+			store.uploadPartCopy(upload, 1, {key: 'file'}, {start: 0, end: 1}, {signal}),
+			store.completeMultipartUpload(upload, [], {signal}),
+			store.abortMultipartUpload(upload, {signal}),
 		];
 		for (const call of calls) {
 			await throwsCode(t, 'aborted', call);
@@ -407,31 +544,41 @@ export const objectStoreContract = ({name, createStore, supports}: ObjectStoreCo
 		const body = answer!.body[Symbol.asyncIterator](); // It was stored above.
 		t.false((await body.next()).done);
 		controller.abort();
-		await throwsCode(t, 'aborted', (async () => {
-			while ((await body.next()).done !== true) { /* What had arrived before the abort may still come. */ }
-		})());
+		await throwsCode(
+			t,
+			'aborted',
+			(async () => {
+				while ((await body.next()).done !== true) {
+					/* What had arrived before the abort may still come. */
+				}
+			})(),
+		);
 	});
 
-	check('versions that were replaced or deleted can still be read in a versioned bucket', async (t, store) => {
-		const first = await store.put('file', bytes('one'));
-		const second = await store.put('file', bytes('two'));
-		t.truthy(first.versionId);
-		t.not(first.versionId, second.versionId);
-		await store.delete('file');
-		t.is(await store.head('file'), undefined);
-		t.is(await store.get('file'), undefined);
-		t.deepEqual(await listAll(store, {prefix: ''}), []);
-		const old = await store.get('file', {versionId: first.versionId, ifMatch: first.etag, range: {start: 0, end: 2}});
-		t.is(await toText(old), 'on');
-		t.is(old?.object.versionId, first.versionId);
-		await throwsCode(t, 'preconditionFailed', store.get('file', {versionId: first.versionId, ifMatch: second.etag}));
-		await store.copy({key: 'file', versionId: second.versionId}, 'file', {replace: {metadata: {restored: '1'}}});
-		t.truthy((await store.head('file'))?.versionId);
-		t.is(await toText(await store.get('file')), 'two');
-		const created = await store.put('file-2', bytes('x'), {ifNoneMatch: '*'});
-		await store.delete('file-2');
-		t.not((await store.put('file-2', bytes('y'), {ifNoneMatch: '*'})).versionId, created.versionId);
-	}, {isSupported: supports.versioning, isVersioned: true});
+	check(
+		'versions that were replaced or deleted can still be read in a versioned bucket',
+		async (t, store) => {
+			const first = await store.put('file', bytes('one'));
+			const second = await store.put('file', bytes('two'));
+			t.truthy(first.versionId);
+			t.not(first.versionId, second.versionId);
+			await store.delete('file');
+			t.is(await store.head('file'), undefined);
+			t.is(await store.get('file'), undefined);
+			t.deepEqual(await listAll(store, {prefix: ''}), []);
+			const old = await store.get('file', {versionId: first.versionId, ifMatch: first.etag, range: {start: 0, end: 2}});
+			t.is(await toText(old), 'on');
+			t.is(old?.object.versionId, first.versionId);
+			await throwsCode(t, 'preconditionFailed', store.get('file', {versionId: first.versionId, ifMatch: second.etag}));
+			await store.copy({key: 'file', versionId: second.versionId}, 'file', {replace: {metadata: {restored: '1'}}});
+			t.truthy((await store.head('file'))?.versionId);
+			t.is(await toText(await store.get('file')), 'two');
+			const created = await store.put('file-2', bytes('x'), {ifNoneMatch: '*'});
+			await store.delete('file-2');
+			t.not((await store.put('file-2', bytes('y'), {ifNoneMatch: '*'})).versionId, created.versionId);
+		},
+		{isSupported: supports.versioning, isVersioned: true},
+	);
 
 	check('calls after close() fail', async (t, store) => {
 		await store.put('file', bytes('x'));
@@ -469,7 +616,8 @@ const toBytes = async (answer: Awaited<ReturnType<ObjectStore['get']>>): Promise
 	return Buffer.concat(pieces);
 };
 
-const toText = async (answer: Awaited<ReturnType<ObjectStore['get']>>): Promise<string | undefined> => (answer === undefined ? undefined : (await toBytes(answer)).toString());
+const toText = async (answer: Awaited<ReturnType<ObjectStore['get']>>): Promise<string | undefined> =>
+	answer === undefined ? undefined : (await toBytes(answer)).toString();
 
 /** The entries of all pages; objects and prefixes in one order. */
 const listAll = async (store: ObjectStore, request: Parameters<ObjectStore['list']>[0]): Promise<string[]> => {

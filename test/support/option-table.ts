@@ -8,12 +8,15 @@ const begin = '<!-- options: begin -->';
 const end = '<!-- options: end -->';
 
 /** The table of options as Markdown. */
-export const formatOptionTable = (): string => [
-	'| option | default | values | meaning |',
-	'|---|---|---|---|',
-	...optionTable.map(({name, default: value, unit, help}) =>
-		`| \`${name}\` | ${value === '' ? '' : `\`${value}\``} | ${unit} | ${help.replaceAll('|', '\\|')} |`),
-].join('\n');
+export const formatOptionTable = (): string =>
+	[
+		'| option | default | values | meaning |',
+		'|---|---|---|---|',
+		...optionTable.map(
+			({name, default: value, unit, help}) =>
+				`| \`${name}\` | ${value === '' ? '' : `\`${value}\``} | ${unit} | ${help.replaceAll('|', '\\|')} |`,
+		),
+	].join('\n');
 
 /** The table as it stands in the README, and a function that puts the current one there. */
 export const readReadme = (): {table: string; write: () => void} => {

@@ -17,7 +17,11 @@ const threadCount = 128;
 
 /** Starts the process that is every pod's program; killed after the test. */
 export const startPodPrograms = (t: Pick<ExecutionContext, 'teardown'>): PodPrograms => {
-	const child = spawn(process.execPath, [scriptPath], {cwd: '/', env: {...process.env, UV_THREADPOOL_SIZE: String(threadCount)}, stdio: ['pipe', 'pipe', 'inherit']});
+	const child = spawn(process.execPath, [scriptPath], {
+		cwd: '/',
+		env: {...process.env, UV_THREADPOOL_SIZE: String(threadCount)},
+		stdio: ['pipe', 'pipe', 'inherit'],
+	});
 	const waiting = new Map<number, (answer: PodAnswer) => void>();
 	let count = 0;
 	createInterface({input: child.stdout}).on('line', line => {

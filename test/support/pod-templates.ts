@@ -15,28 +15,42 @@ type Template = {metadata?: {labels?: Record<string, string>; annotations?: Reco
 type Workload = Manifest & {spec: {template?: Template; jobTemplate?: {spec: {template: Template}}}};
 
 /** Every pod of these manifests. */
-export const podTemplatesOf = (manifests: readonly Manifest[]): PodTemplate[] => manifests.flatMap(owner => {
-	const namespace = owner.metadata.namespace ?? 'default';
-	switch (owner.kind) {
-		case 'Pod': {
-			return [{owner, namespace, labels: owner.metadata.labels ?? {}, annotations: {}, spec: owner['spec'] as IPodSpec}];
-		}
+export const podTemplatesOf = (manifests: readonly Manifest[]): PodTemplate[] =>
+	manifests.flatMap(owner => {
+		const namespace = owner.metadata.namespace ?? 'default';
+		switch (owner.kind) {
+			case 'Pod': {
+				return [
+					{owner, namespace, labels: owner.metadata.labels ?? {}, annotations: {}, spec: owner['spec'] as IPodSpec},
+				];
+			}
 
-		case 'CronJob':
-		case 'DaemonSet':
-		case 'Deployment':
-		case 'Job':
-		case 'StatefulSet': {
-			const {spec} = owner as Workload;
-			const template = spec.jobTemplate?.spec.template ?? spec.template!; // Of these kinds one of the two is required.
-			return [{owner, namespace, labels: template.metadata?.labels ?? {}, annotations: template.metadata?.annotations ?? {}, spec: template.spec}];
-		}
+			case 'CronJob':
+			case 'DaemonSet':
+			case 'Deployment':
+			case 'Job':
+			case 'StatefulSet': {
+				const {spec} = owner as Workload;
+				const template = spec.jobTemplate?.spec.template ?? spec.template!; // Of these kinds one of the two is required.
+				return [
+					{
+						owner,
+						namespace,
+						labels: template.metadata?.labels ?? {},
+						annotations: template.metadata?.annotations ?? {},
+						spec: template.spec,
+					},
+				];
+			}
 
-		default: {
-			return [];
+			default: {
+				return [];
+			}
 		}
-	}
-});
+	});
 
 /** Containers of every kind. */
-export const containersOf = ({spec}: PodTemplate): readonly IContainer[] => [...spec.initContainers ?? [], ...spec.containers];
+export const containersOf = ({spec}: PodTemplate): readonly IContainer[] => [
+	...(spec.initContainers ?? []),
+	...spec.containers,
+];

@@ -41,7 +41,10 @@ export const startPosixAgent = (): PosixAgent => {
 	return {
 		async call(...request) {
 			// One at a time: answers come in the order of the requests.
-			const answer = last.then(async () => ask(request), async () => ask(request));
+			const answer = last.then(
+				async () => ask(request),
+				async () => ask(request),
+			);
 			last = answer;
 			return answer;
 		},

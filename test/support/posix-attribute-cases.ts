@@ -47,7 +47,10 @@ export const attributeCases: readonly PosixCase[] = [
 			await writeText(fs, 'file', 'x');
 			await fs.mkdir('directory');
 			for (const path of ['file', 'directory']) {
-				for (const [atime, mtime] of [[1_500_000_000_123_456_789n, 1_600_000_000_987_654_321n], [-1_500_000_001n, -1n]] as const) {
+				for (const [atime, mtime] of [
+					[1_500_000_000_123_456_789n, 1_600_000_000_987_654_321n],
+					[-1_500_000_001n, -1n],
+				] as const) {
 					await fs.extended!.utimens(path, {atime, mtime}); // What the case needs.
 					t.like(await fs.stat(path), {atimeNs: atime, mtimeNs: mtime}, path);
 				}
@@ -55,7 +58,7 @@ export const attributeCases: readonly PosixCase[] = [
 		},
 	},
 	{
-		title: 'utimensat() with UTIME_OMIT leaves a time, with UTIME_NOW takes the clock\'s',
+		title: "utimensat() with UTIME_OMIT leaves a time, with UTIME_NOW takes the clock's",
 		needs: 'extended',
 		async run(t, fs) {
 			await writeText(fs, 'file', 'x');

@@ -6,14 +6,26 @@ import {hostCases} from './posix-host-cases.ts';
 import {nameCases} from './posix-name-cases.ts';
 import {openCases} from './posix-open-cases.ts';
 
-export const posixCases: readonly PosixCase[] = [...openCases, ...contentCases, ...nameCases, ...attributeCases, ...hostCases];
+export const posixCases: readonly PosixCase[] = [
+	...openCases,
+	...contentCases,
+	...nameCases,
+	...attributeCases,
+	...hostCases,
+];
 
-/** Registers every case as a test, each in an empty directory of its own. What a file system cannot offer is skipped and said. */
-export const runPosixCases = (test: TestFn | SerialFn, medium: {
-	readonly hasHost: boolean;
-	readonly hasExtended: boolean;
-	readonly prepare: (t: ExecutionContext, directoryName: string) => Promise<FsUnderTest>;
-}): void => {
+/**
+Registers every case as a test, each in an empty directory of its own. What a file system cannot offer is skipped
+and said.
+*/
+export const runPosixCases = (
+	test: TestFn | SerialFn,
+	medium: {
+		readonly hasHost: boolean;
+		readonly hasExtended: boolean;
+		readonly prepare: (t: ExecutionContext, directoryName: string) => Promise<FsUnderTest>;
+	},
+): void => {
 	for (const [index, {title, needs, run}] of posixCases.entries()) {
 		const isPossible = needs === undefined || (needs === 'host' ? medium.hasHost : medium.hasExtended);
 		if (isPossible) {

@@ -38,7 +38,9 @@ export const contentCases: readonly PosixCase[] = [
 	{
 		title: 'write() keeps the bytes of a file of several megabytes, written in odd pieces',
 		async run(t, fs) {
-			const content = Buffer.from(Array.from({length: 5 * mebibyte + 123}, (_, index) => (index * 7 + (index >> 8)) % 251));
+			const content = Buffer.from(
+				Array.from({length: 5 * mebibyte + 123}, (_, index) => (index * 7 + (index >> 8)) % 251),
+			);
 			const file = await fs.open('large', O_CREAT | O_RDWR);
 			for (let position = 0; position < content.length; position += 333_333) {
 				await file.write(content.subarray(position, position + 333_333), position);
@@ -116,11 +118,13 @@ export const contentCases: readonly PosixCase[] = [
 		title: 'write() of many handles to disjoint ranges of one file loses nothing',
 		async run(t, fs) {
 			await writeText(fs, 'file', '');
-			await Promise.all(Array.from({length: 6}, async (_, index) => {
-				const file = await fs.open('file', O_RDWR);
-				await file.write(Buffer.alloc(70_000, 65 + index), index * 70_000);
-				await file.close();
-			}));
+			await Promise.all(
+				Array.from({length: 6}, async (_, index) => {
+					const file = await fs.open('file', O_RDWR);
+					await file.write(Buffer.alloc(70_000, 65 + index), index * 70_000);
+					await file.close();
+				}),
+			);
 			const bytes = await readBytes(fs, 'file');
 			t.is(bytes.length, 420_000);
 			t.true(bytes.every((byte, index) => byte === 65 + Math.floor(index / 70_000)));
@@ -203,12 +207,13 @@ export const contentCases: readonly PosixCase[] = [
 		},
 	},
 	{
-		title: 'copy_file_range() copies within the source\'s end, to any offset',
+		title: "copy_file_range() copies within the source's end, to any offset",
 		needs: 'extended',
 		async run(t, fs) {
 			await writeText(fs, 'from', '0123456789');
 			await writeText(fs, 'to', 'abc');
-			t.is(await fs.extended!.copyRange({path: 'from', offset: 4}, {path: 'to', offset: 5}, 100), 6); // What the case needs.
+			// What the case needs.
+			t.is(await fs.extended!.copyRange({path: 'from', offset: 4}, {path: 'to', offset: 5}, 100), 6);
 			t.is(await readText(fs, 'to'), 'abc\0\u0000456789');
 		},
 	},

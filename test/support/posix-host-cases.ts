@@ -66,10 +66,17 @@ export const hostCases: readonly PosixCase[] = [
 		async run(t, fs) {
 			const directory = hostOf(fs).hostPath('');
 			await writeText(fs, 'a', 'one two\n'.repeat(50_000));
-			await run('sh', ['-ec', `
+			await run(
+				'sh',
+				[
+					'-ec',
+					`
 				cp a b; cmp a b; mv b c; sed -i s/two/three/ c; mkdir -p d/e; cp -a c d/e/; ln -s e/c d/l
 				tar cf t.tar d; rm -r d; tar xf t.tar; cmp c d/l; touch -d '2020-02-02 02:02:02 UTC' c; cp -p c f
-				dd if=a of=g bs=4k seek=3 conv=notrunc status=none; rm -rf d t.tar`], {cwd: directory});
+				dd if=a of=g bs=4k seek=3 conv=notrunc status=none; rm -rf d t.tar`,
+				],
+				{cwd: directory},
+			);
 			t.is((await fs.stat('f')).mtimeNs, 1_580_608_922_000_000_000n);
 			t.is(await readText(fs, 'c'), 'one three\n'.repeat(50_000));
 			t.is((await readBytes(fs, 'g')).length, 400_000 + 12_288);

@@ -59,7 +59,9 @@ export const nameCases: readonly PosixCase[] = [
 		title: 'readdir() shows what stays exactly once while other entries come and go',
 		async run(t, fs) {
 			const stable = Array.from({length: 150}, (_, index) => `stable-${index}`);
-			await inBatches([...stable, ...stable.map(name => name.replace('stable', 'doomed'))], async name => fs.mkdir(name));
+			await inBatches([...stable, ...stable.map(name => name.replace('stable', 'doomed'))], async name =>
+				fs.mkdir(name),
+			);
 			const seen: string[] = [];
 			let step = 0;
 			for await (const name of fs.walk('')) {
@@ -78,7 +80,13 @@ export const nameCases: readonly PosixCase[] = [
 	{
 		title: 'symlink() keeps its target to the letter, dangling or not',
 		async run(t, fs) {
-			for (const [index, target] of ['file', '../up/and/away', '/absolute', 'with spaces ünï', 'x'.repeat(1000)].entries()) {
+			for (const [index, target] of [
+				'file',
+				'../up/and/away',
+				'/absolute',
+				'with spaces ünï',
+				'x'.repeat(1000),
+			].entries()) {
 				await fs.symlink(target, `link-${index}`);
 				t.is(await fs.readlink(`link-${index}`), target);
 				t.like(await fs.stat(`link-${index}`), {kind: 'symlink', sizeBytes: Buffer.byteLength(target)});
@@ -179,8 +187,28 @@ export const nameCases: readonly PosixCase[] = [
 		title: 'names may hold anything but slash and NUL, up to 255 bytes',
 		async run(t, fs) {
 			const names = [
-				' lead', 'trail ', 'two words', 'tab\there', 'new\nline', 'quote\'"`', 'back\\slash', '%2F', 'a+b&c=d?e#f', '-rf', '.hidden', '...', '~', '*',
-				'ünïcödé', '日本語', '🦀', 'e\u0301', '\u00E9', '\u0001', 'x'.repeat(255), 'é'.repeat(127),
+				' lead',
+				'trail ',
+				'two words',
+				'tab\there',
+				'new\nline',
+				'quote\'"`',
+				'back\\slash',
+				'%2F',
+				'a+b&c=d?e#f',
+				'-rf',
+				'.hidden',
+				'...',
+				'~',
+				'*',
+				'ünïcödé',
+				'日本語',
+				'🦀',
+				'e\u0301',
+				'\u00E9',
+				'\u0001',
+				'x'.repeat(255),
+				'é'.repeat(127),
 			];
 			await inBatches(names, async name => writeText(fs, name, name));
 			t.deepEqual((await fs.readdir('')).sort(), [...names].sort());

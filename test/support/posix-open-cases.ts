@@ -36,10 +36,16 @@ export const openCases: readonly PosixCase[] = [
 	{
 		title: 'open() with O_CREAT | O_EXCL lets one of many callers win',
 		async run(t, fs) {
-			const results = await Promise.all(Array.from({length: 8}, async () => errnoOf((async () => {
-				const file = await fs.open('lock', O_CREAT | O_EXCL | O_WRONLY);
-				await file.close();
-			})())));
+			const results = await Promise.all(
+				Array.from({length: 8}, async () =>
+					errnoOf(
+						(async () => {
+							const file = await fs.open('lock', O_CREAT | O_EXCL | O_WRONLY);
+							await file.close();
+						})(),
+					),
+				),
+			);
 			t.is(results.filter(errno => errno === undefined).length, 1);
 			t.is(results.filter(errno => errno === 'EEXIST').length, 7);
 		},
@@ -82,7 +88,7 @@ export const openCases: readonly PosixCase[] = [
 		},
 	},
 	{
-		title: 'open() fails with ENOENT where there is no file, no directory, or nothing behind O_CREAT\'s directory',
+		title: "open() fails with ENOENT where there is no file, no directory, or nothing behind O_CREAT's directory",
 		async run(t, fs) {
 			t.is(await errnoOf(fs.open('missing', O_RDONLY)), 'ENOENT');
 			t.is(await errnoOf(fs.open('missing/file', O_RDONLY)), 'ENOENT');

@@ -18,7 +18,12 @@ const pollMs = 10;
 export type Killers = Readonly<Partial<Record<Kill, () => boolean>>>;
 
 /** Kills something each few calls of the kubelet, at a random moment of a call. */
-export const startRandomKills = (node: StormNode, random: RandomSource, kills: readonly Kill[], killers: Killers = {}): RandomKills => {
+export const startRandomKills = (
+	node: StormNode,
+	random: RandomSource,
+	kills: readonly Kill[],
+	killers: Killers = {},
+): RandomKills => {
 	const counts: Record<Kill, number> = {daemon: 0, driver: 0, kubelet: 0, watch: 0, agent: 0};
 	let isStopped = false;
 	const callCount = (): number => node.kubelet.callCounts.mount + node.kubelet.callCounts.unmount;

@@ -25,4 +25,5 @@ export const createRandomSource = (seed: number): RandomSource => {
 };
 
 /** The seed of a test run: from the environment, or new each time. */
-export const testSeed = (): number => Number(process.env['PNX_VOLUME_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+export const testSeed = (): number =>
+	Number(process.env['PNX_VOLUME_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));

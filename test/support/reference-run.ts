@@ -31,7 +31,10 @@ export const runAgainstModel = async (t: ExecutionContext, run: ReferenceRun): P
 		await finish(state);
 	} catch (error) {
 		const shown = state.log.slice(-60).join('\n');
-		throw new Error(`seed ${run.seed}, ${JSON.stringify({...run.options, isVersioned: run.isVersioned})}: after\n${shown}\n${String((error as Error).message)}`, {cause: error});
+		throw new Error(
+			`seed ${run.seed}, ${JSON.stringify({...run.options, isVersioned: run.isVersioned})}: after\n${shown}\n${String((error as Error).message)}`,
+			{cause: error},
+		);
 	}
 
 	t.pass();
@@ -70,7 +73,12 @@ const perform = async (state: State, operation: RandomOperation): Promise<void> 
 		await outcomeOf(async () => operation.perform(model, pair => pair.model)),
 	];
 	if (operation.opens !== undefined && typeof subject.value === 'number' && typeof expected.value === 'number') {
-		state.open.push({subject: subject.value, model: expected.value, flags: operation.opens.flags, openedAs: operation.opens.path});
+		state.open.push({
+			subject: subject.value,
+			model: expected.value,
+			flags: operation.opens.flags,
+			openedAs: operation.opens.path,
+		});
 		return;
 	}
 
@@ -112,10 +120,16 @@ const compare = async ({a, model, open}: State): Promise<void> => {
 	}
 
 	for (const pair of open) {
-		const sizes = [await a.fileSystem.getattr({handle: pair.subject}), await model.getattr({handle: pair.model})].map(stat => `${stat.sizeBytes} bytes ${stat.permissions.toString(8)}`);
+		const sizes = [await a.fileSystem.getattr({handle: pair.subject}), await model.getattr({handle: pair.model})].map(
+			stat => `${stat.sizeBytes} bytes ${stat.permissions.toString(8)}`,
+		);
 		assertEqual(`handle #${pair.subject} (${pair.openedAs}) has`, sizes[0]!, sizes[1]!); // Two were asked for.
 		if (pair.flags.read) {
-			assertEqual(`handle #${pair.subject} (${pair.openedAs}) reads`, await readRange(a.fileSystem, pair.subject, 0, 9000), await readRange(model, pair.model, 0, 9000));
+			assertEqual(
+				`handle #${pair.subject} (${pair.openedAs}) reads`,
+				await readRange(a.fileSystem, pair.subject, 0, 9000),
+				await readRange(model, pair.model, 0, 9000),
+			);
 		}
 	}
 };
@@ -125,8 +139,10 @@ const otherNode = async (state: State): Promise<void> => {
 	const {a, model, nodes, random, open} = state;
 	const path = random.pick(['a', 'b', 'd/a', 'd/b', 'x/a', 'x']);
 	const ino = await inoOf(model, path);
-	const isOpen = (await Promise.all(open.map(async pair => (await model.getattr({handle: pair.model})).ino))).some(other => other === ino);
-	if (isOpen || await kindOf(model, parentOf(path)) !== 'directory' && path !== 'x/a') {
+	const isOpen = (await Promise.all(open.map(async pair => (await model.getattr({handle: pair.model})).ino))).some(
+		other => other === ino,
+	);
+	if (isOpen || ((await kindOf(model, parentOf(path))) !== 'directory' && path !== 'x/a')) {
 		return;
 	}
 
@@ -135,7 +151,7 @@ const otherNode = async (state: State): Promise<void> => {
 	const other = nodes.b.fileSystem;
 	const data = Buffer.alloc(1 + random.below(3000), 33 + random.below(90));
 	const kind = await kindOf(model, path);
-	if (path === 'x/a' && await kindOf(model, 'x') === undefined) {
+	if (path === 'x/a' && (await kindOf(model, 'x')) === undefined) {
 		state.log.push('other tool puts x/a');
 		await nodes.bucket.put(path, data);
 		await model.mkdir('x', 0o755, {uid: 0, gid: 0});
@@ -211,7 +227,11 @@ const finish = async (state: State): Promise<void> => {
 
 	await a.fileSystem.drain();
 	const {openHandles, dirtyBytes, uploadsPending, stagingBytes} = a.fileSystem.status();
-	assertEqual('what is left', JSON.stringify({openHandles, dirtyBytes, uploadsPending, stagingBytes}), '{"openHandles":0,"dirtyBytes":0,"uploadsPending":0,"stagingBytes":0}');
+	assertEqual(
+		'what is left',
+		JSON.stringify({openHandles, dirtyBytes, uploadsPending, stagingBytes}),
+		'{"openHandles":0,"dirtyBytes":0,"uploadsPending":0,"stagingBytes":0}',
+	);
 	const third = await nodes.start();
 	await compare({...state, a: third, open: []});
 };

@@ -25,7 +25,11 @@ export const runMountedS3Cases = (test: TestFn, startServer: (context: Ends) => 
 	test.before(async t => {
 		const server = await startServer(context);
 		const options = {name: server.bucket, endpoint: server.endpoint, 'path-style': 'true'};
-		daemon = await startTestDaemon(context, {options, credentials: server.credentials, volumeDirectory: await createVolumeDirectory(context)});
+		daemon = await startTestDaemon(context, {
+			options,
+			credentials: server.credentials,
+			volumeDirectory: await createVolumeDirectory(context),
+		});
 		t.is(daemon.ready.status, 'ready', daemon.log());
 	});
 

@@ -17,11 +17,24 @@ const mountedMsMax = 90_000;
 export type StormFindings = string[];
 
 /**
-As many pods at a time as `size` says come and go, each `rounds` times, none waiting for another: each mounts its volume, writes files, reads some that other pods
-have written, and goes. With `isRough` files may be refused and pods may be stuck (something is killed meanwhile); what is read must be right all the same.
+As many pods at a time as `size` says come and go, each `rounds` times, none waiting for another: each mounts its
+volume, writes files, reads some that other pods have written, and goes. With `isRough` files may be refused and
+pods may be stuck (something is killed meanwhile); what is read must be right all the same.
 */
-export const runStorm = async ({node, volumes, files, size, random, isRough}: {
-	node: StormNode; volumes: readonly StormVolume[]; files: WrittenFiles; size: StormSize; random: RandomSource; isRough: boolean;
+export const runStorm = async ({
+	node,
+	volumes,
+	files,
+	size,
+	random,
+	isRough,
+}: {
+	node: StormNode;
+	volumes: readonly StormVolume[];
+	files: WrittenFiles;
+	size: StormSize;
+	random: RandomSource;
+	isRough: boolean;
 }): Promise<StormFindings> => {
 	const findings: StormFindings = [];
 	const runPod = async (slot: number, round: number): Promise<void> => {
@@ -35,7 +48,9 @@ export const runStorm = async ({node, volumes, files, size, random, isRough}: {
 			const written = await Promise.all([
 				files.write(directory, volume.bucket, `pod-${slot}-round-${round}`, random.below(40_000)),
 				files.write(directory, volume.bucket, `latest-${slot}`, random.below(2000)),
-				...(random.chance(0.1) ? [files.write(directory, volume.bucket, `large-${slot}-${round}`, 3_000_000 + random.below(7_000_000))] : []),
+				...(random.chance(0.1)
+					? [files.write(directory, volume.bucket, `large-${slot}-${round}`, 3_000_000 + random.below(7_000_000))]
+					: []),
 			]);
 			if (!isRough && written.includes(false)) {
 				findings.push(`${pod.podUid}: a file of ${volume.bucket} was refused`);
@@ -53,13 +68,18 @@ export const runStorm = async ({node, volumes, files, size, random, isRough}: {
 		}
 	};
 
-	await Promise.all(Array.from({length: size.pods}, async (_, slot) => {
-		for (let round = 0; round < size.rounds; round++) {
-			await runPod(slot, round);
-		}
-	}));
+	await Promise.all(
+		Array.from({length: size.pods}, async (_, slot) => {
+			for (let round = 0; round < size.rounds; round++) {
+				await runPod(slot, round);
+			}
+		}),
+	);
 	return findings;
 };
 
-/** Not that a mount has died under its reader, but that it said something wrong: other bytes, or that there is no such file. */
+/**
+Not that a mount has died under its reader, but that it said something wrong: other bytes, or that there is no such
+file.
+*/
 const isWrongBytes = (text: string): boolean => /not the bytes|ENOENT/.test(text);

@@ -4,9 +4,16 @@ import type {StagedLayer} from '../../src/staging/staged-layer.ts';
 import {createStagingDirectory} from './volume-nodes.ts';
 
 /** A staging area in a directory of its own, gone after the test. */
-export const openStaging = async (t: ExecutionContext, options: {directory?: string; bytesMax?: number; isDurable?: boolean} = {}): Promise<StagingArea & {readonly directory: string}> => {
-	const directory = options.directory ?? await createStagingDirectory(t);
-	const staging = await StagingArea.open({directory, bytesMax: options.bytesMax ?? 2 ** 30, isDurable: options.isDurable ?? false});
+export const openStaging = async (
+	t: ExecutionContext,
+	options: {directory?: string; bytesMax?: number; isDurable?: boolean} = {},
+): Promise<StagingArea & {readonly directory: string}> => {
+	const directory = options.directory ?? (await createStagingDirectory(t));
+	const staging = await StagingArea.open({
+		directory,
+		bytesMax: options.bytesMax ?? 2 ** 30,
+		isDurable: options.isDurable ?? false,
+	});
 	return Object.assign(staging, {directory});
 };
 

@@ -25,7 +25,16 @@ export type StormAgent = {
 
 /** `pnx-volume agent` for a storm's node, with everything it installs below the node's directory. */
 export const startStormAgent = (t: ExecutionContext, node: StormNode, source: string): StormAgent => {
-	const args = [programPath, 'agent', '--plugin-directory', join(node.root, 'exec'), '--runtime-directory', join(node.root, 'opt', 'pnx-volume'), '--service-account-directory', join(node.root, 'none')];
+	const args = [
+		programPath,
+		'agent',
+		'--plugin-directory',
+		join(node.root, 'exec'),
+		'--runtime-directory',
+		join(node.root, 'opt', 'pnx-volume'),
+		'--service-account-directory',
+		join(node.root, 'none'),
+	];
 	const env = {PATH: process.env['PATH'], ...node.variables};
 	const lines: string[] = [];
 	let agent: ChildProcess;
@@ -74,7 +83,10 @@ export const startStormAgent = (t: ExecutionContext, node: StormNode, source: st
 
 const childrenOf = (pid: number): number[] => {
 	try {
-		return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(text => text.trim() !== '').map(Number);
+		return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+			.split(' ')
+			.filter(text => text.trim() !== '')
+			.map(Number);
 	} catch {
 		return []; // It has ended.
 	}

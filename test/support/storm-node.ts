@@ -1,4 +1,14 @@
-import {copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync} from 'node:fs';
+import {
+	copyFileSync,
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmdirSync,
+	rmSync,
+	writeFileSync,
+} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
@@ -42,18 +52,32 @@ export type StormNodeSettings = {
 /** The runtime that is tested, unless PNX_VOLUME_HOME names another one. */
 const checkoutPath = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What may stay in the state directory of a node without volumes: empty directories (in the run directory `launch` and `renew`), and the code that daemons keep compiled. */
+/**
+What may stay in the state directory of a node without volumes: empty directories (in the run directory `launch` and
+`renew`), and the code that daemons keep compiled.
+*/
 const keptEntries = new Set(['volumes', 'locks', 'compile-cache']);
 
 /**
-A node of its own below a temporary directory: kubelet, driver, daemons, and a cgroup for the kubelet where this machine allows it. After
-the test every process of it has ended, and every mount and file is gone.
+A node of its own below a temporary directory: kubelet, driver, daemons, and a cgroup for the kubelet where this
+machine allows it. After the test every process of it has ended, and every mount and file is gone.
 */
-export const createStormNode = (t: ExecutionContext, {variables: more = {}, backOffFactor = 0.1, isInstalledLater = false, isRunDirectoryInMemory = false, prepare}: StormNodeSettings = {}): StormNode => {
+export const createStormNode = (
+	t: ExecutionContext,
+	{
+		variables: more = {},
+		backOffFactor = 0.1,
+		isInstalledLater = false,
+		isRunDirectoryInMemory = false,
+		prepare,
+	}: StormNodeSettings = {},
+): StormNode => {
 	const root = mkdtempSync(join(tmpdir(), 'pnx-storm-'));
 	const stateDirectory = join(root, 'state');
 	const kubeletDirectory = join(root, 'kubelet');
-	const runDirectory = isRunDirectoryInMemory ? mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : '/run', 'pnx-run-')) : join(root, 'run');
+	const runDirectory = isRunDirectoryInMemory
+		? mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : '/run', 'pnx-run-'))
+		: join(root, 'run');
 	const logPath = join(root, 'driver.log');
 	const driverPath = join(root, 'exec', 'pnx~volume', 'volume');
 	const policyPath = join(root, 'policy.json');
@@ -64,7 +88,15 @@ export const createStormNode = (t: ExecutionContext, {variables: more = {}, back
 		copyFileSync(launcherPath, driverPath);
 	}
 
-	const variables = {PNX_VOLUME_STATE_DIR: stateDirectory, PNX_VOLUME_LOG: logPath, PNX_VOLUME_RUN_DIR: runDirectory, PNX_VOLUME_IDLE_MS: '0', PNX_VOLUME_POLICY: policyPath, ...(isInstalledLater ? {} : {PNX_VOLUME_HOME: process.env['PNX_VOLUME_HOME'] ?? checkoutPath}), ...more};
+	const variables = {
+		PNX_VOLUME_STATE_DIR: stateDirectory,
+		PNX_VOLUME_LOG: logPath,
+		PNX_VOLUME_RUN_DIR: runDirectory,
+		PNX_VOLUME_IDLE_MS: '0',
+		PNX_VOLUME_POLICY: policyPath,
+		...(isInstalledLater ? {} : {PNX_VOLUME_HOME: process.env['PNX_VOLUME_HOME'] ?? checkoutPath}),
+		...more,
+	};
 	const seenVolumeIds = new Set<string>();
 	const cgroup = makeCgroup();
 	t.teardown(() => {
@@ -92,21 +124,43 @@ export const createStormNode = (t: ExecutionContext, {variables: more = {}, back
 	const leftOvers = (): string[] => {
 		look();
 		return [
-			...readMountTable().filter(({path, type}) => path.startsWith(`${root}/`) && path !== stateDirectory && type !== 'cgroup2').map(({path}) => `mount ${path}`),
+			...readMountTable()
+				.filter(({path, type}) => path.startsWith(`${root}/`) && path !== stateDirectory && type !== 'cgroup2')
+				.map(({path}) => `mount ${path}`),
 			...processesOf(root).map(pid => `process ${pid} ${commandOf(pid)}`),
-			...filesOf(stateDirectory).filter(path => !keptEntries.has(path.split('/')[0] ?? '') || (path.includes('/') && !path.startsWith('compile-cache/'))).map(path => `state directory: ${path}`),
-			...filesOf(runDirectory).filter(path => path !== 'launch' && path !== 'renew').map(path => `run directory: ${path}`),
+			...filesOf(stateDirectory)
+				.filter(
+					path =>
+						!keptEntries.has(path.split('/')[0] ?? '') || (path.includes('/') && !path.startsWith('compile-cache/')),
+				)
+				.map(path => `state directory: ${path}`),
+			...filesOf(runDirectory)
+				.filter(path => path !== 'launch' && path !== 'renew')
+				.map(path => `run directory: ${path}`),
 			...filesOf(join(kubeletDirectory, 'pods')).map(path => `kubelet: ${path}`),
-			...readFileSync('/proc/net/unix', 'utf8').split('\n').filter(line => line.includes(root)).map(line => `socket ${line}`),
+			...readFileSync('/proc/net/unix', 'utf8')
+				.split('\n')
+				.filter(line => line.includes(root))
+				.map(line => `socket ${line}`),
 			...cgroupsOf(seenVolumeIds).map(path => `cgroup ${path}`),
 		];
 	};
 
 	return {
-		root, stateDirectory, runDirectory, variables, kubelet, driverPath, programs, leftOvers,
+		root,
+		stateDirectory,
+		runDirectory,
+		variables,
+		kubelet,
+		driverPath,
+		programs,
+		leftOvers,
 		daemons() {
 			look();
-			return readAllVolumeStates(stateDirectory).map(({daemon}) => daemon).filter(daemon => daemon !== undefined && isRunning(daemon)).map(daemon => daemon!); // Just filtered.
+			return readAllVolumeStates(stateDirectory)
+				.map(({daemon}) => daemon)
+				.filter(daemon => daemon !== undefined && isRunning(daemon))
+				.map(daemon => daemon!); // Just filtered.
 		},
 		async whenClean(timeoutMs) {
 			const endMs = performance.now() + timeoutMs;
@@ -153,21 +207,26 @@ const mkdtempIn = (parent: string): string | undefined => {
 };
 
 /** Everything that a call of this node has started: it has the state directory in its environment. */
-const processesOf = (root: string): number[] => readdirSync('/proc').filter(name => /^\d+$/.test(name)).map(Number).filter(pid => {
-	try {
-		return pid !== process.pid && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`${root}/`);
-	} catch {
-		return false; // It has ended.
-	}
-});
+const processesOf = (root: string): number[] =>
+	readdirSync('/proc')
+		.filter(name => /^\d+$/.test(name))
+		.map(Number)
+		.filter(pid => {
+			try {
+				return pid !== process.pid && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`${root}/`);
+			} catch {
+				return false; // It has ended.
+			}
+		});
 
-const killProcesses = (root: string): void => processesOf(root).forEach(pid => {
-	try {
-		process.kill(pid, 'SIGKILL');
-	} catch {
-		// It has ended.
-	}
-});
+const killProcesses = (root: string): void =>
+	processesOf(root).forEach(pid => {
+		try {
+			process.kill(pid, 'SIGKILL');
+		} catch {
+			// It has ended.
+		}
+	});
 
 const commandOf = (pid: number): string => {
 	try {
@@ -184,16 +243,31 @@ const filesOf = (directory: string): string[] => {
 	}
 
 	const mounts = new Set(readMountTable().map(({path}) => path));
-	const walk = (path: string): string[] => readdirSync(join(directory, path), {withFileTypes: true}).flatMap(entry => {
-		const inner = path === '' ? entry.name : `${path}/${entry.name}`;
-		return entry.isDirectory() && !mounts.has(join(directory, inner)) ? [inner, ...walk(inner)] : [inner];
-	});
+	const walk = (path: string): string[] =>
+		readdirSync(join(directory, path), {withFileTypes: true}).flatMap(entry => {
+			const inner = path === '' ? entry.name : `${path}/${entry.name}`;
+			return entry.isDirectory() && !mounts.has(join(directory, inner)) ? [inner, ...walk(inner)] : [inner];
+		});
 	return walk('');
 };
 
-const cgroupsOf = (volumeIds: ReadonlySet<string>): string[] => readMountTable().filter(({type}) => type === 'cgroup2' || type === 'cgroup').flatMap(({path}) => {
-	const parent = join(path, 'pnx-volume');
-	return existsSync(parent) ? readdirSync(parent).filter(name => volumeIds.has(name)).map(name => join(parent, name)) : [];
-});
+const cgroupsOf = (volumeIds: ReadonlySet<string>): string[] =>
+	readMountTable()
+		.filter(({type}) => type === 'cgroup2' || type === 'cgroup')
+		.flatMap(({path}) => {
+			const parent = join(path, 'pnx-volume');
+			return existsSync(parent)
+				? readdirSync(parent)
+						.filter(name => volumeIds.has(name))
+						.map(name => join(parent, name))
+				: [];
+		});
 
-const lastLines = (path: string): string[] => (existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n').slice(-40).map(line => line.slice(0, 400)) : []);
+const lastLines = (path: string): string[] =>
+	existsSync(path)
+		? readFileSync(path, 'utf8')
+				.trimEnd()
+				.split('\n')
+				.slice(-40)
+				.map(line => line.slice(0, 400))
+		: [];

@@ -12,10 +12,19 @@ export type StormVolume = {
 	readonly recording: 'static-pod' | 'deployment-of-three';
 };
 
-type Server = {readonly endpoint: string; readonly credentials: {readonly accessKeyId: string; readonly secretAccessKey: string}};
+type Server = {
+	readonly endpoint: string;
+	readonly credentials: {readonly accessKeyId: string; readonly secretAccessKey: string};
+};
 
-/** Volumes of buckets that the first mount creates; every other one answers a close() when its journal has the bytes. */
-export const createStormVolumes = (server: Server, count: number, options: Readonly<Record<string, string>> = {}): StormVolume[] =>
+/**
+Volumes of buckets that the first mount creates; every other one answers a close() when its journal has the bytes.
+*/
+export const createStormVolumes = (
+	server: Server,
+	count: number,
+	options: Readonly<Record<string, string>> = {},
+): StormVolume[] =>
 	Array.from({length: count}, (_, index) => ({
 		bucket: `storm-${index}`,
 		recording: index % 2 === 0 ? 'static-pod' : 'deployment-of-three',
@@ -33,13 +42,22 @@ export const createStormVolumes = (server: Server, count: number, options: Reado
 let podCount = 0;
 
 /** A pod that nobody has seen before. */
-export const createPod = ({bucket, options, recording}: StormVolume, more: Readonly<Record<string, string>> = {}): PodVolume => {
+export const createPod = (
+	{bucket, options, recording}: StormVolume,
+	more: Readonly<Record<string, string>> = {},
+): PodVolume => {
 	const podUid = `${(++podCount).toString(16).padStart(8, '0')}-6e90-4e6a-841c-1b10d6c80660`;
 	const volumeName = recording === 'static-pod' ? 'v' : 'pv-1';
 	return {
 		podUid,
 		volumeName,
-		optionsJson: recordedMountJson(recording, volumeName, {...options, name: bucket, 'kubernetes.io/pod.uid': podUid, 'kubernetes.io/pod.name': `storm-${podCount}`, ...more}),
+		optionsJson: recordedMountJson(recording, volumeName, {
+			...options,
+			name: bucket,
+			'kubernetes.io/pod.uid': podUid,
+			'kubernetes.io/pod.name': `storm-${podCount}`,
+			...more,
+		}),
 	};
 };
 
@@ -53,7 +71,10 @@ export type WrittenFiles = {
 	readonly counts: {acknowledged: number; refused: number};
 };
 
-/** Remembers every file whose close() has succeeded, and what it must hold: its last acknowledged bytes, or those of a later attempt. */
+/**
+Remembers every file whose close() has succeeded, and what it must hold: its last acknowledged bytes, or those of a
+later attempt.
+*/
 export const createWrittenFiles = (programs: PodPrograms): WrittenFiles => {
 	const allowed = new Map<string, Map<string, string[]>>();
 	const counts = {acknowledged: 0, refused: 0};
@@ -66,7 +87,9 @@ export const createWrittenFiles = (programs: PodPrograms): WrittenFiles => {
 
 	const verdict = (bucket: string, name: string, sha256: string | Error): string[] => {
 		const expected = filesOf(bucket).get(name) ?? [];
-		return typeof sha256 === 'string' && expected.includes(sha256) ? [] : [`${bucket}/${name}: ${sha256 instanceof Error ? sha256.message : 'not the bytes that were written'}`];
+		return typeof sha256 === 'string' && expected.includes(sha256)
+			? []
+			: [`${bucket}/${name}: ${sha256 instanceof Error ? sha256.message : 'not the bytes that were written'}`];
 	};
 
 	return {
@@ -92,23 +115,43 @@ export const createWrittenFiles = (programs: PodPrograms): WrittenFiles => {
 		},
 		acknowledgedNames: bucket => [...filesOf(bucket).keys()],
 		async wrongInPod(directory, bucket, names = [...filesOf(bucket).keys()]) {
-			const verdicts = await Promise.all(names.map(async name => verdict(bucket, name, await programs.run({does: 'read', path: `${directory}/${name}`})
-				.then(({sha256}) => sha256 ?? '', (error: unknown) => error as Error))));
+			const verdicts = await Promise.all(
+				names.map(async name =>
+					verdict(
+						bucket,
+						name,
+						await programs.run({does: 'read', path: `${directory}/${name}`}).then(
+							({sha256}) => sha256 ?? '',
+							(error: unknown) => error as Error,
+						),
+					),
+				),
+			);
 			return verdicts.flat();
 		},
 		async wrongInBucket(client, bucket) {
 			const keys = new Set<string>();
 			let token: string | undefined;
 			do {
-				const page = await client.send(new ListObjectsV2Command({Bucket: bucket, ...(token === undefined ? {} : {ContinuationToken: token})}));
+				const page = await client.send(
+					new ListObjectsV2Command({Bucket: bucket, ...(token === undefined ? {} : {ContinuationToken: token})}),
+				);
 				page.Contents?.forEach(({Key}) => keys.add(Key ?? ''));
 				token = page.NextContinuationToken;
 			} while (token !== undefined);
 
 			const wrong: string[] = [];
 			for (const name of filesOf(bucket).keys()) {
-				const bytes = keys.has(name) ? await (await client.send(new GetObjectCommand({Bucket: bucket, Key: name}))).Body?.transformToByteArray() : undefined;
-				wrong.push(...verdict(bucket, name, bytes === undefined ? new Error('is not in the bucket') : createHash('sha256').update(bytes).digest('hex')));
+				const bytes = keys.has(name)
+					? await (await client.send(new GetObjectCommand({Bucket: bucket, Key: name}))).Body?.transformToByteArray()
+					: undefined;
+				wrong.push(
+					...verdict(
+						bucket,
+						name,
+						bytes === undefined ? new Error('is not in the bucket') : createHash('sha256').update(bytes).digest('hex'),
+					),
+				);
 			}
 
 			return wrong;

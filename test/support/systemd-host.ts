@@ -7,8 +7,14 @@ import {setTimeout as delay} from 'node:timers/promises';
 import {readMountTable} from '../../src/node/mount-table.ts';
 
 export type SystemdHost = {
-	/** Runs a script of the host's shell with nothing in its environment but what is given; stdout and stderr together. */
-	readonly shell: (script: string, argv?: readonly string[], variables?: Readonly<Record<string, string>>) => Promise<{output: string; exitCode: number | null}>;
+	/**
+	Runs a script of the host's shell with nothing in its environment but what is given; stdout and stderr together.
+	*/
+	readonly shell: (
+		script: string,
+		argv?: readonly string[],
+		variables?: Readonly<Record<string, string>>,
+	) => Promise<{output: string; exitCode: number | null}>;
 	/** Ends every process of the host, and takes it away. */
 	readonly close: () => Promise<void>;
 };
@@ -18,8 +24,9 @@ const bootMs = 20_000;
 const checkout = join(import.meta.dirname, '..', '..');
 
 /**
-Becomes the first process of a host in namespaces of its own. $1 is a directory for its root: this machine's files below a layer in memory, so
-that nothing that it does to files reaches this machine, whose kernel settings it sees but cannot write. $3 is this checkout, which may lie in a file system of its own or below /tmp. Of systemd's own
+Becomes the first process of a host in namespaces of its own. $1 is a directory for its root: this machine's files
+below a layer in memory, so that nothing that it does to files reaches this machine, whose kernel settings it sees
+but cannot write. $3 is this checkout, which may lie in a file system of its own or below /tmp. Of systemd's own
 services only the journal runs. The network is this machine's.
 */
 const bootScript = `set -e
@@ -60,14 +67,23 @@ umount -l old
 exec env -i container=pnx-test PATH=/usr/sbin:/usr/bin:/sbin:/bin ${systemdPath} --system --unit=pnx-test.target --show-status=no --log-target=null
 `;
 
-/** Boots Debian's systemd as the first process of a host. A string says why that cannot be done on this machine, otherwise. */
+/**
+Boots Debian's systemd as the first process of a host. A string says why that cannot be done on this machine,
+otherwise.
+*/
 export const startSystemdHost = async (): Promise<SystemdHost | string> => {
 	if (process.geteuid?.() !== 0 || !existsSync(systemdPath)) {
 		return process.geteuid?.() === 0 ? `${systemdPath} is not installed` : 'only root can boot a systemd';
 	}
 
 	const directory = mkdtempSync(join(tmpdir(), 'pnx-systemd-'));
-	const hierarchies = readMountTable().filter(({type, superOptions}) => type === 'cgroup2' || (type === 'cgroup' && ['name=systemd', 'memory', 'pids'].some(name => superOptions.includes(name)))).map(({path}) => path);
+	const hierarchies = readMountTable()
+		.filter(
+			({type, superOptions}) =>
+				type === 'cgroup2' ||
+				(type === 'cgroup' && ['name=systemd', 'memory', 'pids'].some(name => superOptions.includes(name))),
+		)
+		.map(({path}) => path);
 	const cgroups = hierarchies.map(path => join(path, `pnx-systemd-${process.pid}`));
 	try {
 		for (const cgroup of cgroups) {
@@ -77,9 +93,12 @@ export const startSystemdHost = async (): Promise<SystemdHost | string> => {
 		return `this machine lets nobody make cgroups: ${String(error)}`;
 	}
 
-	const enter = 'directory=$1 kind=$2 checkout=$3 script=$4; shift 4; for cgroup; do echo $$ >"$cgroup/cgroup.procs"; done; exec unshare --mount --propagation private --pid --fork --kill-child --cgroup --uts --ipc /bin/sh -c "$script" sh "$directory" "$kind" "$checkout"';
+	const enter =
+		'directory=$1 kind=$2 checkout=$3 script=$4; shift 4; for cgroup; do echo $$ >"$cgroup/cgroup.procs"; done; exec unshare --mount --propagation private --pid --fork --kill-child --cgroup --uts --ipc /bin/sh -c "$script" sh "$directory" "$kind" "$checkout"';
 	const kind = hierarchies.length === 1 ? 'unified' : 'hybrid';
-	const starter = spawn('/bin/sh', ['-c', enter, 'sh', directory, kind, checkout, bootScript, ...cgroups], {stdio: ['ignore', 'pipe', 'pipe']});
+	const starter = spawn('/bin/sh', ['-c', enter, 'sh', directory, kind, checkout, bootScript, ...cgroups], {
+		stdio: ['ignore', 'pipe', 'pipe'],
+	});
 	let said = '';
 	for (const stream of [starter.stdout, starter.stderr]) {
 		stream.setEncoding('utf8').on('data', (text: string) => {
@@ -97,19 +116,46 @@ export const startSystemdHost = async (): Promise<SystemdHost | string> => {
 	};
 
 	const shell: SystemdHost['shell'] = async (script, argv = [], variables = {}) => {
-		const assignments = Object.entries({PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...variables}).map(([variable, value]) => `${variable}=${value}`);
-		const child = spawn('nsenter', ['--target', firstProcessOf(starter), '--mount', '--pid', '--uts', '--ipc', '--cgroup', '--root', '--wd', '/usr/bin/env', '-i', ...assignments, '/bin/sh', '-c', `exec 2>&1; ${script}`, 'sh', ...argv], {stdio: ['ignore', 'pipe', 'inherit']});
+		const assignments = Object.entries({PATH: '/usr/sbin:/usr/bin:/sbin:/bin', ...variables}).map(
+			([variable, value]) => `${variable}=${value}`,
+		);
+		const child = spawn(
+			'nsenter',
+			[
+				'--target',
+				firstProcessOf(starter),
+				'--mount',
+				'--pid',
+				'--uts',
+				'--ipc',
+				'--cgroup',
+				'--root',
+				'--wd',
+				'/usr/bin/env',
+				'-i',
+				...assignments,
+				'/bin/sh',
+				'-c',
+				`exec 2>&1; ${script}`,
+				'sh',
+				...argv,
+			],
+			{stdio: ['ignore', 'pipe', 'inherit']},
+		);
 		let output = '';
 		child.stdout.setEncoding('utf8').on('data', (text: string) => {
 			output += text;
 		});
-		const [exitCode] = await once(child, 'close') as [number | null];
+		const [exitCode] = (await once(child, 'close')) as [number | null];
 		return {output, exitCode};
 	};
 
 	const deadlineMs = performance.now() + bootMs;
 	while (starter.exitCode === null && performance.now() < deadlineMs) {
-		if (firstProcessOf(starter) !== '' && /^(?:running|degraded)\n/.test((await shell('systemctl is-system-running')).output)) {
+		if (
+			firstProcessOf(starter) !== '' &&
+			/^(?:running|degraded)\n/.test((await shell('systemctl is-system-running')).output)
+		) {
 			return {shell, close};
 		}
 
@@ -142,7 +188,9 @@ const end = async (child: ChildProcess): Promise<void> => {
 const removeCgroups = async (cgroup: string): Promise<void> => {
 	for (let attempt = 0; existsSync(cgroup) && attempt < 100; attempt++) {
 		try {
-			for (const entry of readdirSync(cgroup, {withFileTypes: true, recursive: true}).filter(child => child.isDirectory()).reverse()) {
+			for (const entry of readdirSync(cgroup, {withFileTypes: true, recursive: true})
+				.filter(child => child.isDirectory())
+				.reverse()) {
 				rmdirSync(join(entry.parentPath, entry.name));
 			}
 

@@ -15,11 +15,17 @@ export type TestS3Store = {
 };
 
 /** An S3 store on a server of its own. The server's request log begins empty. */
-export const startTestS3Store = async (t: ExecutionContext, options: Partial<S3ObjectStoreOptions> = {}): Promise<TestS3Store> => {
+export const startTestS3Store = async (
+	t: ExecutionContext,
+	options: Partial<S3ObjectStoreOptions> = {},
+): Promise<TestS3Store> => {
 	const {server, endpoint, bucket, credentials} = await startTestDevServer(t);
 	const events: S3RequestEvent[] = [];
 	const store = createS3ObjectStore({
-		bucket, region: 'us-east-1', endpoint, credentials,
+		bucket,
+		region: 'us-east-1',
+		endpoint,
+		credentials,
 		onRequest(event) {
 			events.push(event);
 		},
@@ -31,10 +37,16 @@ export const startTestS3Store = async (t: ExecutionContext, options: Partial<S3O
 };
 
 /** Waits for the call to fail with this code; resolves with the error for a look at its words. */
-export const throwsStoreError = async (t: ExecutionContext, code: StoreErrorCode, call: Promise<unknown>): Promise<StoreError> => {
+export const throwsStoreError = async (
+	t: ExecutionContext,
+	code: StoreErrorCode,
+	call: Promise<unknown>,
+): Promise<StoreError> => {
 	const error = await t.throwsAsync(call, {name: 'StoreError'});
 	if (!isStoreError(error, code)) {
-		throw new Error(`Expected a StoreError of code ${code}: got ${isStoreError(error) ? error.code : 'none'}`, {cause: error});
+		throw new Error(`Expected a StoreError of code ${code}: got ${isStoreError(error) ? error.code : 'none'}`, {
+			cause: error,
+		});
 	}
 
 	return error;

@@ -45,10 +45,14 @@ export type Nodes = {
 };
 
 /** Two nodes on one bucket in memory; gone after the test. Time stands still but for `passMs`. */
-export const startNodes = async (t: ExecutionContext, {isVersioned = false, ...nodeOptions}: NodeOptions & {isVersioned?: boolean} = {}): Promise<Nodes> => {
+export const startNodes = async (
+	t: ExecutionContext,
+	{isVersioned = false, ...nodeOptions}: NodeOptions & {isVersioned?: boolean} = {},
+): Promise<Nodes> => {
 	const bucket = createMemoryObjectStore({isVersioned});
 	let nowMs = 1000;
-	const start = async (options: NodeOptions = {}): Promise<VolumeNode> => startNode(t, bucket, {now: () => nowMs, ...nodeOptions, ...options});
+	const start = async (options: NodeOptions = {}): Promise<VolumeNode> =>
+		startNode(t, bucket, {now: () => nowMs, ...nodeOptions, ...options});
 	return {
 		bucket,
 		a: await start(),
@@ -61,14 +65,28 @@ export const startNodes = async (t: ExecutionContext, {isVersioned = false, ...n
 };
 
 /** One node on any store. */
-export const startNode = async (t: ExecutionContext, inner: ObjectStore, {options: values = {}, fsGroup, stagingDirectory, now = () => 0}: NodeOptions = {}): Promise<VolumeNode> => {
-	const directory = stagingDirectory ?? await createStagingDirectory(t);
+export const startNode = async (
+	t: ExecutionContext,
+	inner: ObjectStore,
+	{options: values = {}, fsGroup, stagingDirectory, now = () => 0}: NodeOptions = {},
+): Promise<VolumeNode> => {
+	const directory = stagingDirectory ?? (await createStagingDirectory(t));
 	const options = parseVolumeOptions({name: 'bucket', ...values});
 	const store = createFaultyObjectStore(inner);
 	const events: UploadEvent[] = [];
-	const staging = await StagingArea.open({directory, bytesMax: options.stagingBytesMax, isDurable: options.durability === 'journal'});
+	const staging = await StagingArea.open({
+		directory,
+		bytesMax: options.stagingBytesMax,
+		isDurable: options.durability === 'journal',
+	});
 	const fileSystem = await openFileSystem({
-		store, staging, options, fsGroup, now, memoryBytesMax: 64 * 2 ** 20, retryDelayMs: 5,
+		store,
+		staging,
+		options,
+		fsGroup,
+		now,
+		memoryBytesMax: 64 * 2 ** 20,
+		retryDelayMs: 5,
 		onEvent: event => void events.push(event),
 	});
 	t.teardown(async () => {
@@ -100,10 +118,15 @@ export const objectText = async (bucket: ObjectStore, key: string): Promise<stri
 };
 
 /** Every key of a small bucket. */
-export const objectKeys = async (bucket: ObjectStore): Promise<string[]> => (await bucket.list({prefix: ''})).objects.map(({key}) => key);
+export const objectKeys = async (bucket: ObjectStore): Promise<string[]> =>
+	(await bucket.list({prefix: ''})).objects.map(({key}) => key);
 
 /** Waits until a condition holds; fails the test when it does not within a few seconds. */
-export const eventually = async (t: ExecutionContext, what: string, isTrue: () => Promise<boolean> | boolean): Promise<void> => {
+export const eventually = async (
+	t: ExecutionContext,
+	what: string,
+	isTrue: () => Promise<boolean> | boolean,
+): Promise<void> => {
 	for (let attempt = 0; attempt < 500; attempt++) {
 		if (await isTrue()) {
 			t.pass(what);
@@ -130,7 +153,12 @@ export const openHandle = async ({fileSystem}: VolumeNode, path: string, flags: 
 	(await fileSystem.open(path, parseOpenFlags(flags), {permissions: 0o644, caller: {uid: 0, gid: 0}})).handle;
 
 /** Up to so many bytes of an open file as text. */
-export const readHandle = async ({fileSystem}: VolumeNode, handle: number, offset = 0, length = 4096): Promise<string> => {
+export const readHandle = async (
+	{fileSystem}: VolumeNode,
+	handle: number,
+	offset = 0,
+	length = 4096,
+): Promise<string> => {
 	const buffer = Buffer.alloc(length);
 	return buffer.subarray(0, await fileSystem.read(handle, buffer, offset)).toString();
 };

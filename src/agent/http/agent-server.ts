@@ -15,7 +15,9 @@ export type AgentServerOptions = {
 	readonly statusListen?: string | undefined;
 	readonly snapshot: () => AgentSnapshot;
 	/** The page for Prometheus, `render` of `createMetricsPage()`; absent for none. */
-	readonly metricsPage?: ((snapshot: AgentSnapshot) => Promise<{readonly contentType: string; readonly body: string}>) | undefined;
+	readonly metricsPage?:
+		| ((snapshot: AgentSnapshot) => Promise<{readonly contentType: string; readonly body: string}>)
+		| undefined;
 	readonly log?: Pick<Logger, 'error'> | undefined;
 };
 
@@ -39,27 +41,39 @@ export const startAgentServer = async (options: AgentServerOptions): Promise<Age
 		return toStatusDocument(now, volumeId => history.earlierOf(volumeId), Date.now());
 	};
 
-	const metrics = metricsListen === undefined ? undefined : await startPlainServer({
-		address: parseListenAddress(metricsListen),
-		routes: {
-			// That it is answered shows that the loop turns; whether S3 or a volume is well is no reason to restart us.
-			'/healthz': () => plainText(200, 'ok'),
-			'/readyz': () => toReadiness(snapshot()),
-			...(metricsPage === undefined ? {} : {'/metrics': async () => ({status: 200, ...await metricsPage(snapshot())})}),
-		},
-		log,
-	});
+	const metrics =
+		metricsListen === undefined
+			? undefined
+			: await startPlainServer({
+					address: parseListenAddress(metricsListen),
+					routes: {
+						// That it is answered shows that the loop turns; whether S3 or a volume is well is no reason to restart us.
+						'/healthz': () => plainText(200, 'ok'),
+						'/readyz': () => toReadiness(snapshot()),
+						...(metricsPage === undefined
+							? {}
+							: {'/metrics': async () => ({status: 200, ...(await metricsPage(snapshot()))})}),
+					},
+					log,
+				});
 	let status: PlainServer | undefined;
 	try {
-		status = statusListen === undefined ? undefined : await startPlainServer({
-			address: parseListenAddress(statusListen),
-			routes: {
-				'/': () => renderStatusPage(toDocument()),
-				'/status.json': () => ({status: 200, contentType: 'application/json; charset=utf-8', body: `${JSON.stringify(toDocument(), undefined, '\t')}\n`}),
-			},
-			isHostAllowed: isLocalHostName,
-			log,
-		});
+		status =
+			statusListen === undefined
+				? undefined
+				: await startPlainServer({
+						address: parseListenAddress(statusListen),
+						routes: {
+							'/': () => renderStatusPage(toDocument()),
+							'/status.json': () => ({
+								status: 200,
+								contentType: 'application/json; charset=utf-8',
+								body: `${JSON.stringify(toDocument(), undefined, '\t')}\n`,
+							}),
+						},
+						isHostAllowed: isLocalHostName,
+						log,
+					});
 	} catch (error) {
 		await metrics?.close();
 		throw error;

@@ -25,10 +25,20 @@ const toText = (value: HtmlValue): string => {
 	return typeof value === 'object' ? value.map(item => toText(item)).join('') : escapeHtml(String(value));
 };
 
-const entities: Readonly<Record<string, string>> = {'&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\'': '&#39;'};
+const entities: Readonly<Record<string, string>> = {
+	'&': '&amp;',
+	'<': '&lt;',
+	'>': '&gt;',
+	'"': '&quot;',
+	"'": '&#39;',
+};
 
-/** For text and for values of attributes in quotes. What is invisible, or would turn the direction of writing, is shown as a replacement. */
-const escapeHtml = (text: string): string => text
-	.toWellFormed()
-	.replaceAll(/[\0-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g, '\uFFFD')
-	.replaceAll(/[&<>"']/g, character => entities[character] ?? '');
+/**
+For text and for values of attributes in quotes. What is invisible, or would turn the direction of writing, is shown
+as a replacement.
+*/
+const escapeHtml = (text: string): string =>
+	text
+		.toWellFormed()
+		.replaceAll(/[\0-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g, '\uFFFD')
+		.replaceAll(/[&<>"']/g, character => entities[character] ?? '');

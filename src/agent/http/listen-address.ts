@@ -9,7 +9,9 @@ export const parseListenAddress = (text: string): ListenAddress => {
 	const match = /^(?:\[(?<bracketed>[\da-fA-F:.]+)\]|(?<plain>[\w.-]*)):(?<port>\d{1,5})$/.exec(text);
 	const port = Number(match?.groups?.['port']);
 	if (match === null || port > 65_535) {
-		throw new SyntaxError(`Cannot listen at "${text.slice(0, 80)}": it must be an address and a port, like 127.0.0.1:9810, [::1]:9810 or :9810`);
+		throw new SyntaxError(
+			`Cannot listen at "${text.slice(0, 80)}": it must be an address and a port, like 127.0.0.1:9810, [::1]:9810 or :9810`,
+		);
 	}
 
 	const host = match.groups?.['bracketed'] ?? match.groups?.['plain'];

@@ -27,33 +27,44 @@ export type PlainServer = {
 
 const connectionCountMax = 64;
 const headerBytesMax = 8192;
-/** Of the slowest client that we wait for; without the first two, 64 of them could keep everybody else out for ever. */
+/**
+Of the slowest client that we wait for; without the first two, 64 of them could keep everybody else out for ever.
+*/
 const headersMs = 5000;
 const requestMs = 10_000;
 const idleMs = 5000;
 const requestsPerConnectionMax = 100;
 
-/** Headers of every answer: numbers of this second, for nobody's cache, and never to be taken for anything but what they are. */
+/**
+Headers of every answer: numbers of this second, for nobody's cache, and never to be taken for anything but what
+they are.
+*/
 const headersOfAll: Readonly<Record<string, string>> = {
 	'Cache-Control': 'no-store',
-	'Content-Security-Policy': 'default-src \'none\'; frame-ancestors \'none\'; base-uri \'none\'; form-action \'none\'',
+	'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 	'Cross-Origin-Resource-Policy': 'same-origin',
 	'Referrer-Policy': 'no-referrer',
 	'X-Content-Type-Options': 'nosniff',
 	'X-Frame-Options': 'DENY',
 };
 
-/** A small HTTP server that answers GET and HEAD of a few paths from memory, and withstands clients that are slow, many or hostile. */
+/**
+A small HTTP server that answers GET and HEAD of a few paths from memory, and withstands clients that are slow, many
+or hostile.
+*/
 export const startPlainServer = async (options: PlainServerOptions): Promise<PlainServer> => {
-	const server = createServer({
-		maxHeaderSize: headerBytesMax,
-		headersTimeout: headersMs,
-		requestTimeout: requestMs,
-		keepAliveTimeout: idleMs,
-		connectionsCheckingInterval: 1000,
-	}, (request, response) => {
-		void respond(request, response, options);
-	});
+	const server = createServer(
+		{
+			maxHeaderSize: headerBytesMax,
+			headersTimeout: headersMs,
+			requestTimeout: requestMs,
+			keepAliveTimeout: idleMs,
+			connectionsCheckingInterval: 1000,
+		},
+		(request, response) => {
+			void respond(request, response, options);
+		},
+	);
 	server.maxConnections = connectionCountMax;
 	server.maxRequestsPerSocket = requestsPerConnectionMax;
 	// Also of a client that does not take its answer.
@@ -78,16 +89,24 @@ const listen = async (server: Server, {host, port}: ListenAddress): Promise<void
 	try {
 		await promise;
 	} catch (error) {
-		throw new Error(`Cannot listen at ${host ?? ''}:${port}: ${error instanceof Error ? error.message : String(error)}; stop what listens there, or choose another port`, {cause: error});
+		throw new Error(
+			`Cannot listen at ${host ?? ''}:${port}: ${error instanceof Error ? error.message : String(error)}; stop what listens there, or choose another port`,
+			{cause: error},
+		);
 	}
 
 	server.off('error', reject);
 };
 
-const formatAddress = ({address, family, port}: AddressInfo): string => (family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`);
+const formatAddress = ({address, family, port}: AddressInfo): string =>
+	family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
 
 /** Never rejects. */
-const respond = async (request: IncomingMessage, response: ServerResponse, options: PlainServerOptions): Promise<void> => {
+const respond = async (
+	request: IncomingMessage,
+	response: ServerResponse,
+	options: PlainServerOptions,
+): Promise<void> => {
 	response.on('error', () => response.destroy());
 	let answer: Answer;
 	try {
@@ -127,8 +146,13 @@ const answerTo = async (request: IncomingMessage, {routes, isHostAllowed}: Plain
 	return hasBody(request) ? plainText(400, 'A request must not have a body.') : route();
 };
 
-export const plainText = (status: number, text: string): Answer => ({status, contentType: 'text/plain; charset=utf-8', body: `${text}\n`});
+export const plainText = (status: number, text: string): Answer => ({
+	status,
+	contentType: 'text/plain; charset=utf-8',
+	body: `${text}\n`,
+});
 
 const pathOf = (request: IncomingMessage): string => (request.url ?? '').replace(/[?#].*$/s, '');
 
-const hasBody = ({headers}: IncomingMessage): boolean => headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+const hasBody = ({headers}: IncomingMessage): boolean =>
+	headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';

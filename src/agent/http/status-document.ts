@@ -33,7 +33,11 @@ export type StatusVolume = Omit<WatchedVolume, 'metrics'> & {
 const healthOrder: readonly VolumeHealth[] = ['dead', 'hanging', 'failing', 'changing', 'unmounted', 'gone', 'healthy'];
 
 /** What a snapshot says to people at a moment. */
-export const toStatusDocument = (snapshot: AgentSnapshot, earlierOf: (volumeId: string) => SampledMetrics | undefined, nowMs: number): StatusDocument => {
+export const toStatusDocument = (
+	snapshot: AgentSnapshot,
+	earlierOf: (volumeId: string) => SampledMetrics | undefined,
+	nowMs: number,
+): StatusDocument => {
 	const {version, nodeName, startedAtMs, installation, report, notices} = snapshot;
 	return {
 		version,
@@ -55,6 +59,9 @@ export const toStatusDocument = (snapshot: AgentSnapshot, earlierOf: (volumeId: 
 };
 
 /** How many volumes are in each state, the worst state first. */
-export const countHealth = (volumes: readonly StatusVolume[]): Array<{readonly health: VolumeHealth; readonly count: number}> => healthOrder
-	.map(health => ({health, count: volumes.filter(volume => volume.health === health).length}))
-	.filter(({count}) => count > 0);
+export const countHealth = (
+	volumes: readonly StatusVolume[],
+): Array<{readonly health: VolumeHealth; readonly count: number}> =>
+	healthOrder
+		.map(health => ({health, count: volumes.filter(volume => volume.health === health).length}))
+		.filter(({count}) => count > 0);

@@ -12,8 +12,12 @@ const refreshSeconds = 5;
 
 /** The style is allowed by its hash: nothing else on the page can bring one, and no script at all can run. */
 const contentSecurityPolicy = [
-	'default-src \'none\'', `style-src 'sha256-${createHash('sha256').update(statusStyle).digest('base64')}'`, 'img-src data:',
-	'frame-ancestors \'none\'', 'base-uri \'none\'', 'form-action \'none\'',
+	"default-src 'none'",
+	`style-src 'sha256-${createHash('sha256').update(statusStyle).digest('base64')}'`,
+	'img-src data:',
+	"frame-ancestors 'none'",
+	"base-uri 'none'",
+	"form-action 'none'",
 ].join('; ');
 
 /** The status page: plain HTML that refreshes itself, for a browser without scripts as well as for a printer. */
@@ -61,24 +65,37 @@ ${renderAgent(document)}
 /** In a row of tabs the worst comes first. */
 const titleOf = ({volumes, problems, nodeName}: StatusDocument): string => {
 	const [worst] = countHealth(volumes);
-	const state = problems.length > 0 && (worst === undefined || worst.health === 'healthy')
-		? '! agent not ready'
-		: worst === undefined ? 'No volumes' : `${healthSymbols[worst.health]} ${worst.health}${worst.health === 'healthy' ? '' : ` (${worst.count} of ${volumes.length})`}`;
+	const state =
+		problems.length > 0 && (worst === undefined || worst.health === 'healthy')
+			? '! agent not ready'
+			: worst === undefined
+				? 'No volumes'
+				: `${healthSymbols[worst.health]} ${worst.health}${worst.health === 'healthy' ? '' : ` (${worst.count} of ${volumes.length})`}`;
 	return [state, ...(nodeName === '' ? [] : [nodeName]), 'pnx-volume'].join(' · ');
 };
 
-const summaryOf = ({volumes}: StatusDocument): HtmlValue => (volumes.length === 0
-	? 'No volumes'
-	: [html`${volumes.length} ${volumes.length === 1 ? 'volume' : 'volumes'}`, ...countHealth(volumes).map(({health, count}) => html` <span class="count">${count} ${renderHealth(health)}</span>`)]);
+const summaryOf = ({volumes}: StatusDocument): HtmlValue =>
+	volumes.length === 0
+		? 'No volumes'
+		: [
+				html`${volumes.length} ${volumes.length === 1 ? 'volume' : 'volumes'}`,
+				...countHealth(volumes).map(
+					({health, count}) => html` <span class="count">${count} ${renderHealth(health)}</span>`,
+				),
+			];
 
-const renderProblems = (problems: readonly string[]): HtmlValue => (problems.length === 0 ? undefined : html`<section class="problems" aria-labelledby="problems">
+const renderProblems = (problems: readonly string[]): HtmlValue =>
+	problems.length === 0
+		? undefined
+		: html`<section class="problems" aria-labelledby="problems">
 <h2 id="problems">The agent is not ready</h2>
 <ul>${problems.map(problem => html`<li>${problem}</li>`)}</ul>
-</section>`);
+</section>`;
 
-const renderNotices = ({notices, atMs}: StatusDocument): HtmlValue => (notices.length === 0
-	? html`<p class="none">Nothing has happened since the agent started.</p>`
-	: html`<ol class="notices">${notices.map(notice => renderNotice(notice, atMs))}</ol>`);
+const renderNotices = ({notices, atMs}: StatusDocument): HtmlValue =>
+	notices.length === 0
+		? html`<p class="none">Nothing has happened since the agent started.</p>`
+		: html`<ol class="notices">${notices.map(notice => renderNotice(notice, atMs))}</ol>`;
 
 const renderNotice = ({atMs, type, reason, message, bucket, pods}: Notice, nowMs: number): Html => {
 	const names = pods.map(pod => toPodName(pod)).filter(name => name !== undefined);
@@ -93,12 +110,22 @@ const renderAgent = ({version, atMs, startedAtMs, reportedAtMs, installation}: S
 	const facts: ReadonlyArray<readonly [string, HtmlValue]> = [
 		['Version', version],
 		['Started', html`${renderTime(startedAtMs)} (${formatAge((atMs - startedAtMs) / 1000)} ago)`],
-		['Volumes looked at', reportedAtMs === undefined ? 'not yet' : html`${renderTime(reportedAtMs)} (${formatAge((atMs - reportedAtMs) / 1000)} ago)`],
-		...(installation === undefined ? [['Installation', 'none yet']] as const : [
-			['Driver', html`<code>${installation.pluginDirectory}</code> (${sourceWords[installation.pluginDirectorySource]})`],
-			['Runtime', html`<code>${installation.runtimeDirectory}</code>`],
-			['Versions on the node', installation.versions.join(', ')],
-		] as const),
+		[
+			'Volumes looked at',
+			reportedAtMs === undefined
+				? 'not yet'
+				: html`${renderTime(reportedAtMs)} (${formatAge((atMs - reportedAtMs) / 1000)} ago)`,
+		],
+		...(installation === undefined
+			? ([['Installation', 'none yet']] as const)
+			: ([
+					[
+						'Driver',
+						html`<code>${installation.pluginDirectory}</code> (${sourceWords[installation.pluginDirectorySource]})`,
+					],
+					['Runtime', html`<code>${installation.runtimeDirectory}</code>`],
+					['Versions on the node', installation.versions.join(', ')],
+				] as const)),
 	];
 	return html`<dl>${facts.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 };

@@ -1,4 +1,7 @@
-/** The style of the status page; light and dark as the reader's system is, cards on narrow screens, black and white on paper. */
+/**
+The style of the status page; light and dark as the reader's system is, cards on narrow screens, black and white on
+paper.
+*/
 export const statusStyle = `
 :root {
 	color-scheme: light dark;

@@ -12,7 +12,10 @@ export type ClusterAccess = {
 export const defaultServiceAccountDirectory = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** What Kubernetes tells each container; `undefined` outside a cluster, or in a pod without a token. */
-export const findClusterAccess = (variables: NodeJS.ProcessEnv, serviceAccountDirectory: string): ClusterAccess | undefined => {
+export const findClusterAccess = (
+	variables: NodeJS.ProcessEnv,
+	serviceAccountDirectory: string,
+): ClusterAccess | undefined => {
 	const host = variables['KUBERNETES_SERVICE_HOST'] ?? '';
 	const port = Number(variables['KUBERNETES_SERVICE_PORT_HTTPS'] || variables['KUBERNETES_SERVICE_PORT'] || '443');
 	if (host === '' || !Number.isInteger(port) || !existsSync(join(serviceAccountDirectory, 'token'))) {

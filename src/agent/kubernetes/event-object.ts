@@ -26,13 +26,19 @@ export const toSubjects = ({pods}: Notice, nodeName: string): EventSubject[] => 
 	const subjects = pods.flatMap(pod => toPodSubject(pod) ?? []);
 	const distinct = [...new Map(subjects.map(subject => [subjectKey(subject), subject])).values()];
 	// A node's Events carry its name as uid: the kubelet's do, and kubectl describe looks for that.
-	return distinct.length > 0 || nodeName === '' ? distinct : [{kind: 'Node', namespace: 'default', name: nodeName, uid: nodeName}];
+	return distinct.length > 0 || nodeName === ''
+		? distinct
+		: [{kind: 'Node', namespace: 'default', name: nodeName, uid: nodeName}];
 };
 
-export const subjectKey = ({kind, namespace, name, uid}: EventSubject): string => [kind, namespace, name, uid ?? ''].join('/');
+export const subjectKey = ({kind, namespace, name, uid}: EventSubject): string =>
+	[kind, namespace, name, uid ?? ''].join('/');
 
 /** An Event of the core API: every version of Kubernetes shows these, and counts repetitions by `count`. */
-export const toEvent = ({subject, notice, count, firstAtMs, lastAtMs}: EventRecord, {eventName, nodeName}: {eventName: string; nodeName: string}): object => ({
+export const toEvent = (
+	{subject, notice, count, firstAtMs, lastAtMs}: EventRecord,
+	{eventName, nodeName}: {eventName: string; nodeName: string},
+): object => ({
 	apiVersion: 'v1',
 	kind: 'Event',
 	metadata: {name: eventName, namespace: subject.namespace},
@@ -61,4 +67,6 @@ export const toEventPatch = ({count, lastAtMs}: EventRecord): object => ({count,
 const toTime = (atMs: number): string => new Date(atMs).toISOString().replace(/\.\d+Z$/, 'Z');
 
 const toPodSubject = ({name, namespace, uid}: PodMount): EventSubject | undefined =>
-	(name === undefined || name === '' || namespace === undefined || namespace === '' ? undefined : {kind: 'Pod', namespace, name, uid: uid === '' ? undefined : uid});
+	name === undefined || name === '' || namespace === undefined || namespace === ''
+		? undefined
+		: {kind: 'Pod', namespace, name, uid: uid === '' ? undefined : uid};

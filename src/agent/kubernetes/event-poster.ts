@@ -15,7 +15,9 @@ export type EventPosterOptions = {
 	readonly callIntervalMs?: number;
 };
 
-/** Tells Kubernetes what users of volumes must know: an Event for each pod of a notice. Never in the way of who calls. */
+/**
+Tells Kubernetes what users of volumes must know: an Event for each pod of a notice. Never in the way of who calls.
+*/
 export type EventPoster = {
 	post(notice: Notice): void;
 	/** Drops what is still to be sent. */
@@ -31,10 +33,17 @@ const firstRetryMs = 1000;
 const retryMsMax = 60_000;
 
 /**
-Events that repeat are counted up instead of sent again, and calls are bounded in number: a node full of sick volumes must not trouble the
-API server. What it does not take after some tries is dropped, with a line in the log; the notice itself is in the log anyway.
+Events that repeat are counted up instead of sent again, and calls are bounded in number: a node full of sick
+volumes must not trouble the API server. What it does not take after some tries is dropped, with a line in the log;
+the notice itself is in the log anyway.
 */
-export const createEventPoster = ({client, nodeName, log, sameEventMs = 600_000, callIntervalMs = 5000}: EventPosterOptions): EventPoster => {
+export const createEventPoster = ({
+	client,
+	nodeName,
+	log,
+	sameEventMs = 600_000,
+	callIntervalMs = 5000,
+}: EventPosterOptions): EventPoster => {
 	const tracked = new Map<string, Tracked>();
 	const queue = new Set<string>();
 	const closing = new AbortController();
@@ -112,7 +121,9 @@ export const createEventPoster = ({client, nodeName, log, sameEventMs = 600_000,
 			return;
 		}
 
-		await delay(Math.min(retryMsMax, firstRetryMs * 2 ** (record.attemptCount - 1)), undefined, {signal: closing.signal});
+		await delay(Math.min(retryMsMax, firstRetryMs * 2 ** (record.attemptCount - 1)), undefined, {
+			signal: closing.signal,
+		});
 	};
 
 	const start = (): void => {
@@ -138,9 +149,22 @@ export const createEventPoster = ({client, nodeName, log, sameEventMs = 600_000,
 				const known = tracked.get(key);
 				const isSame = known !== undefined && notice.atMs - known.lastAtMs < sameEventMs;
 				tracked.delete(key);
-				tracked.set(key, isSame
-					? Object.assign(known, {count: known.count + 1, lastAtMs: notice.atMs})
-					: {subject, notice, count: 1, firstAtMs: notice.atMs, lastAtMs: notice.atMs, eventName: toEventName(subject.name), isSent: false, sentCount: 0, attemptCount: 0});
+				tracked.set(
+					key,
+					isSame
+						? Object.assign(known, {count: known.count + 1, lastAtMs: notice.atMs})
+						: {
+								subject,
+								notice,
+								count: 1,
+								firstAtMs: notice.atMs,
+								lastAtMs: notice.atMs,
+								eventName: toEventName(subject.name),
+								isSent: false,
+								sentCount: 0,
+								attemptCount: 0,
+							},
+				);
 				queue.add(key);
 				if (tracked.size > trackedCountMax) {
 					forgetOldest(tracked, queue, log);
@@ -168,4 +192,5 @@ const forgetOldest = (tracked: Map<string, Tracked>, queue: Set<string>, log: Pi
 };
 
 /** As those of other components: the object's name, a dot, and something that no other Event has. */
-const toEventName = (name: string): string => `${name.slice(0, 220).replace(/[^a-z\d]+$/, '')}.${randomBytes(8).toString('hex')}`;
+const toEventName = (name: string): string =>
+	`${name.slice(0, 220).replace(/[^a-z\d]+$/, '')}.${randomBytes(8).toString('hex')}`;

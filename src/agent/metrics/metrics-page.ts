@@ -19,18 +19,32 @@ export const createMetricsPage = ({now = Date.now}: {readonly now?: () => number
 			const nowMs = now();
 			notices.see(snapshot.notices);
 			const volumes = (snapshot.report?.volumes ?? []).map(volume => toVolumeSamples(volume, nowMs));
-			return page.render(mergeSamples([...volumes, {counters: notices.samples(), gauges: toAgentGauges(snapshot, nowMs), histograms: []}]));
+			return page.render(
+				mergeSamples([
+					...volumes,
+					{counters: notices.samples(), gauges: toAgentGauges(snapshot, nowMs), histograms: []},
+				]),
+			);
 		},
 	};
 };
 
-const toAgentGauges = ({version, nodeName, installation, report, problems}: AgentSnapshot, nowMs: number): ValueSample[] => {
-	const gauge = (name: AgentMetricName, value: number, labels: MetricLabels = {}): ValueSample => ({name, labels, value});
+const toAgentGauges = (
+	{version, nodeName, installation, report, problems}: AgentSnapshot,
+	nowMs: number,
+): ValueSample[] => {
+	const gauge = (name: AgentMetricName, value: number, labels: MetricLabels = {}): ValueSample => ({
+		name,
+		labels,
+		value,
+	});
 	return [
 		gauge('pnx_volume_build_info', 1, {version, node: nodeName}),
 		gauge('pnx_volume_agent_problems', problems.length),
 		gauge('pnx_volume_installed_versions', installation?.versions.length ?? 0),
-		...(report === undefined ? [] : [gauge('pnx_volume_watch_report_age_seconds', Math.max(0, (nowMs - report.atMs) / 1000))]),
+		...(report === undefined
+			? []
+			: [gauge('pnx_volume_watch_report_age_seconds', Math.max(0, (nowMs - report.atMs) / 1000))]),
 	];
 };
 

@@ -2,12 +2,15 @@ import type {ValueSample} from '../../model/metric-samples.ts';
 import type {Notice} from '../../node/healing/watch-message.ts';
 
 /**
-Counts notices by type and reason. A snapshot has the newest ones only, so each is counted when it is seen first, and a count never
-goes down when a notice leaves the snapshot.
+Counts notices by type and reason. A snapshot has the newest ones only, so each is counted when it is seen first,
+and a count never goes down when a notice leaves the snapshot.
 */
 export class NoticeCounter {
 	readonly #counted = new WeakSet<Notice>();
-	readonly #counts = new Map<string, {readonly labels: {readonly type: string; readonly reason: string}; count: number}>();
+	readonly #counts = new Map<
+		string,
+		{readonly labels: {readonly type: string; readonly reason: string}; count: number}
+	>();
 
 	see(notices: readonly Notice[]): void {
 		for (const notice of notices) {
@@ -24,6 +27,10 @@ export class NoticeCounter {
 	}
 
 	samples(): ValueSample[] {
-		return [...this.#counts.values()].map(({labels, count}) => ({name: 'pnx_volume_notices_total', labels, value: count}));
+		return [...this.#counts.values()].map(({labels, count}) => ({
+			name: 'pnx_volume_notices_total',
+			labels,
+			value: count,
+		}));
 	}
 }

@@ -18,9 +18,16 @@ const callMsMax = 10_000;
 export const checkBucket = async (volume: VolumeOptions, {isWriteTried}: {isWriteTried: boolean}): Promise<Check[]> => {
 	const options: VolumeOptions = {...volume, timeoutMs: Math.min(volume.timeoutMs, callMsMax)};
 	const [credentials, {endpoint, clock}] = await Promise.all([checkCredentials(options), checkEndpoint(options)]);
-	const reason = credentials.status === 'failed' ? 'there are no credentials' : endpoint.status === 'failed' ? 'the endpoint does not answer' : undefined;
+	const reason =
+		credentials.status === 'failed'
+			? 'there are no credentials'
+			: endpoint.status === 'failed'
+				? 'the endpoint does not answer'
+				: undefined;
 	const bucket = reason === undefined ? await checkPresence(options) : {check: skip('bucket', reason), isThere: false};
-	const objects = bucket.isThere ? await checkObjects(options, {isWriteTried}) : skipObjects(reason ?? 'the bucket cannot be used');
+	const objects = bucket.isThere
+		? await checkObjects(options, {isWriteTried})
+		: skipObjects(reason ?? 'the bucket cannot be used');
 	return [credentials, endpoint, bucket.check, objects.list, objects.write, clock, objects.conditions];
 };
 
@@ -30,7 +37,10 @@ type ObjectChecks = {readonly list: Check; readonly write: Check; readonly condi
 
 const skipObjects = (reason: string): ObjectChecks => ({list: skip('bucket-list', reason), ...skipWrites(reason)});
 
-const skipWrites = (reason: string): Omit<ObjectChecks, 'list'> => ({write: skip('bucket-write', reason), conditions: skip('conditional-writes', reason)});
+const skipWrites = (reason: string): Omit<ObjectChecks, 'list'> => ({
+	write: skip('bucket-write', reason),
+	conditions: skip('conditional-writes', reason),
+});
 
 const checkPresence = async (options: VolumeOptions): Promise<{check: Check; isThere: boolean}> => {
 	const {name, region, endpoint, pathStyle, timeoutMs} = options;
@@ -39,7 +49,13 @@ const checkPresence = async (options: VolumeOptions): Promise<{check: Check; isT
 	} catch (error) {
 		const isMadeLater = isStoreError(error, 'noSuchBucket') && options.provision && !options.readOnly;
 		const check: Check = isMadeLater
-			? {name: 'bucket', status: 'warning', found: `"${name}" does not exist yet`, remedy: 'the first mount creates it, or now: pnx-volume provision; if it should be there, check its name, --endpoint and --region'}
+			? {
+					name: 'bucket',
+					status: 'warning',
+					found: `"${name}" does not exist yet`,
+					remedy:
+						'the first mount creates it, or now: pnx-volume provision; if it should be there, check its name, --endpoint and --region',
+				}
 			: toFailedCheck('bucket', error);
 		return {check, isThere: false};
 	}
@@ -55,9 +71,19 @@ const checkPresence = async (options: VolumeOptions): Promise<{check: Check; isT
 };
 
 /** `state`: how far its creation by us is; `undefined` when it was somebody else's. */
-export const judgeOrigin = (name: string, state: 'pending' | 'done' | undefined): Check => (state === 'pending'
-	? {name: 'bucket', status: 'warning', found: `"${name}" was created by pnx-volume, and not all of its settings were made`, remedy: `pnx-volume provision ${name}, or the next mount, makes the rest`}
-	: {name: 'bucket', status: 'ok', found: `"${name}" exists and may be used; ${state === 'done' ? 'pnx-volume created it' : 'it was not created by pnx-volume, which leaves its settings as they are'}`});
+export const judgeOrigin = (name: string, state: 'pending' | 'done' | undefined): Check =>
+	state === 'pending'
+		? {
+				name: 'bucket',
+				status: 'warning',
+				found: `"${name}" was created by pnx-volume, and not all of its settings were made`,
+				remedy: `pnx-volume provision ${name}, or the next mount, makes the rest`,
+			}
+		: {
+				name: 'bucket',
+				status: 'ok',
+				found: `"${name}" exists and may be used; ${state === 'done' ? 'pnx-volume created it' : 'it was not created by pnx-volume, which leaves its settings as they are'}`,
+			};
 
 const checkObjects = async (options: VolumeOptions, {isWriteTried}: {isWriteTried: boolean}): Promise<ObjectChecks> => {
 	const {name: bucket, prefix, region, endpoint, pathStyle, timeoutMs, readOnly} = options;
@@ -65,12 +91,16 @@ const checkObjects = async (options: VolumeOptions, {isWriteTried}: {isWriteTrie
 	try {
 		const {objects, prefixes} = await store.list({prefix: '', delimiter: '/', countMax: 1});
 		const isEmpty = objects.length + prefixes.length === 0;
-		const list: Check = {name: 'bucket-list', status: 'ok', found: `a listing is allowed; ${isEmpty ? 'nothing' : 'something'} is ${prefix === '' ? 'in the bucket' : `below "${prefix}"`}`};
+		const list: Check = {
+			name: 'bucket-list',
+			status: 'ok',
+			found: `a listing is allowed; ${isEmpty ? 'nothing' : 'something'} is ${prefix === '' ? 'in the bucket' : `below "${prefix}"`}`,
+		};
 		if (!isWriteTried || readOnly) {
 			return {list, ...skipWrites(readOnly ? 'the volume is read-only' : '--write tries it')};
 		}
 
-		return {list, ...await checkWrites(store)};
+		return {list, ...(await checkWrites(store))};
 	} catch (error) {
 		return {list: toFailedCheck('bucket-list', error), ...skipWrites('the bucket cannot be listed')};
 	} finally {

@@ -21,13 +21,26 @@ const sources: ReadonlyArray<readonly [RegExp, string]> = [
 export const checkCredentials = async ({region, endpoint, pathStyle}: VolumeOptions): Promise<Check> => {
 	const client = createSdkClient({region, endpoint, pathStyle});
 	const {promise: late, reject} = Promise.withResolvers<never>();
-	const timer = setTimeout(() => reject(new Error(`no answer from where credentials come from within ${credentialsMs / 1000} s`)), credentialsMs);
+	const timer = setTimeout(
+		() => reject(new Error(`no answer from where credentials come from within ${credentialsMs / 1000} s`)),
+		credentialsMs,
+	);
 	try {
 		const identity = await Promise.race([client.config.credentials(), late]);
-		return judgeCredentials({source: Object.keys(('$source' in identity ? identity.$source : undefined) ?? {}), expiresAtMs: identity.expiration?.getTime(), nowMs: Date.now()});
+		return judgeCredentials({
+			source: Object.keys(('$source' in identity ? identity.$source : undefined) ?? {}),
+			expiresAtMs: identity.expiration?.getTime(),
+			nowMs: Date.now(),
+		});
 	} catch (error) {
 		const reason = (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ');
-		return {name: 'credentials', status: 'failed', found: `none found: ${reason}`, remedy: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give the machine a role; a pod gets its own from its secretRef'};
+		return {
+			name: 'credentials',
+			status: 'failed',
+			found: `none found: ${reason}`,
+			remedy:
+				'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give the machine a role; a pod gets its own from its secretRef',
+		};
 	} finally {
 		clearTimeout(timer);
 		client.destroy();
@@ -35,9 +48,27 @@ export const checkCredentials = async ({region, endpoint, pathStyle}: VolumeOpti
 };
 
 /** `source`: the names of the SDK's marks. */
-export const judgeCredentials = ({source, expiresAtMs, nowMs}: {source: readonly string[]; expiresAtMs: number | undefined; nowMs: number}): Check => {
-	const place = sources.find(([pattern]) => source.some(mark => pattern.test(mark)))?.[1] ?? 'the default chain of the AWS SDK';
+export const judgeCredentials = ({
+	source,
+	expiresAtMs,
+	nowMs,
+}: {
+	source: readonly string[];
+	expiresAtMs: number | undefined;
+	nowMs: number;
+}): Check => {
+	const place =
+		sources.find(([pattern]) => source.some(mark => pattern.test(mark)))?.[1] ?? 'the default chain of the AWS SDK';
 	return expiresAtMs !== undefined && expiresAtMs <= nowMs
-		? {name: 'credentials', status: 'failed', found: `those from ${place} expired at ${new Date(expiresAtMs).toISOString()}`, remedy: 'renew them, or sign in again'}
-		: {name: 'credentials', status: 'ok', found: `from ${place}${expiresAtMs === undefined ? '' : `, until ${new Date(expiresAtMs).toISOString()}`}`};
+		? {
+				name: 'credentials',
+				status: 'failed',
+				found: `those from ${place} expired at ${new Date(expiresAtMs).toISOString()}`,
+				remedy: 'renew them, or sign in again',
+			}
+		: {
+				name: 'credentials',
+				status: 'ok',
+				found: `from ${place}${expiresAtMs === undefined ? '' : `, until ${new Date(expiresAtMs).toISOString()}`}`,
+			};
 };

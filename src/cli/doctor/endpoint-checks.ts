@@ -10,7 +10,9 @@ const skewMsWarning = 5000;
 const skewMsMax = 900_000;
 
 /** Whether the server answers at all, without credentials, and what time it has. */
-export const checkEndpoint = async (options: VolumeOptions): Promise<{readonly endpoint: Check; readonly clock: Check}> => {
+export const checkEndpoint = async (
+	options: VolumeOptions,
+): Promise<{readonly endpoint: Check; readonly clock: Check}> => {
 	const origin = toOrigin(options);
 	const startedAtMs = Date.now();
 	try {
@@ -21,7 +23,13 @@ export const checkEndpoint = async (options: VolumeOptions): Promise<{readonly e
 		return {endpoint: judgeEndpoint({origin, status, durationMs: endedAtMs - startedAtMs}), clock: judgeClock(skewMs)};
 	} catch (error) {
 		return {
-			endpoint: {name: 'endpoint', status: 'failed', found: `${origin} does not answer: ${toReason(error)}`, remedy: 'check --endpoint and --region, DNS, routes, firewalls and certificates (NODE_EXTRA_CA_CERTS names more authorities)'},
+			endpoint: {
+				name: 'endpoint',
+				status: 'failed',
+				found: `${origin} does not answer: ${toReason(error)}`,
+				remedy:
+					'check --endpoint and --region, DNS, routes, firewalls and certificates (NODE_EXTRA_CA_CERTS names more authorities)',
+			},
 			clock: {name: 'clock', status: 'skipped', found: 'no server to compare with'},
 		};
 	}
@@ -31,16 +39,34 @@ export const checkEndpoint = async (options: VolumeOptions): Promise<{readonly e
 const toOrigin = ({name, region, endpoint, pathStyle}: VolumeOptions): string => {
 	const client = createSdkClient({region, endpoint, pathStyle});
 	try {
-		return client.config.endpointProvider({Bucket: name, Region: region, ForcePathStyle: pathStyle, ...(endpoint === '' ? {} : {Endpoint: endpoint})}).url.origin;
+		return client.config.endpointProvider({
+			Bucket: name,
+			Region: region,
+			ForcePathStyle: pathStyle,
+			...(endpoint === '' ? {} : {Endpoint: endpoint}),
+		}).url.origin;
 	} finally {
 		client.destroy();
 	}
 };
 
-export const judgeEndpoint = ({origin, status, durationMs}: {origin: string; status: number; durationMs: number}): Check => {
+export const judgeEndpoint = ({
+	origin,
+	status,
+	durationMs,
+}: {
+	origin: string;
+	status: number;
+	durationMs: number;
+}): Check => {
 	const found = `${origin} answers within ${durationMs} ms (status ${status})`;
 	return status >= 500
-		? {name: 'endpoint', status: 'warning', found, remedy: 'the server has trouble of its own: ask who runs it, or look at its log'}
+		? {
+				name: 'endpoint',
+				status: 'warning',
+				found,
+				remedy: 'the server has trouble of its own: ask who runs it, or look at its log',
+			}
 		: {name: 'endpoint', status: 'ok', found};
 };
 
@@ -58,14 +84,23 @@ export const judgeClock = (skewMs: number | undefined): Check => {
 
 	const found = `${Math.round(offMs / 1000)} s ${skewMs > 0 ? 'behind' : 'ahead of'} the server's`;
 	return offMs > skewMsMax
-		? {name: 'clock', status: 'failed', found: `${found}: S3 refuses requests beyond ${skewMsMax / 60_000} minutes`, remedy}
+		? {
+				name: 'clock',
+				status: 'failed',
+				found: `${found}: S3 refuses requests beyond ${skewMsMax / 60_000} minutes`,
+				remedy,
+			}
 		: {name: 'clock', status: 'warning', found, remedy};
 };
 
 /** Not with `fetch`, which knows ports that it does not like. */
 const askHead = async (origin: string): Promise<{status: number; date: string | undefined}> => {
 	const {promise, resolve, reject} = Promise.withResolvers<{status: number; date: string | undefined}>();
-	const request = (origin.startsWith('https:') ? requestHttps : requestHttp)(`${origin}/`, {method: 'HEAD', agent: false, signal: AbortSignal.timeout(answerMs)});
+	const request = (origin.startsWith('https:') ? requestHttps : requestHttp)(`${origin}/`, {
+		method: 'HEAD',
+		agent: false,
+		signal: AbortSignal.timeout(answerMs),
+	});
 	request.on('error', reject);
 	request.on('response', response => {
 		response.resume();

@@ -14,10 +14,14 @@ export const formatChecks = (checks: readonly Check[]): string => {
 };
 
 const summarize = (checks: readonly Check[]): string => {
-	const namesOf = (wanted: Check['status']): string[] => checks.filter(({status}) => status === wanted).map(({name}) => name);
+	const namesOf = (wanted: Check['status']): string[] =>
+		checks.filter(({status}) => status === wanted).map(({name}) => name);
 	const parts = (['failed', 'warning'] as const)
 		.map(status => ({status, names: namesOf(status)}))
 		.filter(({names}) => names.length > 0)
-		.map(({status, names}) => `${names.length} ${status === 'failed' ? 'failed' : names.length === 1 ? 'warning' : 'warnings'} (${names.join(', ')})`);
+		.map(
+			({status, names}) =>
+				`${names.length} ${status === 'failed' ? 'failed' : names.length === 1 ? 'warning' : 'warnings'} (${names.join(', ')})`,
+		);
 	return `${checks.length} checks: ${parts.length === 0 ? 'nothing to do' : parts.join(', ')}`;
 };

@@ -1,7 +1,8 @@
 import {isStoreError, type StoreErrorCode} from '../../model/store-error.ts';
 import type {Check} from '../../node/doctor/check.ts';
 
-const allow = 'allow s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject on its objects; or choose another bucket or other credentials';
+const allow =
+	'allow s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject and s3:DeleteObject on its objects; or choose another bucket or other credentials';
 const reach = 'check --endpoint, --region and the network, and try again';
 
 /** What to do about each failure of the store. */
@@ -23,6 +24,10 @@ export const toFailedCheck = (name: string, error: unknown): Check => {
 		throw error;
 	}
 
-	const remedy = error.code === 'wrongRegion' && error.region !== undefined ? `give --region ${error.region}` : remedies[error.code] ?? 'the server says no more: look at its log, or try another S3 tool with the same credentials';
+	const remedy =
+		error.code === 'wrongRegion' && error.region !== undefined
+			? `give --region ${error.region}`
+			: (remedies[error.code] ??
+				'the server says no more: look at its log, or try another S3 tool with the same credentials');
 	return {name, status: 'failed', found: error.message.replaceAll(/\s+/g, ' '), remedy};
 };

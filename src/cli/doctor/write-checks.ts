@@ -11,7 +11,9 @@ export type ConditionalWrite = 'stored' | 'refused';
 
 const text = 'written by pnx-volume doctor, which deletes it at once\n';
 
-/** Writes, reads and deletes one object of its own below the prefix, and sees whether writes can be made conditional. */
+/**
+Writes, reads and deletes one object of its own below the prefix, and sees whether writes can be made conditional.
+*/
 export const checkWrites = async (store: ObjectStore): Promise<WriteChecks> => {
 	const key = `.pnx-volume-doctor-${randomUUID()}`;
 	const checks = await writeAndRead(store, key);
@@ -20,7 +22,9 @@ export const checkWrites = async (store: ObjectStore): Promise<WriteChecks> => {
 		await store.delete(key);
 		return checks;
 	} catch (error) {
-		return checks.write.status === 'ok' ? {...checks, write: addRemains(toFailedCheck('bucket-write', error), key)} : checks;
+		return checks.write.status === 'ok'
+			? {...checks, write: addRemains(toFailedCheck('bucket-write', error), key)}
+			: checks;
 	}
 };
 
@@ -35,9 +39,15 @@ const writeAndRead = async (store: ObjectStore, key: string): Promise<WriteCheck
 
 		const whenThere = whenAbsent === 'stored' ? await putIfAbsent(store, key) : 'refused';
 		const content = await readContent(store, key);
-		const write: Check = content === text
-			? {name: 'bucket-write', status: 'ok', found: 'an object can be written, read and deleted'}
-			: {name: 'bucket-write', status: 'failed', found: `an object that was just written ${content === undefined ? 'is not there' : 'reads differently'}`, remedy: 'do not use this server: it is not consistent'};
+		const write: Check =
+			content === text
+				? {name: 'bucket-write', status: 'ok', found: 'an object can be written, read and deleted'}
+				: {
+						name: 'bucket-write',
+						status: 'failed',
+						found: `an object that was just written ${content === undefined ? 'is not there' : 'reads differently'}`,
+						remedy: 'do not use this server: it is not consistent',
+					};
 		return {write, conditions: judgeConditions({whenAbsent, whenThere})};
 	} catch (error) {
 		return {
@@ -75,7 +85,13 @@ const putIfAbsent = async (store: ObjectStore, key: string): Promise<Conditional
 };
 
 /** A server that knows If-None-Match stores where nothing is, and refuses where something is. */
-export const judgeConditions = ({whenAbsent, whenThere}: {whenAbsent: ConditionalWrite; whenThere: ConditionalWrite}): Check => {
+export const judgeConditions = ({
+	whenAbsent,
+	whenThere,
+}: {
+	whenAbsent: ConditionalWrite;
+	whenThere: ConditionalWrite;
+}): Check => {
 	if (whenAbsent === 'stored' && whenThere === 'refused') {
 		return {name: 'conditional-writes', status: 'ok', found: 'If-None-Match holds'};
 	}

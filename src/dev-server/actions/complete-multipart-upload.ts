@@ -27,7 +27,9 @@ export const completeMultipartUpload: Action = async call => {
 	const sizeBytes = parts.reduce((sum, part) => sum + part.sizeBytes, 0);
 	assertSize(headerOf(call, 'x-amz-mp-object-size'), sizeBytes);
 	assertWriteConditions(call, bucket.current(target.key));
-	const etag = `${createHash('md5').update(Buffer.from(parts.map(part => part.etag).join(''), 'hex')).digest('hex')}-${parts.length}`;
+	const etag = `${createHash('md5')
+		.update(Buffer.from(parts.map(part => part.etag).join(''), 'hex'))
+		.digest('hex')}-${parts.length}`;
 	const checksum = wholeChecksum(open.upload, parts);
 	const claimed = checksum === undefined ? undefined : headerOf(call, checksumHeader(checksum.algorithm));
 	if (checksum?.type === 'FULL_OBJECT' && claimed !== undefined && claimed !== checksum.value) {
@@ -42,13 +44,29 @@ export const completeMultipartUpload: Action = async call => {
 		key: target.key,
 		uploadId,
 		version: {
-			kind: 'object', versionId, lastModifiedMs: toWholeSecondsMs(nowMs), etag, sizeBytes, headers, metadata, tags, storageClass, encryption, checksum,
+			kind: 'object',
+			versionId,
+			lastModifiedMs: toWholeSecondsMs(nowMs),
+			etag,
+			sizeBytes,
+			headers,
+			metadata,
+			tags,
+			storageClass,
+			encryption,
+			checksum,
 			segments: parts.flatMap(part => part.segments),
 			parts: parts.map(({sizeBytes, checksum}) => ({sizeBytes, checksum})),
 		},
 	});
 	return xmlAnswer(
-		writeXml('CompleteMultipartUploadResult', {Location: `/${bucket.name}/${target.key}`, Bucket: bucket.name, Key: target.key, ETag: `"${etag}"`, ...checksumContent(checksum)}),
+		writeXml('CompleteMultipartUploadResult', {
+			Location: `/${bucket.name}/${target.key}`,
+			Bucket: bucket.name,
+			Key: target.key,
+			ETag: `"${etag}"`,
+			...checksumContent(checksum),
+		}),
 		{...encryption, ...versionHeader(bucket, versionId)},
 	);
 };
@@ -69,13 +87,20 @@ const chooseParts = ({upload, parts}: OpenUpload, elements: readonly XmlElement[
 	}
 
 	if (listed.some(({partNumber}, index) => index > 0 && partNumber <= listed[index - 1]!.partNumber)) {
-		throw new S3Error('InvalidPartOrder', 'The list of parts was not in ascending order. Parts must be ordered by part number.');
+		throw new S3Error(
+			'InvalidPartOrder',
+			'The list of parts was not in ascending order. Parts must be ordered by part number.',
+		);
 	}
 
 	const chosen = listed.map(({element, partNumber, etag}) => {
 		const part = parts.get(partNumber);
 		if (part?.etag !== etag || !doChecksumsMatch(element, part)) {
-			throw new S3Error('InvalidPart', 'One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part\'s entity tag.', {fields: {PartNumber: String(partNumber), ETag: etag}});
+			throw new S3Error(
+				'InvalidPart',
+				"One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
+				{fields: {PartNumber: String(partNumber), ETag: etag}},
+			);
 		}
 
 		assertChecksumListed(upload, element, part);
@@ -85,7 +110,12 @@ const chooseParts = ({upload, parts}: OpenUpload, elements: readonly XmlElement[
 	if (small !== -1) {
 		const {sizeBytes, etag} = chosen[small]!;
 		throw new S3Error('EntityTooSmall', 'Your proposed upload is smaller than the minimum allowed size', {
-			fields: {ProposedSize: String(sizeBytes), MinSizeAllowed: String(partBytesMin), PartNumber: String(listed[small]!.partNumber), ETag: etag},
+			fields: {
+				ProposedSize: String(sizeBytes),
+				MinSizeAllowed: String(partBytesMin),
+				PartNumber: String(listed[small]!.partNumber),
+				ETag: etag,
+			},
 		});
 	}
 
@@ -93,9 +123,21 @@ const chooseParts = ({upload, parts}: OpenUpload, elements: readonly XmlElement[
 };
 
 /** Who asked for a checksum of checksums must name them again; parts that were copied here have none. */
-const assertChecksumListed = ({checksumAlgorithm: algorithm, checksumType}: StoredUpload, element: XmlElement, {checksum}: StoredPart): void => {
-	if (algorithm !== undefined && checksumType === 'COMPOSITE' && checksum !== undefined && childText(element, checksumElement(algorithm)) === undefined) {
-		throw new S3Error('InvalidRequest', `The upload was created using a ${algorithm.toLowerCase()} checksum. The complete request must include the checksum for each part. It was missing for part ${childText(element, 'PartNumber')} in the request.`);
+const assertChecksumListed = (
+	{checksumAlgorithm: algorithm, checksumType}: StoredUpload,
+	element: XmlElement,
+	{checksum}: StoredPart,
+): void => {
+	if (
+		algorithm !== undefined &&
+		checksumType === 'COMPOSITE' &&
+		checksum !== undefined &&
+		childText(element, checksumElement(algorithm)) === undefined
+	) {
+		throw new S3Error(
+			'InvalidRequest',
+			`The upload was created using a ${algorithm.toLowerCase()} checksum. The complete request must include the checksum for each part. It was missing for part ${childText(element, 'PartNumber')} in the request.`,
+		);
 	}
 };
 
@@ -107,17 +149,27 @@ const doChecksumsMatch = (element: XmlElement, {checksum}: StoredPart): boolean 
 
 const assertSize = (header: string | undefined, sizeBytes: number): void => {
 	if (header !== undefined && Number(header) !== sizeBytes) {
-		throw new S3Error('InvalidRequest', 'The provided \'x-amz-mp-object-size\' header does not match what was computed.');
+		throw new S3Error('InvalidRequest', "The provided 'x-amz-mp-object-size' header does not match what was computed.");
 	}
 };
 
 /** `undefined` when a part has none: one that was copied. */
-const wholeChecksum = ({checksumAlgorithm: algorithm, checksumType}: StoredUpload, parts: readonly StoredPart[]): Checksum | undefined => {
-	const values = parts.flatMap(({checksum, sizeBytes}) => (checksum === undefined ? [] : [{value: checksum.value, sizeBytes}]));
+const wholeChecksum = (
+	{checksumAlgorithm: algorithm, checksumType}: StoredUpload,
+	parts: readonly StoredPart[],
+): Checksum | undefined => {
+	const values = parts.flatMap(({checksum, sizeBytes}) =>
+		checksum === undefined ? [] : [{value: checksum.value, sizeBytes}],
+	);
 	if (algorithm === undefined || values.length < parts.length) {
 		return undefined;
 	}
 
 	const whole = checksumType === 'FULL_OBJECT' ? combineChecksums(algorithm, values) : undefined;
-	return whole === undefined ? compositeChecksum(algorithm, values.map(({value}) => value)) : {algorithm, value: whole, type: 'FULL_OBJECT'};
+	return whole === undefined
+		? compositeChecksum(
+				algorithm,
+				values.map(({value}) => value),
+			)
+		: {algorithm, value: whole, type: 'FULL_OBJECT'};
 };

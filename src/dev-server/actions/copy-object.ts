@@ -11,13 +11,19 @@ import {writeXml} from '../xml-writer.ts';
 
 const sourceBytesMax = 5 * 2 ** 30;
 
-/** The copy shares the bytes of its source, and keeps its etag also when that is a multipart one (S3 would compute a new one). */
+/**
+The copy shares the bytes of its source, and keeps its etag also when that is a multipart one (S3 would compute a
+new one).
+*/
 export const copyObject: Action = call => {
 	const {storage, target, nowMs} = call;
 	const bucket = storage.bucket(target.bucket);
 	const source = findCopySource(call);
 	if (source.object.sizeBytes > sourceBytesMax) {
-		throw new S3Error('InvalidRequest', `The specified copy source is larger than the maximum allowable size for a copy source: ${sourceBytesMax}`);
+		throw new S3Error(
+			'InvalidRequest',
+			`The specified copy source is larger than the maximum allowable size for a copy source: ${sourceBytesMax}`,
+		);
 	}
 
 	const attributes = chooseAttributes(call, bucket, source);
@@ -25,11 +31,22 @@ export const copyObject: Action = call => {
 	const versionId = newVersionId(bucket);
 	const {etag, sizeBytes, segments, checksum} = source.object;
 	const copy: StoredObject = {
-		kind: 'object', versionId, lastModifiedMs: toWholeSecondsMs(nowMs), etag, sizeBytes, segments, checksum: checksum?.type === 'FULL_OBJECT' ? checksum : undefined, ...attributes,
+		kind: 'object',
+		versionId,
+		lastModifiedMs: toWholeSecondsMs(nowMs),
+		etag,
+		sizeBytes,
+		segments,
+		checksum: checksum?.type === 'FULL_OBJECT' ? checksum : undefined,
+		...attributes,
 	};
 	storage.commit({op: 'version', bucket: bucket.name, key: target.key, version: copy});
 	return xmlAnswer(
-		writeXml('CopyObjectResult', {LastModified: new Date(copy.lastModifiedMs).toISOString(), ETag: `"${etag}"`, ...checksumContent(copy.checksum)}),
+		writeXml('CopyObjectResult', {
+			LastModified: new Date(copy.lastModifiedMs).toISOString(),
+			ETag: `"${etag}"`,
+			...checksumContent(copy.checksum),
+		}),
 		{
 			...attributes.encryption,
 			...versionHeader(bucket, versionId),
@@ -43,9 +60,14 @@ const chooseAttributes = (call: Call, bucket: StoredBucket, source: CopySource):
 	const tagDirective = parseDirective(call, 'x-amz-tagging-directive');
 	const requested = parseObjectAttributes(call, bucket);
 	const isOntoItself = source.bucket === bucket && source.key === call.target.key && source.versionId === undefined;
-	const changes = ['x-amz-storage-class', 'x-amz-server-side-encryption', 'x-amz-website-redirect-location'].some(name => headerOf(call, name) !== undefined);
+	const changes = ['x-amz-storage-class', 'x-amz-server-side-encryption', 'x-amz-website-redirect-location'].some(
+		name => headerOf(call, name) !== undefined,
+	);
 	if (isOntoItself && directive === 'COPY' && !changes) {
-		throw new S3Error('InvalidRequest', 'This copy request is illegal because it is trying to copy an object to itself without changing the object\'s metadata, storage class, website redirect location or encryption attributes.');
+		throw new S3Error(
+			'InvalidRequest',
+			"This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
+		);
 	}
 
 	const {headers, metadata} = directive === 'COPY' ? source.object : requested;

@@ -14,7 +14,11 @@ export type PlannedDelete = {
 };
 
 export const deleteObject: Action = call => {
-	const {storage, target: {bucket: name, key, query}, nowMs} = call;
+	const {
+		storage,
+		target: {bucket: name, key, query},
+		nowMs,
+	} = call;
 	const bucket = storage.bucket(name);
 	const versionId = query.get('versionId');
 	const ifMatch = headerOf(call, 'if-match');
@@ -33,7 +37,10 @@ export const deleteObject: Action = call => {
 Without a version id: removes the object, or hides it behind a delete marker when versioning was ever turned on.
 With one: removes that version for good. Deleting what is not there succeeds.
 */
-export const planDelete = (bucket: StoredBucket, request: {key: string; versionId?: string | undefined; ifMatch?: string | undefined; nowMs: number}): PlannedDelete => {
+export const planDelete = (
+	bucket: StoredBucket,
+	request: {key: string; versionId?: string | undefined; ifMatch?: string | undefined; nowMs: number},
+): PlannedDelete => {
 	const {key, versionId, ifMatch, nowMs} = request;
 	const version = versionId === undefined ? bucket.newest(key) : bucket.version(key, versionId);
 	if (ifMatch !== undefined) {
@@ -45,14 +52,23 @@ export const planDelete = (bucket: StoredBucket, request: {key: string; versionI
 			assertVersionId(versionId);
 		}
 
-		const changes: StoredChange[] = version === undefined ? [] : [{op: 'dropVersion', bucket: bucket.name, key, versionId}];
+		const changes: StoredChange[] =
+			version === undefined ? [] : [{op: 'dropVersion', bucket: bucket.name, key, versionId}];
 		return {changes, versionId, isMarker: version?.kind === 'marker'};
 	}
 
 	if (bucket.versioning === '') {
-		return {changes: version === undefined ? [] : [{op: 'dropVersion', bucket: bucket.name, key, versionId: version.versionId}], isMarker: false};
+		return {
+			changes:
+				version === undefined ? [] : [{op: 'dropVersion', bucket: bucket.name, key, versionId: version.versionId}],
+			isMarker: false,
+		};
 	}
 
 	const marker = {kind: 'marker', versionId: newVersionId(bucket), lastModifiedMs: toWholeSecondsMs(nowMs)} as const;
-	return {changes: [{op: 'version', bucket: bucket.name, key, version: marker}], versionId: marker.versionId, isMarker: true};
+	return {
+		changes: [{op: 'version', bucket: bucket.name, key, version: marker}],
+		versionId: marker.versionId,
+		isMarker: true,
+	};
 };

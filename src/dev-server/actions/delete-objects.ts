@@ -21,26 +21,41 @@ export const deleteObjects: Action = async call => {
 
 	const root = readXml(text, 'Delete');
 	const objects = childrenOf(root, 'Object');
-	if (objects.length === 0 || objects.length > keyCountMax || objects.some(object => (childText(object, 'Key') ?? '') === '')) {
+	if (
+		objects.length === 0 ||
+		objects.length > keyCountMax ||
+		objects.some(object => (childText(object, 'Key') ?? '') === '')
+	) {
 		throw malformed();
 	}
 
 	const bucket = storage.bucket(target.bucket);
 	const outcomes = objects.map(object => deleteOne(call, bucket, object));
 	const isQuiet = childText(root, 'Quiet') === 'true';
-	return xmlAnswer(writeXml('DeleteResult', {
-		Deleted: isQuiet ? [] : outcomes.flatMap(outcome => outcome.deleted ?? []),
-		Error: outcomes.flatMap(outcome => outcome.error ?? []),
-	}));
+	return xmlAnswer(
+		writeXml('DeleteResult', {
+			Deleted: isQuiet ? [] : outcomes.flatMap(outcome => outcome.deleted ?? []),
+			Error: outcomes.flatMap(outcome => outcome.error ?? []),
+		}),
+	);
 };
 
-const deleteOne = ({storage, nowMs}: Call, bucket: StoredBucket, object: XmlElement): {deleted?: XmlContent; error?: XmlContent} => {
+const deleteOne = (
+	{storage, nowMs}: Call,
+	bucket: StoredBucket,
+	object: XmlElement,
+): {deleted?: XmlContent; error?: XmlContent} => {
 	const key = childText(object, 'Key')!; // Checked before the first deletion.
 	const versionId = childText(object, 'VersionId');
 	const etag = childText(object, 'ETag');
 	try {
 		assertKey(key);
-		const planned = planDelete(bucket, {key, versionId, ifMatch: etag === undefined ? undefined : bareEtag(etag), nowMs});
+		const planned = planDelete(bucket, {
+			key,
+			versionId,
+			ifMatch: etag === undefined ? undefined : bareEtag(etag),
+			nowMs,
+		});
 		storage.commit(...planned.changes);
 		return {
 			deleted: {

@@ -11,7 +11,9 @@ type Headers = Readonly<Record<string, string | number>>;
 export const getObject: Action = call => {
 	const {object, status, headers, range} = readObject(call);
 	if (object.storageClass === 'GLACIER' || object.storageClass === 'DEEP_ARCHIVE') {
-		throw new S3Error('InvalidObjectState', 'The operation is not valid for the object\'s storage class', {fields: {StorageClass: object.storageClass}});
+		throw new S3Error('InvalidObjectState', "The operation is not valid for the object's storage class", {
+			fields: {StorageClass: object.storageClass},
+		});
 	}
 
 	const segments = sliceSegments(object.segments, range.start, range.end);
@@ -27,7 +29,10 @@ export const headObject: Action = call => {
 
 /** What GET and HEAD have in common: the version, the conditions, and the range or part of it. */
 const readObject = (call: Call): {object: StoredObject; status: number; headers: Headers; range: ByteRange} => {
-	const {storage, target: {bucket: name, key, query}} = call;
+	const {
+		storage,
+		target: {bucket: name, key, query},
+	} = call;
 	const bucket = storage.bucket(name);
 	const object = findObject(bucket, key, query.get('versionId'));
 	assertReadConditions(call, object);
@@ -49,13 +54,17 @@ const readObject = (call: Call): {object: StoredObject; status: number; headers:
 const partRange = ({parts, sizeBytes}: StoredObject, text: string): ByteRange => {
 	const partNumber = /^\d{1,5}$/.test(text) ? Number(text) : 0;
 	if (partNumber < 1 || partNumber > 10_000) {
-		throw new S3Error('InvalidArgument', 'Part number must be an integer between 1 and 10000, inclusive', {fields: {ArgumentName: 'partNumber', ArgumentValue: text}});
+		throw new S3Error('InvalidArgument', 'Part number must be an integer between 1 and 10000, inclusive', {
+			fields: {ArgumentName: 'partNumber', ArgumentValue: text},
+		});
 	}
 
 	const sizes = parts?.map(part => part.sizeBytes) ?? [sizeBytes];
 	const size = sizes[partNumber - 1];
 	if (size === undefined) {
-		throw new S3Error('InvalidPartNumber', 'The requested partnumber is not satisfiable', {fields: {PartNumberRequested: text, ActualPartCount: String(sizes.length)}});
+		throw new S3Error('InvalidPartNumber', 'The requested partnumber is not satisfiable', {
+			fields: {PartNumberRequested: text, ActualPartCount: String(sizes.length)},
+		});
 	}
 
 	const start = sizes.slice(0, partNumber - 1).reduce((sum, size) => sum + size, 0);

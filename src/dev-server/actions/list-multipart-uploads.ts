@@ -21,37 +21,54 @@ export const listMultipartUploads: Action = ({storage, target: {bucket: name, qu
 		.filter(({key}) => key.startsWith(prefix))
 		.sort((a, b) => compareKeys(a.key, b.key) || a.initiatedMs - b.initiatedMs || (a.id < b.id ? -1 : 1));
 	const markerIndex = uploads.findIndex(({key, id}) => key === keyMarker && id === uploadIdMarker);
-	const behind = uploads.filter(({key}, index) =>
-		keyMarker === '' || compareKeys(key, keyMarker) > 0 || (key === keyMarker && markerIndex !== -1 && index > markerIndex));
-	const entries = groupByPrefix(behind, {prefix, delimiter}).filter(({key, upload}) => upload !== undefined || key !== keyMarker);
+	const behind = uploads.filter(
+		({key}, index) =>
+			keyMarker === '' ||
+			compareKeys(key, keyMarker) > 0 ||
+			(key === keyMarker && markerIndex !== -1 && index > markerIndex),
+	);
+	const entries = groupByPrefix(behind, {prefix, delimiter}).filter(
+		({key, upload}) => upload !== undefined || key !== keyMarker,
+	);
 	const page = entries.slice(0, countMax);
 	const isTruncated = countMax > 0 && entries.length > countMax;
-	return xmlAnswer(writeXml('ListMultipartUploadsResult', {
-		Bucket: name,
-		KeyMarker: encode(keyMarker),
-		UploadIdMarker: uploadIdMarker,
-		NextKeyMarker: isTruncated ? encode(page.at(-1)?.key ?? '') : undefined,
-		NextUploadIdMarker: isTruncated ? page.at(-1)?.upload?.id : undefined,
-		Prefix: encode(prefix),
-		Delimiter: delimiter === '' ? undefined : encode(delimiter),
-		MaxUploads: countMax,
-		EncodingType: query.get('encoding-type'),
-		IsTruncated: isTruncated,
-		Upload: page.flatMap(({upload}) => (upload === undefined ? [] : [{
-			Key: encode(upload.key),
-			UploadId: upload.id,
-			Initiator: owner,
-			Owner: owner,
-			StorageClass: upload.storageClass,
-			Initiated: new Date(upload.initiatedMs).toISOString(),
-			ChecksumAlgorithm: upload.checksumAlgorithm,
-			ChecksumType: upload.checksumType,
-		}])),
-		CommonPrefixes: page.filter(({upload}) => upload === undefined).map(({key}) => ({Prefix: encode(key)})),
-	}));
+	return xmlAnswer(
+		writeXml('ListMultipartUploadsResult', {
+			Bucket: name,
+			KeyMarker: encode(keyMarker),
+			UploadIdMarker: uploadIdMarker,
+			NextKeyMarker: isTruncated ? encode(page.at(-1)?.key ?? '') : undefined,
+			NextUploadIdMarker: isTruncated ? page.at(-1)?.upload?.id : undefined,
+			Prefix: encode(prefix),
+			Delimiter: delimiter === '' ? undefined : encode(delimiter),
+			MaxUploads: countMax,
+			EncodingType: query.get('encoding-type'),
+			IsTruncated: isTruncated,
+			Upload: page.flatMap(({upload}) =>
+				upload === undefined
+					? []
+					: [
+							{
+								Key: encode(upload.key),
+								UploadId: upload.id,
+								Initiator: owner,
+								Owner: owner,
+								StorageClass: upload.storageClass,
+								Initiated: new Date(upload.initiatedMs).toISOString(),
+								ChecksumAlgorithm: upload.checksumAlgorithm,
+								ChecksumType: upload.checksumType,
+							},
+						],
+			),
+			CommonPrefixes: page.filter(({upload}) => upload === undefined).map(({key}) => ({Prefix: encode(key)})),
+		}),
+	);
 };
 
-const groupByPrefix = (uploads: readonly StoredUpload[], {prefix, delimiter}: {prefix: string; delimiter: string}): Entry[] => {
+const groupByPrefix = (
+	uploads: readonly StoredUpload[],
+	{prefix, delimiter}: {prefix: string; delimiter: string},
+): Entry[] => {
 	const entries: Entry[] = [];
 	for (const upload of uploads) {
 		const end = delimiter === '' ? -1 : upload.key.indexOf(delimiter, prefix.length);

@@ -20,11 +20,18 @@ export const listObjectVersions: Action = ({storage, target: {bucket: name, quer
 	const keyMarker = query.get('key-marker') ?? '';
 	const versionMarker = query.get('version-id-marker') ?? '';
 	if (versionMarker !== '' && keyMarker === '') {
-		throw new S3Error('InvalidArgument', 'A version-id marker cannot be specified without a key marker.', {fields: {ArgumentName: 'version-id-marker'}});
+		throw new S3Error('InvalidArgument', 'A version-id marker cannot be specified without a key marker.', {
+			fields: {ArgumentName: 'version-id-marker'},
+		});
 	}
 
 	// One key more than the page can hold tells whether the page is the last.
-	const {entries: keys} = listKeys(bucket.allKeys, {prefix, delimiter, start: parseMarker(keyMarker, {prefix, delimiter}), countMax: countMax + 1});
+	const {entries: keys} = listKeys(bucket.allKeys, {
+		prefix,
+		delimiter,
+		start: parseMarker(keyMarker, {prefix, delimiter}),
+		countMax: countMax + 1,
+	});
 	const entries: Entry[] = versionMarker === '' ? [] : versionsBehind(bucket, keyMarker, versionMarker);
 	for (const {key, isPrefix} of keys) {
 		if (entries.length > countMax) {
@@ -42,24 +49,33 @@ export const listObjectVersions: Action = ({storage, target: {bucket: name, quer
 		VersionId: version?.versionId,
 		IsLatest: isLatest,
 		LastModified: version === undefined ? undefined : toIsoTime(version.lastModifiedMs),
-		...(version?.kind === 'object' ? {ETag: `"${version.etag}"`, Size: version.sizeBytes, StorageClass: version.storageClass, ChecksumAlgorithm: version.checksum?.algorithm} : {}),
+		...(version?.kind === 'object'
+			? {
+					ETag: `"${version.etag}"`,
+					Size: version.sizeBytes,
+					StorageClass: version.storageClass,
+					ChecksumAlgorithm: version.checksum?.algorithm,
+				}
+			: {}),
 		Owner: owner,
 	});
-	return xmlAnswer(writeXml('ListVersionsResult', {
-		Name: name,
-		Prefix: encode(prefix),
-		KeyMarker: encode(keyMarker),
-		VersionIdMarker: versionMarker,
-		NextKeyMarker: isTruncated ? encode(last?.key ?? '') : undefined,
-		NextVersionIdMarker: isTruncated ? last?.version?.versionId : undefined,
-		MaxKeys: countMax,
-		Delimiter: delimiter === '' ? undefined : encode(delimiter),
-		EncodingType: query.get('encoding-type'),
-		IsTruncated: isTruncated,
-		Version: page.filter(entry => entry.version?.kind === 'object').map(toContent),
-		DeleteMarker: page.filter(entry => entry.version?.kind === 'marker').map(toContent),
-		CommonPrefixes: page.filter(entry => entry.version === undefined).map(({key}) => ({Prefix: encode(key)})),
-	}));
+	return xmlAnswer(
+		writeXml('ListVersionsResult', {
+			Name: name,
+			Prefix: encode(prefix),
+			KeyMarker: encode(keyMarker),
+			VersionIdMarker: versionMarker,
+			NextKeyMarker: isTruncated ? encode(last?.key ?? '') : undefined,
+			NextVersionIdMarker: isTruncated ? last?.version?.versionId : undefined,
+			MaxKeys: countMax,
+			Delimiter: delimiter === '' ? undefined : encode(delimiter),
+			EncodingType: query.get('encoding-type'),
+			IsTruncated: isTruncated,
+			Version: page.filter(entry => entry.version?.kind === 'object').map(toContent),
+			DeleteMarker: page.filter(entry => entry.version?.kind === 'marker').map(toContent),
+			CommonPrefixes: page.filter(entry => entry.version === undefined).map(({key}) => ({Prefix: encode(key)})),
+		}),
+	);
 };
 
 /** The versions of a key, the newest first; with a marker only those that are older than it. */

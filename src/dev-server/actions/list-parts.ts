@@ -11,25 +11,27 @@ export const listParts: Action = ({storage, target: {bucket: name, key, query}})
 	const marker = Number(query.get('part-number-marker') ?? 0);
 	const behind = [...parts].filter(([partNumber]) => partNumber > marker).sort(([a], [b]) => a - b);
 	const page = behind.slice(0, countMax);
-	return xmlAnswer(writeXml('ListPartsResult', {
-		Bucket: name,
-		Key: encode(key),
-		UploadId: upload.id,
-		Initiator: owner,
-		Owner: owner,
-		StorageClass: upload.storageClass,
-		PartNumberMarker: marker,
-		NextPartNumberMarker: page.at(-1)?.[0] ?? 0,
-		MaxParts: countMax,
-		IsTruncated: behind.length > page.length,
-		ChecksumAlgorithm: upload.checksumAlgorithm,
-		ChecksumType: upload.checksumType,
-		Part: page.map(([partNumber, {etag, sizeBytes, lastModifiedMs, checksum}]) => ({
-			PartNumber: partNumber,
-			LastModified: new Date(lastModifiedMs).toISOString(),
-			ETag: `"${etag}"`,
-			Size: sizeBytes,
-			...(checksum === undefined ? {} : {[checksumElement(checksum.algorithm)]: checksum.value}),
-		})),
-	}));
+	return xmlAnswer(
+		writeXml('ListPartsResult', {
+			Bucket: name,
+			Key: encode(key),
+			UploadId: upload.id,
+			Initiator: owner,
+			Owner: owner,
+			StorageClass: upload.storageClass,
+			PartNumberMarker: marker,
+			NextPartNumberMarker: page.at(-1)?.[0] ?? 0,
+			MaxParts: countMax,
+			IsTruncated: behind.length > page.length,
+			ChecksumAlgorithm: upload.checksumAlgorithm,
+			ChecksumType: upload.checksumType,
+			Part: page.map(([partNumber, {etag, sizeBytes, lastModifiedMs, checksum}]) => ({
+				PartNumber: partNumber,
+				LastModified: new Date(lastModifiedMs).toISOString(),
+				ETag: `"${etag}"`,
+				Size: sizeBytes,
+				...(checksum === undefined ? {} : {[checksumElement(checksum.algorithm)]: checksum.value}),
+			})),
+		}),
+	);
 };

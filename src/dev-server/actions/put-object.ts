@@ -16,7 +16,10 @@ export const putObject: Action = async call => {
 	const attributes = parseObjectAttributes(call, storage.bucket(target.bucket));
 	// Refused at once when there is no point in sending the body; the check that counts is the one before the commit.
 	assertWriteConditions(call, storage.bucket(target.bucket).current(target.key));
-	const {segments, digest} = await storeBody(call, parseChecksumAlgorithm(headerOf(call, 'x-amz-sdk-checksum-algorithm')));
+	const {segments, digest} = await storeBody(
+		call,
+		parseChecksumAlgorithm(headerOf(call, 'x-amz-sdk-checksum-algorithm')),
+	);
 	const bucket = storage.bucket(target.bucket);
 	assertWriteConditions(call, bucket.current(target.key));
 	const etag = digest.md5.toString('hex');
@@ -25,18 +28,42 @@ export const putObject: Action = async call => {
 		op: 'version',
 		bucket: bucket.name,
 		key: target.key,
-		version: {kind: 'object', versionId, lastModifiedMs: toWholeSecondsMs(nowMs), etag, sizeBytes: digest.sizeBytes, segments, checksum: digest.checksum, ...attributes},
+		version: {
+			kind: 'object',
+			versionId,
+			lastModifiedMs: toWholeSecondsMs(nowMs),
+			etag,
+			sizeBytes: digest.sizeBytes,
+			segments,
+			checksum: digest.checksum,
+			...attributes,
+		},
 	});
-	return {status: 200, headers: {etag: `"${etag}"`, ...attributes.encryption, ...versionHeader(bucket, versionId), ...checksumHeaders(digest.checksum)}};
+	return {
+		status: 200,
+		headers: {
+			etag: `"${etag}"`,
+			...attributes.encryption,
+			...versionHeader(bucket, versionId),
+			...checksumHeaders(digest.checksum),
+		},
+	};
 };
 
 /** Stores a request's body; its segments are held until the request is over. */
-export const storeBody = async (call: Call, checksumAlgorithm: ChecksumAlgorithm | undefined): Promise<{segments: Segment[]; digest: BodyDigest}> => {
+export const storeBody = async (
+	call: Call,
+	checksumAlgorithm: ChecksumAlgorithm | undefined,
+): Promise<{segments: Segment[]; digest: BodyDigest}> => {
 	const writer = call.storage.blobs.createWriter();
 	let segments: Segment[];
 	let digest: BodyDigest;
 	try {
-		digest = await receiveBody(call, {sizeBytesMax: bodyBytesMax, checksumAlgorithm, onData: data => writer.write(data)});
+		digest = await receiveBody(call, {
+			sizeBytesMax: bodyBytesMax,
+			checksumAlgorithm,
+			onData: data => writer.write(data),
+		});
 		segments = await writer.finish();
 	} catch (error) {
 		await writer.discard();

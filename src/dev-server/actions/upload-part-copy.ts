@@ -21,28 +21,47 @@ export const uploadPartCopy: Action = call => {
 	const {upload} = storage.upload(bucket, target.key, uploadId);
 	const source = findCopySource(call);
 	const header = headerOf(call, 'x-amz-copy-source-range');
-	const {start, end} = header === undefined ? {start: 0, end: source.object.sizeBytes} : parseCopyRange(header, source.object.sizeBytes);
+	const {start, end} =
+		header === undefined ? {start: 0, end: source.object.sizeBytes} : parseCopyRange(header, source.object.sizeBytes);
 	if (end - start > partBytesMax) {
-		throw new S3Error('InvalidRequest', `The specified copy source is larger than the maximum allowable size for a copy source: ${partBytesMax}`);
+		throw new S3Error(
+			'InvalidRequest',
+			`The specified copy source is larger than the maximum allowable size for a copy source: ${partBytesMax}`,
+		);
 	}
 
 	const segments = sliceSegments(source.object.segments, start, end);
 	const etag = chooseEtag(call, source, {segments, sizeBytes: end - start});
 	const lastModifiedMs = toWholeSecondsMs(nowMs);
-	storage.commit({op: 'part', bucket: bucket.name, uploadId, partNumber, part: {etag, sizeBytes: end - start, segments, lastModifiedMs}});
-	return xmlAnswer(writeXml('CopyPartResult', {LastModified: new Date(lastModifiedMs).toISOString(), ETag: `"${etag}"`}), {
-		...upload.encryption,
-		...(source.bucket.versioning === '' ? {} : {'x-amz-copy-source-version-id': source.object.versionId}),
+	storage.commit({
+		op: 'part',
+		bucket: bucket.name,
+		uploadId,
+		partNumber,
+		part: {etag, sizeBytes: end - start, segments, lastModifiedMs},
 	});
+	return xmlAnswer(
+		writeXml('CopyPartResult', {LastModified: new Date(lastModifiedMs).toISOString(), ETag: `"${etag}"`}),
+		{
+			...upload.encryption,
+			...(source.bucket.versioning === '' ? {} : {'x-amz-copy-source-version-id': source.object.versionId}),
+		},
+	);
 };
 
 // The MD5 of a large part would take seconds. An etag only has to differ when the bytes differ, and segments name
 // bytes that never change; so beyond a size the etag is a hash of the segments.
-const chooseEtag = ({storage}: Call, {object}: CopySource, {segments, sizeBytes}: {segments: readonly Segment[]; sizeBytes: number}): string => {
+const chooseEtag = (
+	{storage}: Call,
+	{object}: CopySource,
+	{segments, sizeBytes}: {segments: readonly Segment[]; sizeBytes: number},
+): string => {
 	if (sizeBytes === object.sizeBytes && !object.etag.includes('-')) {
 		return object.etag;
 	}
 
 	const hash = createHash('md5');
-	return hash.update(sizeBytes <= hashedBytesMax ? storage.blobs.readSync(segments) : JSON.stringify(segments)).digest('hex');
+	return hash
+		.update(sizeBytes <= hashedBytesMax ? storage.blobs.readSync(segments) : JSON.stringify(segments))
+		.digest('hex');
 };

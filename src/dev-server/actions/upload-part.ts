@@ -17,7 +17,19 @@ export const uploadPart: Action = async call => {
 	const bucket = storage.bucket(target.bucket);
 	storage.upload(bucket, target.key, uploadId);
 	const etag = digest.md5.toString('hex');
-	storage.commit({op: 'part', bucket: bucket.name, uploadId, partNumber, part: {etag, sizeBytes: digest.sizeBytes, segments, lastModifiedMs: toWholeSecondsMs(nowMs), checksum: digest.checksum}});
+	storage.commit({
+		op: 'part',
+		bucket: bucket.name,
+		uploadId,
+		partNumber,
+		part: {
+			etag,
+			sizeBytes: digest.sizeBytes,
+			segments,
+			lastModifiedMs: toWholeSecondsMs(nowMs),
+			checksum: digest.checksum,
+		},
+	});
 	return {status: 200, headers: {etag: `"${etag}"`, ...upload.encryption, ...checksumHeaders(digest.checksum)}};
 };
 
@@ -25,7 +37,10 @@ export const uploadPart: Action = async call => {
 const assertSentChecksum = (call: Call, {checksumAlgorithm: expected, checksumType}: StoredUpload): void => {
 	const sent = sentChecksumAlgorithms(call)[0];
 	if (expected !== undefined && (sent === undefined ? checksumType === 'COMPOSITE' : sent !== expected)) {
-		throw new S3Error('InvalidRequest', `Checksum Type mismatch occurred, expected checksum Type: ${expected.toLowerCase()}, actual checksum Type: ${sent?.toLowerCase() ?? 'null'}`);
+		throw new S3Error(
+			'InvalidRequest',
+			`Checksum Type mismatch occurred, expected checksum Type: ${expected.toLowerCase()}, actual checksum Type: ${sent?.toLowerCase() ?? 'null'}`,
+		);
 	}
 };
 
@@ -34,7 +49,9 @@ export const parsePartNumber = ({target: {query}}: Call): number => {
 	const text = query.get('partNumber') ?? '';
 	const partNumber = /^\d{1,5}$/.test(text) ? Number(text) : 0;
 	if (partNumber < 1 || partNumber > 10_000) {
-		throw new S3Error('InvalidArgument', 'Part number must be an integer between 1 and 10000, inclusive', {fields: {ArgumentName: 'partNumber', ArgumentValue: text}});
+		throw new S3Error('InvalidArgument', 'Part number must be an integer between 1 and 10000, inclusive', {
+			fields: {ArgumentName: 'partNumber', ArgumentValue: text},
+		});
 	}
 
 	return partNumber;

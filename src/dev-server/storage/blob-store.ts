@@ -4,7 +4,9 @@ import {join} from 'node:path';
 import {BlobWriter} from './blob-writer.ts';
 import type {Segment} from './segment.ts';
 
-/** A pack that reached this size is left, and a new one begun: small, as one object that stays keeps the whole pack. */
+/**
+A pack that reached this size is left, and a new one begun: small, as one object that stays keeps the whole pack.
+*/
 const packBytesMax = 16 * 1024 * 1024;
 
 /**
@@ -131,7 +133,11 @@ export class BlobStore {
 	}
 }
 
-const readExactly = (fd: number, bytes: Buffer, {offset, length, position}: {offset: number; length: number; position: number}): void => {
+const readExactly = (
+	fd: number,
+	bytes: Buffer,
+	{offset, length, position}: {offset: number; length: number; position: number},
+): void => {
 	let done = 0;
 	while (done < length) {
 		const count = readSync(fd, bytes, offset + done, length - done, position + done);

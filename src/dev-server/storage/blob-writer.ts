@@ -95,15 +95,18 @@ export class BlobWriter {
 		this.#inFlightBytes = this.#queuedBytes;
 		this.#queue = [];
 		this.#queuedBytes = 0;
-		this.#writing = this.#file.fd.then(fd => writeAll(fd, batch)).catch((error: unknown) => {
-			this.#failure ??= error instanceof Error ? error : new Error(String(error));
-		}).then(() => {
-			this.#writing = undefined;
-			this.#inFlightBytes = 0;
-			if (this.#queuedBytes >= writeBytes) {
-				this.#startWriting();
-			}
-		});
+		this.#writing = this.#file.fd
+			.then(fd => writeAll(fd, batch))
+			.catch((error: unknown) => {
+				this.#failure ??= error instanceof Error ? error : new Error(String(error));
+			})
+			.then(() => {
+				this.#writing = undefined;
+				this.#inFlightBytes = 0;
+				if (this.#queuedBytes >= writeBytes) {
+					this.#startWriting();
+				}
+			});
 	}
 
 	#openFile(): {id: string; path: string; fd: Promise<number>} {

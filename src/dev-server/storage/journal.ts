@@ -33,7 +33,7 @@ export class Journal {
 
 			position += length;
 			const data = Buffer.concat([rest, piece.subarray(0, length)]);
-			const end = data.lastIndexOf(0x0A) + 1;
+			const end = data.lastIndexOf(0x0a) + 1;
 			rest = data.subarray(end);
 			for (const line of data.toString('utf8', 0, end).split('\n')) {
 				if (line !== '') {
@@ -51,7 +51,10 @@ export class Journal {
 		return this.#sizeBytes;
 	}
 
-	/** Replaces the journal with these changes, and opens it for more. A kill at any moment leaves the old or the new one. */
+	/**
+	Replaces the journal with these changes, and opens it for more. A kill at any moment leaves the old or the new
+	one.
+	*/
 	static rewrite(directory: string, changes: Iterable<StoredChange>): Journal {
 		const temporary = join(directory, `${fileName}.new`);
 		const fd = openSync(temporary, 'w');
@@ -101,6 +104,8 @@ const parseChange = (line: string, where: string): StoredChange => {
 	try {
 		return JSON.parse(line) as StoredChange;
 	} catch (cause) {
-		throw new Error(`Cannot read the server's journal as ${where} is not JSON: remove the directory to start anew`, {cause});
+		throw new Error(`Cannot read the server's journal as ${where} is not JSON: remove the directory to start anew`, {
+			cause,
+		});
 	}
 };

@@ -58,12 +58,18 @@ export class KeyIndex {
 
 	/** A cursor at the first key that is not smaller than this one. */
 	seek(key: string): KeyCursor {
-		return new KeyCursor(this.#leaves, this.#find(candidate => compareKeys(candidate, key) < 0));
+		return new KeyCursor(
+			this.#leaves,
+			this.#find(candidate => compareKeys(candidate, key) < 0),
+		);
 	}
 
 	/** A cursor at the first key behind all that begin with this prefix. */
 	seekPast(prefix: string): KeyCursor {
-		return new KeyCursor(this.#leaves, this.#find(candidate => candidate.startsWith(prefix) || compareKeys(candidate, prefix) < 0));
+		return new KeyCursor(
+			this.#leaves,
+			this.#find(candidate => candidate.startsWith(prefix) || compareKeys(candidate, prefix) < 0),
+		);
 	}
 
 	/** The first place whose key is not before the wanted one; `isBefore` is true for a first run of keys only. */

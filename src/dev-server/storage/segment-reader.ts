@@ -14,7 +14,7 @@ export type Piece = {readonly bytes: Buffer; readonly recycle: () => void};
 Reads stored bytes in pieces that are large enough for disk and socket, with one piece read ahead. New memory for
 each piece would cost as much as the copy itself (page faults), so buffers are used again.
 */
-export async function * readSegments(store: BlobStore, segments: readonly Segment[]): AsyncGenerator<Piece> {
+export async function* readSegments(store: BlobStore, segments: readonly Segment[]): AsyncGenerator<Piece> {
 	for (const segment of segments) {
 		const fd = await openFile(store.pathOf(segment.blob), 'r');
 		let next: Promise<Piece> | undefined;
@@ -27,7 +27,10 @@ export async function * readSegments(store: BlobStore, segments: readonly Segmen
 				yield piece;
 			}
 		} finally {
-			await next?.then(piece => piece.recycle(), () => undefined);
+			await next?.then(
+				piece => piece.recycle(),
+				() => undefined,
+			);
 			await closeFile(fd);
 		}
 	}

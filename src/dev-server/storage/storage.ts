@@ -49,7 +49,11 @@ export class Storage {
 	upload(bucket: StoredBucket, key: string, uploadId: string | undefined): OpenUpload {
 		const open = bucket.uploads.get(uploadId ?? '');
 		if (open?.upload.key !== key) {
-			throw new S3Error('NoSuchUpload', 'The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.', {fields: {UploadId: uploadId ?? ''}});
+			throw new S3Error(
+				'NoSuchUpload',
+				'The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.',
+				{fields: {UploadId: uploadId ?? ''}},
+			);
 		}
 
 		return open;
@@ -148,7 +152,7 @@ export class Storage {
 		}
 	}
 
-	* #changes(): Generator<StoredChange> {
+	*#changes(): Generator<StoredChange> {
 		for (const bucket of this.#buckets.values()) {
 			yield* bucket.toChanges();
 		}
@@ -167,4 +171,5 @@ const countOf = (changes: Iterable<StoredChange>): number => {
 	return count;
 };
 
-const segmentsOf = (version: StoredVersion | undefined): readonly Segment[] => (version?.kind === 'object' ? version.segments : []);
+const segmentsOf = (version: StoredVersion | undefined): readonly Segment[] =>
+	version?.kind === 'object' ? version.segments : [];

@@ -93,7 +93,7 @@ export class StoredBucket {
 	}
 
 	/** The changes that make this bucket as it is, for a compacted journal. */
-	* toChanges(): Generator<StoredChange> {
+	*toChanges(): Generator<StoredChange> {
 		const bucket = this.name;
 		yield {op: 'bucket', bucket, region: this.region, createdMs: this.createdMs};
 		for (const [name, value] of this.settings) {

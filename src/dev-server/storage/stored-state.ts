@@ -61,9 +61,27 @@ export type StoredChange =
 	/** Without a value the setting is removed. */
 	| {readonly op: 'setting'; readonly bucket: string; readonly name: string; readonly value?: string | undefined}
 	/** A new newest version; replaces the version of the same id. `uploadId`: the upload that ends with it. */
-	| {readonly op: 'version'; readonly bucket: string; readonly key: string; readonly version: StoredVersion; readonly uploadId?: string | undefined}
+	| {
+			readonly op: 'version';
+			readonly bucket: string;
+			readonly key: string;
+			readonly version: StoredVersion;
+			readonly uploadId?: string | undefined;
+	  }
 	| {readonly op: 'dropVersion'; readonly bucket: string; readonly key: string; readonly versionId: string}
-	| {readonly op: 'tags'; readonly bucket: string; readonly key: string; readonly versionId: string; readonly tags: TextByName}
+	| {
+			readonly op: 'tags';
+			readonly bucket: string;
+			readonly key: string;
+			readonly versionId: string;
+			readonly tags: TextByName;
+	  }
 	| {readonly op: 'upload'; readonly bucket: string; readonly upload: StoredUpload}
-	| {readonly op: 'part'; readonly bucket: string; readonly uploadId: string; readonly partNumber: number; readonly part: StoredPart}
+	| {
+			readonly op: 'part';
+			readonly bucket: string;
+			readonly uploadId: string;
+			readonly partNumber: number;
+			readonly part: StoredPart;
+	  }
 	| {readonly op: 'dropUpload'; readonly bucket: string; readonly uploadId: string};

@@ -32,8 +32,15 @@ const nodeMs = 60_000;
 /** Looks at everything on this node that a volume needs, in the order in which it is needed. Changes nothing. */
 export const checkNode = async (settings: NodeCheckSettings): Promise<Check[]> => {
 	const deadline = createDeadline(nodeMs);
-	const {environment: {logPath, runDirectory, stateDirectory}, ownHome, variables, pluginDirectory} = settings;
-	const home = await attemptValue(() => findRuntime({driverPath: findInstalledDriver(pluginDirectory), ownHome, variables}));
+	const {
+		environment: {logPath, runDirectory, stateDirectory},
+		ownHome,
+		variables,
+		pluginDirectory,
+	} = settings;
+	const home = await attemptValue(() =>
+		findRuntime({driverPath: findInstalledDriver(pluginDirectory), ownHome, variables}),
+	);
 	return [
 		await attempt('fuse-device', () => checkFuseDevice()),
 		await attempt('fuse-libraries', () => checkFuseLibraries(home, deadline)),
@@ -42,12 +49,15 @@ export const checkNode = async (settings: NodeCheckSettings): Promise<Check[]> =
 		await attempt('state-directory', () => checkStateDirectory(stateDirectory)),
 		await attempt('run-directory', () => checkRunDirectory(runDirectory)),
 		await attempt('disk', () => checkDisk(stateDirectory)),
-		...await checkVolumes(settings, deadline),
+		...(await checkVolumes(settings, deadline)),
 		await attempt('log', () => checkLog(logPath)),
 	];
 };
 
-const checkVolumes = async ({environment: {stateDirectory}, target}: NodeCheckSettings, deadline: Deadline): Promise<Check[]> => {
+const checkVolumes = async (
+	{environment: {stateDirectory}, target}: NodeCheckSettings,
+	deadline: Deadline,
+): Promise<Check[]> => {
 	let states: VolumeState[];
 	let reports;
 	try {
@@ -60,11 +70,24 @@ const checkVolumes = async ({environment: {stateDirectory}, target}: NodeCheckSe
 	}
 
 	if (target !== undefined && states.length === 0) {
-		return [{name: 'volume', status: 'failed', found: `no volume of this node is "${target}", nor mounted there`, remedy: 'pnx-volume status --json shows the directories and ids of all'}];
+		return [
+			{
+				name: 'volume',
+				status: 'failed',
+				found: `no volume of this node is "${target}", nor mounted there`,
+				remedy: 'pnx-volume status --json shows the directories and ids of all',
+			},
+		];
 	}
 
 	const facts = {table: readMountTable(), states, reports};
-	const scope = {stateDirectory, volumeIds: await attemptValue(() => findVolumeIds(stateDirectory, target === undefined ? undefined : states.map(({volumeId}) => volumeId))) ?? []};
+	const scope = {
+		stateDirectory,
+		volumeIds:
+			(await attemptValue(() =>
+				findVolumeIds(stateDirectory, target === undefined ? undefined : states.map(({volumeId}) => volumeId)),
+			)) ?? [],
+	};
 	const isEveryVolume = target === undefined;
 	const devices = new Set(states.flatMap(({mountPoint, pods}) => [mountPoint, ...pods.map(({path}) => path)]));
 	return [
@@ -72,7 +95,12 @@ const checkVolumes = async ({environment: {stateDirectory}, target}: NodeCheckSe
 		await attempt('staging', () => checkStaging(reports, stateDirectory)),
 		await attempt('half-written-files', () => checkHalfWrittenFiles(reports, scope)),
 		await attempt('daemons', () => checkDaemons(reports)),
-		await attempt('fuse-mounts', () => checkFuseMounts(isEveryVolume ? facts : {...facts, table: facts.table.filter(({path}) => devices.has(path))}, deadline)),
+		await attempt('fuse-mounts', () =>
+			checkFuseMounts(
+				isEveryVolume ? facts : {...facts, table: facts.table.filter(({path}) => devices.has(path))},
+				deadline,
+			),
+		),
 		await attempt('pod-mounts', () => checkPodMounts(facts, {isEveryVolume})),
 	];
 };
@@ -89,8 +117,12 @@ const attempt = async (name: string, check: () => Check | Promise<Check>): Promi
 	}
 };
 
-const toBrokenCheck = (name: string, error: unknown): Check =>
-	({name, status: 'failed', found: `it could not be looked at: ${toReason(error)}`, remedy: 'run as root; if it stays, the message says what to mend'});
+const toBrokenCheck = (name: string, error: unknown): Check => ({
+	name,
+	status: 'failed',
+	found: `it could not be looked at: ${toReason(error)}`,
+	remedy: 'run as root; if it stays, the message says what to mend',
+});
 
 /** `undefined` also when it cannot be found out: the check that needs it says so. */
 const attemptValue = async <Value>(find: () => Value): Promise<Value | undefined> => {

@@ -6,7 +6,9 @@
 */
 export type CheckStatus = 'ok' | 'warning' | 'failed' | 'skipped';
 
-/** The outcome of one check of `pnx-volume doctor`: what was found, in one line, and what to do when that is not good. */
+/**
+The outcome of one check of `pnx-volume doctor`: what was found, in one line, and what to do when that is not good.
+*/
 export type Check = {
 	readonly name: string;
 	readonly status: CheckStatus;

@@ -6,7 +6,13 @@ import {labelOf} from './volume-label.ts';
 export const checkDaemons = (reports: readonly VolumeReport[]): Check => {
 	const mounted = reports.filter(({health}) => health !== 'gone' && health !== 'unmounted');
 	const findings = mounted.map(report => judgeDaemon(report)).filter(finding => finding !== undefined);
-	return toCheck('daemons', findings, mounted.length === 0 ? 'no volume is mounted' : `${mounted.length} ${mounted.length === 1 ? 'daemon answers' : 'daemons answer'}`);
+	return toCheck(
+		'daemons',
+		findings,
+		mounted.length === 0
+			? 'no volume is mounted'
+			: `${mounted.length} ${mounted.length === 1 ? 'daemon answers' : 'daemons answer'}`,
+	);
 };
 
 const judgeDaemon = (report: VolumeReport): Finding | undefined => {
@@ -15,7 +21,8 @@ const judgeDaemon = (report: VolumeReport): Finding | undefined => {
 	switch (report.health) {
 		case 'dead': {
 			return {
-				status: 'failed', found: `${labelOf(report)}: the daemon is gone, and every use of ${path} fails`,
+				status: 'failed',
+				found: `${labelOf(report)}: the daemon is gone, and every use of ${path} fails`,
 				remedy: isOfPods
 					? 'pnx-volume heal, as the agent of the node does by itself, and restart pods that still see nothing; what was not uploaded is in its journal'
 					: `pnx-volume unmount ${path}, and mount it again; what was not uploaded is in its journal`,
@@ -24,7 +31,8 @@ const judgeDaemon = (report: VolumeReport): Finding | undefined => {
 
 		case 'hanging': {
 			return {
-				status: 'failed', found: `${labelOf(report)}: the daemon (pid ${report.daemonPid}) lives and does not answer, or has no mount`,
+				status: 'failed',
+				found: `${labelOf(report)}: the daemon (pid ${report.daemonPid}) lives and does not answer, or has no mount`,
 				remedy: isOfPods
 					? 'pnx-volume heal, as the agent of the node does by itself after half a minute: that ends it and starts it again; what was not uploaded is in its journal'
 					: `look into the log; then kill -9 ${report.daemonPid}, unmount, and mount again; what was not uploaded is in its journal`,
@@ -33,7 +41,8 @@ const judgeDaemon = (report: VolumeReport): Finding | undefined => {
 
 		case 'failing': {
 			return {
-				status: 'warning', found: `${labelOf(report)}: ${report.daemon?.fileSystem.lastError?.message}`,
+				status: 'warning',
+				found: `${labelOf(report)}: ${report.daemon?.fileSystem.lastError?.message}`,
 				remedy: 'mend what the message says (--bucket checks credentials and bucket); uploads are tried again',
 			};
 		}

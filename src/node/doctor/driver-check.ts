@@ -26,7 +26,10 @@ export const findInstalledDriver = (pluginDirectory = defaultPluginDirectory): s
 };
 
 /** Whether the kubelet would find our driver, could run it, and would understand its answer. Runs its `init`. */
-export const checkDriver = async ({pluginDirectory, ownHome, logPath}: DriverSettings, deadline: Deadline): Promise<Check> => {
+export const checkDriver = async (
+	{pluginDirectory, ownHome, logPath}: DriverSettings,
+	deadline: Deadline,
+): Promise<Check> => {
 	const name = 'driver';
 	const directory = join(pluginDirectory ?? defaultPluginDirectory, 'pnx~volume');
 	const path = join(directory, 'volume');
@@ -34,8 +37,22 @@ export const checkDriver = async ({pluginDirectory, ownHome, logPath}: DriverSet
 	const install = `install -D -m 0755 ${source} '${path}'`;
 	if (!existsSync(path)) {
 		return pluginDirectory === undefined && !existsSync(defaultPluginDirectory) && !existsSync(kubeletDirectory)
-			? {name, status: 'skipped', found: `no kubelet on this machine (neither ${defaultPluginDirectory} nor ${kubeletDirectory}); --plugin-dir names another place`}
-			: toCheck(name, [{status: 'failed', found: `${path} does not exist`, remedy: `${install}; where the kubelet has another --volume-plugin-dir, give it as --plugin-dir`}], '');
+			? {
+					name,
+					status: 'skipped',
+					found: `no kubelet on this machine (neither ${defaultPluginDirectory} nor ${kubeletDirectory}); --plugin-dir names another place`,
+				}
+			: toCheck(
+					name,
+					[
+						{
+							status: 'failed',
+							found: `${path} does not exist`,
+							remedy: `${install}; where the kubelet has another --volume-plugin-dir, give it as --plugin-dir`,
+						},
+					],
+					'',
+				);
 	}
 
 	const findings: Finding[] = [];
@@ -45,17 +62,34 @@ export const checkDriver = async ({pluginDirectory, ownHome, logPath}: DriverSet
 
 	const others = readdirSync(directory).filter(entry => entry !== 'volume');
 	if (others.length > 0) {
-		findings.push({status: 'warning', found: `${directory} also holds ${others.slice(0, 3).join(', ')}`, remedy: 'move everything but "volume" out of that directory: the kubelet probes the driver again for each change in it'});
+		findings.push({
+			status: 'warning',
+			found: `${directory} also holds ${others.slice(0, 3).join(', ')}`,
+			remedy:
+				'move everything but "volume" out of that directory: the kubelet probes the driver again for each change in it',
+		});
 	}
 
 	if (!isSameFile(path, source)) {
-		findings.push({status: 'warning', found: `${path} is not the driver of this pnx-volume (${source})`, remedy: install});
+		findings.push({
+			status: 'warning',
+			found: `${path} is not the driver of this pnx-volume (${source})`,
+			remedy: install,
+		});
 	}
 
-	const {exitCode, message} = await runCommand('/bin/sh', ['-c', 'export PNX_VOLUME_LOG="$1"; exec "$2" init', 'sh', logPath, path], deadline.within(initMs));
+	const {exitCode, message} = await runCommand(
+		'/bin/sh',
+		['-c', 'export PNX_VOLUME_LOG="$1"; exec "$2" init', 'sh', logPath, path],
+		deadline.within(initMs),
+	);
 	const wrong = exitCode === 0 ? findWrongAnswer(message) : message || `exit status ${exitCode}`;
 	if (wrong !== undefined) {
-		findings.push({status: 'failed', found: `${path} does not answer "init": ${wrong}`, remedy: `run it by hand (${path} init), and ${install}`});
+		findings.push({
+			status: 'failed',
+			found: `${path} does not answer "init": ${wrong}`,
+			remedy: `run it by hand (${path} init), and ${install}`,
+		});
 	}
 
 	return toCheck(name, findings, `${path} answers "init"`);
@@ -64,18 +98,26 @@ export const checkDriver = async ({pluginDirectory, ownHome, logPath}: DriverSet
 /** What keeps a kubelet from using this answer to `init`: it reads all of the output as one JSON value. */
 export const findWrongAnswer = (output: string): string | undefined => {
 	try {
-		const {status, capabilities} = (JSON.parse(output) ?? {}) as {status?: unknown; capabilities?: {attach?: unknown} | null};
+		const {status, capabilities} = (JSON.parse(output) ?? {}) as {
+			status?: unknown;
+			capabilities?: {attach?: unknown} | null;
+		};
 		if (status !== 'Success') {
 			return `its status is ${JSON.stringify(status)}`;
 		}
 
-		return capabilities?.attach === false ? undefined : 'it does not say "attach": false, so the kubelet would wait for a controller to attach the volume';
+		return capabilities?.attach === false
+			? undefined
+			: 'it does not say "attach": false, so the kubelet would wait for a controller to attach the volume';
 	} catch (error) {
 		return `its output is not one JSON value (${toReason(error)})`;
 	}
 };
 
-/** A runtime without a driver in it has nothing to compare with. The lines that the installer writes anew do not count. */
-const isSameFile = (path: string, source: string): boolean => !existsSync(source) || readDriver(path) === readDriver(source);
+/**
+A runtime without a driver in it has nothing to compare with. The lines that the installer writes anew do not count.
+*/
+const isSameFile = (path: string, source: string): boolean =>
+	!existsSync(source) || readDriver(path) === readDriver(source);
 
 const readDriver = (path: string): string => readFileSync(path, 'utf8').replaceAll(/^(runtime|settings)=.*$/gm, '$1=');

@@ -6,7 +6,10 @@ import {findRuntimeNode, isExecutable} from './runtime.ts';
 
 const loadMs = 10_000;
 
-/** Loads the addon, and libfuse3 with it, as a daemon would: the packaged one lies beside the bundles, that of a checkout in its node_modules. */
+/**
+Loads the addon, and libfuse3 with it, as a daemon would: the packaged one lies beside the bundles, that of a
+checkout in its node_modules.
+*/
 const loadScript = `
 	const {createRequire} = require('node:module');
 	const {existsSync} = require('node:fs');
@@ -33,7 +36,10 @@ export const checkFuseLibraries = async (home: string | undefined, deadline: Dea
 	// One after the other: the load of the addon is what takes long.
 	const fusermount = await runCommand(program, ['--version'], deadline.within(loadMs));
 	const addon = await runCommand(node, ['-e', loadScript, home], deadline.within(loadMs));
-	const remedy = program === packaged ? 'install the runtime again' : 'install FUSE 3 (Debian, Alpine: fuse3), or use the packaged runtime, which brings it along';
+	const remedy =
+		program === packaged
+			? 'install the runtime again'
+			: 'install FUSE 3 (Debian, Alpine: fuse3), or use the packaged runtime, which brings it along';
 	const findings: Finding[] = [];
 	if (fusermount.exitCode !== 0) {
 		findings.push({status: 'failed', found: `${program} does not run: ${fusermount.message}`, remedy});

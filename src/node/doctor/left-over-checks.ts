@@ -11,16 +11,27 @@ import {toCheck, type Check, type Finding} from './check.ts';
 import {labelOf} from './volume-label.ts';
 
 /** Volumes of which something is left although nothing of them is mounted. */
-export const checkLeftOvers = (reports: readonly VolumeReport[], {stateDirectory, volumeIds}: {stateDirectory: string; volumeIds: readonly string[]}): Check => {
+export const checkLeftOvers = (
+	reports: readonly VolumeReport[],
+	{stateDirectory, volumeIds}: {stateDirectory: string; volumeIds: readonly string[]},
+): Check => {
 	const findings: Finding[] = [];
 	for (const report of reports.filter(({health}) => health === 'gone')) {
-		findings.push({status: 'warning', found: `${labelOf(report)} has no daemon and no mount, as after a reboot, and nothing waits`, remedy: `its next mount or unmount cleans up; or delete ${volumePaths(stateDirectory, report.volumeId).directory}`});
+		findings.push({
+			status: 'warning',
+			found: `${labelOf(report)} has no daemon and no mount, as after a reboot, and nothing waits`,
+			remedy: `its next mount or unmount cleans up; or delete ${volumePaths(stateDirectory, report.volumeId).directory}`,
+		});
 	}
 
 	for (const report of reports.filter(({health, refused}) => health === 'unmounted' && refused === undefined)) {
 		const {staging} = volumePaths(stateDirectory, report.volumeId);
 		if (countRecords(staging) === 0) {
-			findings.push({status: 'warning', found: `${labelOf(report)} has no daemon, and bytes in ${staging} that no record of the journal names: they were never closed or synced`, remedy: 'its next mount deletes them'});
+			findings.push({
+				status: 'warning',
+				found: `${labelOf(report)} has no daemon, and bytes in ${staging} that no record of the journal names: they were never closed or synced`,
+				remedy: 'its next mount deletes them',
+			});
 		}
 	}
 
@@ -29,11 +40,16 @@ export const checkLeftOvers = (reports: readonly VolumeReport[], {stateDirectory
 		// Below a mount lies the bucket.
 		if (existsSync(stateFile) || mountsAt(readMountTable(), mountPoint).length > 0) {
 			findings.push({
-				status: 'failed', found: `${stateFile} ${isNewerState(stateFile) ? 'was written by a newer version of pnx-volume' : 'is damaged'}`,
+				status: 'failed',
+				found: `${stateFile} ${isNewerState(stateFile) ? 'was written by a newer version of pnx-volume' : 'is damaged'}`,
 				remedy: `delete nothing below ${directory}: while the volume is mounted, its files are the bucket's; the next mount of the volume by the version that knows it puts this right`,
 			});
 		} else {
-			findings.push({status: 'warning', found: `${directory} has no state.json, and nothing of it is mounted`, remedy: 'save what is in its staging/ if anything is, and delete it'});
+			findings.push({
+				status: 'warning',
+				found: `${directory} has no state.json, and nothing of it is mounted`,
+				remedy: 'save what is in its staging/ if anything is, and delete it',
+			});
 		}
 	}
 
@@ -67,18 +83,34 @@ export const checkStaging = (reports: readonly VolumeReport[], stateDirectory: s
 };
 
 /** Temporary files that whoever wrote them did not live to rename. */
-export const checkHalfWrittenFiles = (reports: readonly VolumeReport[], {stateDirectory, volumeIds}: {stateDirectory: string; volumeIds: readonly string[]}): Check => {
+export const checkHalfWrittenFiles = (
+	reports: readonly VolumeReport[],
+	{stateDirectory, volumeIds}: {stateDirectory: string; volumeIds: readonly string[]},
+): Check => {
 	const paths = volumeIds.flatMap(volumeId => {
 		const {directory, staging} = volumePaths(stateDirectory, volumeId);
 		const report = reports.find(candidate => candidate.volumeId === volumeId);
-		const stateFiles = namesIn(directory).filter(name => isAbandonedStateFile(name)).map(name => join(directory, name));
+		const stateFiles = namesIn(directory)
+			.filter(name => isAbandonedStateFile(name))
+			.map(name => join(directory, name));
 		// A daemon that lives may be writing its records just now.
-		const records = report === undefined || hasNoDaemon(report) ? namesIn(staging).filter(name => name.endsWith('.tmp')).map(name => join(staging, name)) : [];
+		const records =
+			report === undefined || hasNoDaemon(report)
+				? namesIn(staging)
+						.filter(name => name.endsWith('.tmp'))
+						.map(name => join(staging, name))
+				: [];
 		return [...stateFiles, ...records];
 	});
-	return toCheck('half-written-files', paths.map(path => ({
-		status: 'warning', found: `${path} was never finished`, remedy: 'delete it: nobody was told that it was written; a mount of the volume does so, too',
-	})), 'none');
+	return toCheck(
+		'half-written-files',
+		paths.map(path => ({
+			status: 'warning',
+			found: `${path} was never finished`,
+			remedy: 'delete it: nobody was told that it was written; a mount of the volume does so, too',
+		})),
+		'none',
+	);
 };
 
 /** `state.json.<pid>.tmp` of a process that is gone. */
@@ -105,4 +137,6 @@ const namesIn = (directory: string): string[] => {
 
 /** The volumes that left anything, or those of them that are asked for; always in the same order. */
 export const findVolumeIds = (stateDirectory: string, only: readonly string[] | undefined): string[] =>
-	listVolumeIds(stateDirectory).filter(volumeId => only?.includes(volumeId) ?? true).sort();
+	listVolumeIds(stateDirectory)
+		.filter(volumeId => only?.includes(volumeId) ?? true)
+		.sort();

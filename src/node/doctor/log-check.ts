@@ -16,14 +16,29 @@ export const checkLog = (path: string): Check => {
 			throw new Error('it is no file');
 		}
 	} catch (error) {
-		findings.push({status: 'warning', found: `${path} cannot be written to: ${toReason(error)}`, remedy: 'make it writable, or set PNX_VOLUME_LOG to another file: volumes work without a log, and nobody will know why one did not'});
+		findings.push({
+			status: 'warning',
+			found: `${path} cannot be written to: ${toReason(error)}`,
+			remedy:
+				'make it writable, or set PNX_VOLUME_LOG to another file: volumes work without a log, and nobody will know why one did not',
+		});
 	}
 
 	const bytes = status?.size ?? 0;
 	if (bytes > logBytesMax) {
 		// A daemon holds the file open, so it must be shortened in place.
-		findings.push({status: 'warning', found: `${path} has grown to ${formatBytes(bytes)}`, remedy: 'rotate it with logrotate and "copytruncate"'});
+		findings.push({
+			status: 'warning',
+			found: `${path} has grown to ${formatBytes(bytes)}`,
+			remedy: 'rotate it with logrotate and "copytruncate"',
+		});
 	}
 
-	return toCheck('log', findings, status === undefined ? `${path} does not exist yet; the first call makes it` : `${path} is writable, ${formatBytes(bytes)}`);
+	return toCheck(
+		'log',
+		findings,
+		status === undefined
+			? `${path} does not exist yet; the first call makes it`
+			: `${path} is writable, ${formatBytes(bytes)}`,
+	);
 };

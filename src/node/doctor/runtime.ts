@@ -7,16 +7,32 @@ import {toCheck, type Check, type Finding} from './check.ts';
 const installedHome = '/opt/pnx-volume/current';
 const runMs = 10_000;
 
-/** Where the runtime is that the driver would start: looked for in the same order as `driver/volume` does. Without a driver: that of this command. */
-export const findRuntime = ({driverPath, ownHome, variables}: {driverPath: string | undefined; ownHome: string; variables: NodeJS.ProcessEnv}): string | undefined => {
+/**
+Where the runtime is that the driver would start: looked for in the same order as `driver/volume` does. Without a
+driver: that of this command.
+*/
+export const findRuntime = ({
+	driverPath,
+	ownHome,
+	variables,
+}: {
+	driverPath: string | undefined;
+	ownHome: string;
+	variables: NodeJS.ProcessEnv;
+}): string | undefined => {
 	const besideDriver = driverPath === undefined ? ownHome : join(dirname(followLink(driverPath)), '..');
-	return [variables['PNX_VOLUME_HOME'] ?? '', besideDriver, driverPath === undefined ? installedHome : readRuntimeLine(driverPath)]
+	return [
+		variables['PNX_VOLUME_HOME'] ?? '',
+		besideDriver,
+		driverPath === undefined ? installedHome : readRuntimeLine(driverPath),
+	]
 		.filter(candidate => candidate !== '' && existsSync(join(candidate, 'dist/bin/driver.js')))
 		.map(candidate => resolve(candidate))[0];
 };
 
 /** What the installer has written into the driver. */
-const readRuntimeLine = (driverPath: string): string => /^runtime=(\/\S+)$/m.exec(readFileSync(driverPath, 'utf8'))?.[1] ?? installedHome;
+const readRuntimeLine = (driverPath: string): string =>
+	/^runtime=(\/\S+)$/m.exec(readFileSync(driverPath, 'utf8'))?.[1] ?? installedHome;
 
 const followLink = (path: string): string => (lstatSync(path).isSymbolicLink() ? realpathSync(path) : path);
 
@@ -33,12 +49,23 @@ export const isExecutable = (path: string): boolean => {
 	}
 };
 
-const reinstall = 'install the runtime again: unpack pnx-volume-<version>-linux-<arch>.tar.gz below /opt/pnx-volume and point /opt/pnx-volume/current at it';
+const reinstall =
+	'install the runtime again: unpack pnx-volume-<version>-linux-<arch>.tar.gz below /opt/pnx-volume and point /opt/pnx-volume/current at it';
 
 /** Whether the runtime is there, its Node.js runs, and its programs are in it. */
 export const checkRuntime = async (home: string | undefined, deadline: Deadline): Promise<Check> => {
 	if (home === undefined) {
-		return toCheck('runtime', [{status: 'failed', found: `there is no ${installedHome}/dist/bin/driver.js, and PNX_VOLUME_HOME does not lead to one`, remedy: reinstall}], '');
+		return toCheck(
+			'runtime',
+			[
+				{
+					status: 'failed',
+					found: `there is no ${installedHome}/dist/bin/driver.js, and PNX_VOLUME_HOME does not lead to one`,
+					remedy: reinstall,
+				},
+			],
+			'',
+		);
 	}
 
 	const findings: Finding[] = [];
@@ -46,7 +73,9 @@ export const checkRuntime = async (home: string | undefined, deadline: Deadline)
 		findings.push({status: 'failed', found, remedy: reinstall});
 	};
 
-	const missing = ['dist/bin/driver.js', 'dist/bin/daemon.js', 'driver/volume', 'package.json'].filter(path => !existsSync(join(home, path)));
+	const missing = ['dist/bin/driver.js', 'dist/bin/daemon.js', 'driver/volume', 'package.json'].filter(
+		path => !existsSync(join(home, path)),
+	);
 	if (missing.length > 0) {
 		fail(`${home} lacks ${missing.join(', ')}`);
 	}

@@ -2,8 +2,8 @@ import {writeFileSync} from 'node:fs';
 import {hasErrorCode} from '../node-error.ts';
 
 /**
-Has the kernel give up on a FUSE file system: everybody who waits for it gets an error, whatever its process does. False where the control
-file system of FUSE is not mounted.
+Has the kernel give up on a FUSE file system: everybody who waits for it gets an error, whatever its process does.
+False where the control file system of FUSE is not mounted.
 */
 export const abortConnection = (device: string): boolean => {
 	const minor = device.split(':')[1];

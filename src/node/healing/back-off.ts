@@ -1,4 +1,7 @@
-/** When a volume's daemon may be started again: at once after the first death, and later and later while it keeps dying. */
+/**
+When a volume's daemon may be started again: at once after the first death, and later and later while it keeps
+dying.
+*/
 export type BackOff = {
 	/** Starts since it last was well for long. */
 	readonly startCount: number;
@@ -18,9 +21,11 @@ export const noteStart = (backOff: BackOff, nowMs: number): BackOff => ({
 });
 
 /** In the past: it may be started now. */
-export const nextStartAtMs = (backOff: BackOff): number => (backOff.startCount === 0 ? 0 : backOff.lastStartAtMs + delayMs(backOff));
+export const nextStartAtMs = (backOff: BackOff): number =>
+	backOff.startCount === 0 ? 0 : backOff.lastStartAtMs + delayMs(backOff);
 
 /** It has died so often that its users should be told. */
 export const isCrashLoop = ({startCount}: BackOff): boolean => startCount >= 3;
 
-const delayMs = ({startCount}: BackOff): number => Math.min(delayMsMax, firstDelayMs * 2 ** Math.min(20, Math.max(0, startCount - 1)));
+const delayMs = ({startCount}: BackOff): number =>
+	Math.min(delayMsMax, firstDelayMs * 2 ** Math.min(20, Math.max(0, startCount - 1)));

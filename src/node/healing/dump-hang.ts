@@ -12,9 +12,9 @@ const descriptorCountMax = 200;
 const sampleMs = 500;
 
 /**
-Writes down what a hanging daemon is doing, before it is ended: the state and the system call of each thread, how much processor
-time each takes, its descriptors and its mounts. Only what the kernel says, nothing of its memory or environment, so no secret. Tells where; `undefined` where it
-could not be written.
+Writes down what a hanging daemon is doing, before it is ended: the state and the system call of each thread, how
+much processor time each takes, its descriptors and its mounts. Only what the kernel says, nothing of its memory or
+environment, so no secret. Tells where; `undefined` where it could not be written.
 */
 export const dumpHang = async (state: VolumeState, volumeDirectory: string): Promise<string | undefined> => {
 	const pid = state.daemon?.pid;
@@ -30,7 +30,13 @@ export const dumpHang = async (state: VolumeState, volumeDirectory: string): Pro
 		...['wchan', 'stack', 'syscall', 'limits', 'io'].map(name => section(name, read(`/proc/${pid}/${name}`))),
 		section('threads (processor ticks of 10 ms within 0.5 s)', describeThreads(pid, before)),
 		section('descriptors', describeDescriptors(pid)),
-		section('mounts', [state.mountPoint, ...state.pods.map(({path}) => path)].flatMap(path => mountsAt(readMountTable(), path)).map(mount => `${mount.device} ${mount.type} ${mount.source} ${mount.path} ${mount.options.join(',')}`).join('\n')),
+		section(
+			'mounts',
+			[state.mountPoint, ...state.pods.map(({path}) => path)]
+				.flatMap(path => mountsAt(readMountTable(), path))
+				.map(mount => `${mount.device} ${mount.type} ${mount.source} ${mount.path} ${mount.options.join(',')}`)
+				.join('\n'),
+		),
 	];
 	const path = join(volumeDirectory, `hang-${new Date().toISOString().replaceAll(/[:.]/g, '-')}.txt`);
 	try {
@@ -50,22 +56,32 @@ const section = (title: string, text: string): string => `== ${title}\n${text.tr
 
 const describeThreads = (pid: number, before: ReadonlyMap<string, number>): string => {
 	const after = threadTicks(pid);
-	return [...after].slice(0, threadCountMax).map(([thread, ticks]) => {
-		const directory = `/proc/${pid}/task/${thread}`;
-		const stat = read(`${directory}/stat`);
-		return [
-			thread, read(`${directory}/comm`).trim(), stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3),
-			`ticks ${ticks - (before.get(thread) ?? 0)}`, `wchan ${read(`${directory}/wchan`)}`, `syscall ${read(`${directory}/syscall`).trim()}`,
-		].join(' ');
-	}).join('\n');
+	return [...after]
+		.slice(0, threadCountMax)
+		.map(([thread, ticks]) => {
+			const directory = `/proc/${pid}/task/${thread}`;
+			const stat = read(`${directory}/stat`);
+			return [
+				thread,
+				read(`${directory}/comm`).trim(),
+				stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3),
+				`ticks ${ticks - (before.get(thread) ?? 0)}`,
+				`wchan ${read(`${directory}/wchan`)}`,
+				`syscall ${read(`${directory}/syscall`).trim()}`,
+			].join(' ');
+		})
+		.join('\n');
 };
 
 /** Processor time of each thread (utime and stime of proc_pid_stat(5)): one in a busy loop has all of it. */
-const threadTicks = (pid: number): Map<string, number> => new Map(list(`/proc/${pid}/task`).map(thread => {
-	const stat = read(`/proc/${pid}/task/${thread}/stat`);
-	const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-	return [thread, Number(fields[11] ?? 0) + Number(fields[12] ?? 0)];
-}));
+const threadTicks = (pid: number): Map<string, number> =>
+	new Map(
+		list(`/proc/${pid}/task`).map(thread => {
+			const stat = read(`/proc/${pid}/task/${thread}/stat`);
+			const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+			return [thread, Number(fields[11] ?? 0) + Number(fields[12] ?? 0)];
+		}),
+	);
 
 const describeDescriptors = (pid: number): string => {
 	const descriptors = list(`/proc/${pid}/fd`);
@@ -80,7 +96,9 @@ const describeDescriptors = (pid: number): string => {
 };
 
 const removeOldDumps = (directory: string): void => {
-	const dumps = readdirSync(directory).filter(name => /^hang-.*\.txt$/.test(name)).sort();
+	const dumps = readdirSync(directory)
+		.filter(name => /^hang-.*\.txt$/.test(name))
+		.sort();
 	for (const name of dumps.slice(0, Math.max(0, dumps.length - dumpCountMax))) {
 		rmSync(join(directory, name), {force: true});
 	}

@@ -26,10 +26,15 @@ const drainMsDefault = 30_000;
 const stopMs = 10_000;
 
 /**
-Ends what is left of a volume whose pods are all gone: a daemon is told to upload and to end; for a journal that no daemon serves one is started;
-when nothing waits, the files are removed after a while. Uploads are waited for without the volume's lock: a pod that comes meanwhile is served.
+Ends what is left of a volume whose pods are all gone: a daemon is told to upload and to end; for a journal that no
+daemon serves one is started; when nothing waits, the files are removed after a while. Uploads are waited for
+without the volume's lock: a pod that comes meanwhile is served.
 */
-export const finishVolume = async (volumeId: string, environment: NodeEnvironment, settings: FinishSettings): Promise<FinishOutcome> => {
+export const finishVolume = async (
+	volumeId: string,
+	environment: NodeEnvironment,
+	settings: FinishSettings,
+): Promise<FinishOutcome> => {
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const known = readVolumeState(paths.stateFile);
 	if (known?.kind !== 'pods' || podsMounted(known, readMountTable()).length > 0) {
@@ -42,10 +47,17 @@ export const finishVolume = async (volumeId: string, environment: NodeEnvironmen
 	}
 
 	const deadline = createDeadline(environment.mountTimeoutMs);
-	return withLock({path: paths.lockFile, what: `bucket ${known.bucket}`, deadline}, async () => finishLocked(volumeId, environment, deadline, settings));
+	return withLock({path: paths.lockFile, what: `bucket ${known.bucket}`, deadline}, async () =>
+		finishLocked(volumeId, environment, deadline, settings),
+	);
 };
 
-const finishLocked = async (volumeId: string, environment: NodeEnvironment, deadline: Deadline, {keepMs}: FinishSettings): Promise<FinishOutcome> => {
+const finishLocked = async (
+	volumeId: string,
+	environment: NodeEnvironment,
+	deadline: Deadline,
+	{keepMs}: FinishSettings,
+): Promise<FinishOutcome> => {
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const state = readVolumeState(paths.stateFile);
 	if (state === undefined) {
@@ -57,7 +69,7 @@ const finishLocked = async (volumeId: string, environment: NodeEnvironment, dead
 		return 'in use';
 	}
 
-	if (await findDaemon(state, environment.stateDirectory, deadline) !== undefined) {
+	if ((await findDaemon(state, environment.stateDirectory, deadline)) !== undefined) {
 		await stopDaemon(state, environment.stateDirectory, createDeadline(stopMs));
 		forgetUsers(state, paths);
 	} else if (hasJournal(paths)) {
@@ -84,15 +96,30 @@ const finishLocked = async (volumeId: string, environment: NodeEnvironment, dead
 	return 'finished';
 };
 
-const startForJournal = async (record: LaunchRecord, state: VolumeState, environment: NodeEnvironment, deadline: Deadline): Promise<void> => {
+const startForJournal = async (
+	record: LaunchRecord,
+	state: VolumeState,
+	environment: NodeEnvironment,
+	deadline: Deadline,
+): Promise<void> => {
 	const paths = volumePaths(environment.stateDirectory, state.volumeId);
-	await startDaemon({...record.request, mountPoint: paths.mountPoint, volumeDirectory: paths.directory}, {
-		state, environment, deadline, inUse: false, starterVariables: record.variables,
-		onStarted: (daemon, launch) => writeVolumeState(paths.stateFile, {...state, daemon, launch, pods: []}),
-	});
+	await startDaemon(
+		{...record.request, mountPoint: paths.mountPoint, volumeDirectory: paths.directory},
+		{
+			state,
+			environment,
+			deadline,
+			inUse: false,
+			starterVariables: record.variables,
+			onStarted: (daemon, launch) => writeVolumeState(paths.stateFile, {...state, daemon, launch, pods: []}),
+		},
+	);
 };
 
-/** Also what an older boot has left in the state: its daemon and its pods are gone. Not written when nothing changes, so that the file's age counts. */
+/**
+Also what an older boot has left in the state: its daemon and its pods are gone. Not written when nothing changes,
+so that the file's age counts.
+*/
 const forgetUsers = (state: VolumeState, paths: VolumePaths): void => {
 	for (const {path} of state.pods) {
 		// The kubelet wants to remove it: after a reboot it may do that without asking the driver.
@@ -107,7 +134,9 @@ const forgetUsers = (state: VolumeState, paths: VolumePaths): void => {
 /** Whether bytes wait for their upload; not counting what S3 refused for good, which is kept for a person. */
 const hasJournal = ({staging}: VolumePaths): boolean => {
 	try {
-		return readdirSync(staging, {recursive: true, withFileTypes: true}).some(entry => entry.isFile() && !`${entry.parentPath}/`.startsWith(join(staging, 'failed/')));
+		return readdirSync(staging, {recursive: true, withFileTypes: true}).some(
+			entry => entry.isFile() && !`${entry.parentPath}/`.startsWith(join(staging, 'failed/')),
+		);
 	} catch (error) {
 		if (hasErrorCode(error, 'ENOENT')) {
 			return false;

@@ -11,7 +11,14 @@ import {isRunning, type ProcessIdentity} from '../process-identity.ts';
 import {findDaemon, startDaemon} from '../volume-daemon.ts';
 import {volumePaths} from '../volume-directory.ts';
 import {withLock} from '../volume-lock.ts';
-import {podsInUse, podsMounted, readVolumeState, writeVolumeState, type PodMount, type VolumeState} from '../volume-state.ts';
+import {
+	podsInUse,
+	podsMounted,
+	readVolumeState,
+	writeVolumeState,
+	type PodMount,
+	type VolumeState,
+} from '../volume-state.ts';
 import {abortConnection} from './abort-connection.ts';
 import {dumpHang} from './dump-hang.ts';
 import {belongsToPod, readOtherNamespaces, uncoveredMounts} from './mount-namespaces.ts';
@@ -22,20 +29,25 @@ export type HealOutcome =
 	/** Nothing was wrong, or nothing that heals: no pods, or a mount by hand. */
 	| {readonly outcome: 'well'}
 	| {
-		readonly outcome: 'healed';
-		readonly state: VolumeState;
-		/** Whose mounts were renewed. */
-		readonly pods: readonly PodMount[];
-		/** Those of them with a container that still holds the dead mount. */
-		readonly restartNeeded: readonly PodMount[];
-		readonly wasHung: boolean;
-		/** Whether the daemon was started; otherwise only pods' mounts were renewed. */
-		readonly isStarted: boolean;
-		/** What was written down about the hanging daemon. */
-		readonly dump?: string | undefined;
-	}
+			readonly outcome: 'healed';
+			readonly state: VolumeState;
+			/** Whose mounts were renewed. */
+			readonly pods: readonly PodMount[];
+			/** Those of them with a container that still holds the dead mount. */
+			readonly restartNeeded: readonly PodMount[];
+			readonly wasHung: boolean;
+			/** Whether the daemon was started; otherwise only pods' mounts were renewed. */
+			readonly isStarted: boolean;
+			/** What was written down about the hanging daemon. */
+			readonly dump?: string | undefined;
+	  }
 	/** It cannot be started without the pods' Secret. The dead mounts stay for the kubelet to unmount. */
-	| {readonly outcome: 'needs pod restart'; readonly state: VolumeState; readonly pods: readonly PodMount[]; readonly reason: string};
+	| {
+			readonly outcome: 'needs pod restart';
+			readonly state: VolumeState;
+			readonly pods: readonly PodMount[];
+			readonly reason: string;
+	  };
 
 export type HealSettings = {
 	/** This one is ended if it still does not answer. Without it a daemon that lives is left alone. */
@@ -48,11 +60,15 @@ const answerMsDefault = 10_000;
 const exitMs = 2000;
 
 /**
-Makes a volume of pods work again: a daemon that is gone, or that hangs, is replaced by one with the same options, which uploads what the journal has;
-then the mounts of all its pods are renewed. Under the volume's lock, as mount and unmount. May be ended at any
-point and called again.
+Makes a volume of pods work again: a daemon that is gone, or that hangs, is replaced by one with the same options,
+which uploads what the journal has; then the mounts of all its pods are renewed. Under the volume's lock, as mount
+and unmount. May be ended at any point and called again.
 */
-export const healVolume = async (volumeId: string, environment: NodeEnvironment, settings: HealSettings = {}): Promise<HealOutcome> => {
+export const healVolume = async (
+	volumeId: string,
+	environment: NodeEnvironment,
+	settings: HealSettings = {},
+): Promise<HealOutcome> => {
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const known = readVolumeState(paths.stateFile);
 	if (known === undefined || known.kind !== 'pods') {
@@ -60,10 +76,17 @@ export const healVolume = async (volumeId: string, environment: NodeEnvironment,
 	}
 
 	const deadline = createDeadline(environment.mountTimeoutMs);
-	return withLock({path: paths.lockFile, what: `bucket ${known.bucket}`, deadline}, async () => healLocked(volumeId, environment, deadline, settings));
+	return withLock({path: paths.lockFile, what: `bucket ${known.bucket}`, deadline}, async () =>
+		healLocked(volumeId, environment, deadline, settings),
+	);
 };
 
-const healLocked = async (volumeId: string, environment: NodeEnvironment, deadline: Deadline, settings: HealSettings): Promise<HealOutcome> => {
+const healLocked = async (
+	volumeId: string,
+	environment: NodeEnvironment,
+	deadline: Deadline,
+	settings: HealSettings,
+): Promise<HealOutcome> => {
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const state = readVolumeState(paths.stateFile);
 	if (state === undefined) {
@@ -78,12 +101,18 @@ const healLocked = async (volumeId: string, environment: NodeEnvironment, deadli
 	}
 
 	const isHung = await isHanging(state, environment, settings);
-	const isServed = !isHung && await findDaemon(state, environment.stateDirectory, deadline) !== undefined;
+	const isServed = !isHung && (await findDaemon(state, environment.stateDirectory, deadline)) !== undefined;
 	if (isServed && podsInUse(state, table).length === pods.length) {
 		return {outcome: 'well'};
 	}
 
-	if (!isServed && !isHung && state.daemon !== undefined && isRunning(state.daemon) && mountsAt(table, state.mountPoint).length > 0) {
+	if (
+		!isServed &&
+		!isHung &&
+		state.daemon !== undefined &&
+		isRunning(state.daemon) &&
+		mountsAt(table, state.mountPoint).length > 0
+	) {
 		return {outcome: 'well'}; // Slow to answer: not ours to judge.
 	}
 
@@ -96,13 +125,20 @@ const healLocked = async (volumeId: string, environment: NodeEnvironment, deadli
 			return {outcome: 'needs pod restart', state, pods, reason: toObstacle(record, environment)};
 		}
 
-		await startDaemon({...record.request, mountPoint: paths.mountPoint, volumeDirectory: paths.directory}, {
-			state: current, environment, deadline, inUse: false, starterVariables: record.variables,
-			onStarted(daemon, launch) {
-				current = {...current, daemon, launch};
-				writeVolumeState(paths.stateFile, current);
+		await startDaemon(
+			{...record.request, mountPoint: paths.mountPoint, volumeDirectory: paths.directory},
+			{
+				state: current,
+				environment,
+				deadline,
+				inUse: false,
+				starterVariables: record.variables,
+				onStarted(daemon, launch) {
+					current = {...current, daemon, launch};
+					writeVolumeState(paths.stateFile, current);
+				},
 			},
-		});
+		);
 	}
 
 	await renewAll(pods, paths.mountPoint, volumeId, environment);
@@ -111,23 +147,48 @@ const healLocked = async (volumeId: string, environment: NodeEnvironment, deadli
 		deadDevices.delete(device);
 	}
 
-	return {outcome: 'healed', state: current, pods, restartNeeded: findHolders(pods, deadDevices), wasHung: isHung, isStarted: !isServed, dump};
+	return {
+		outcome: 'healed',
+		state: current,
+		pods,
+		restartNeeded: findHolders(pods, deadDevices),
+		wasHung: isHung,
+		isStarted: !isServed,
+		dump,
+	};
 };
 
 /** Asks once more, now that nobody else works on the volume. */
-const isHanging = async (state: VolumeState, {stateDirectory}: NodeEnvironment, {hungDaemon, answerMs = answerMsDefault}: HealSettings): Promise<boolean> => {
+const isHanging = async (
+	state: VolumeState,
+	{stateDirectory}: NodeEnvironment,
+	{hungDaemon, answerMs = answerMsDefault}: HealSettings,
+): Promise<boolean> => {
 	const {daemon} = state;
-	if (hungDaemon === undefined || daemon === undefined || daemon.pid !== hungDaemon.pid || daemon.startTicks !== hungDaemon.startTicks || !isRunning(daemon)) {
+	if (
+		hungDaemon === undefined ||
+		daemon === undefined ||
+		daemon.pid !== hungDaemon.pid ||
+		daemon.startTicks !== hungDaemon.startTicks ||
+		!isRunning(daemon)
+	) {
 		return false;
 	}
 
 	const {socket} = volumePaths(stateDirectory, state.volumeId);
-	const [status, probed] = await Promise.all([askStatus(socket, createDeadline(answerMs)), new MountProbe().ask(state.mountPoint, answerMs)]);
+	const [status, probed] = await Promise.all([
+		askStatus(socket, createDeadline(answerMs)),
+		new MountProbe().ask(state.mountPoint, answerMs),
+	]);
 	return status === undefined || probed === 'silent';
 };
 
 /** Two daemons on one journal would destroy it, so there is no going on while the old one lives. */
-const endHung = async (state: VolumeState, volumeDirectory: string, table: readonly Mount[]): Promise<string | undefined> => {
+const endHung = async (
+	state: VolumeState,
+	volumeDirectory: string,
+	table: readonly Mount[],
+): Promise<string | undefined> => {
 	const dump = await dumpHang(state, volumeDirectory);
 	const {daemon} = state;
 	if (daemon !== undefined) {
@@ -135,8 +196,10 @@ const endHung = async (state: VolumeState, volumeDirectory: string, table: reado
 		if (isRunning(daemon)) {
 			const device = mountsAt(table, state.mountPoint).at(-1)?.device;
 			const isAborted = device !== undefined && abortConnection(device);
-			if (!await waitUntil(() => !isRunning(daemon), createDeadline(exitMs))) {
-				throw new NodeError(`The hanging daemon of bucket ${state.bucket} (pid ${daemon.pid}) does not end on SIGKILL: it waits in the kernel, probably for the disk of ${volumeDirectory}${isAborted ? '; programs that waited for its files got an error' : ''}`);
+			if (!(await waitUntil(() => !isRunning(daemon), createDeadline(exitMs)))) {
+				throw new NodeError(
+					`The hanging daemon of bucket ${state.bucket} (pid ${daemon.pid}) does not end on SIGKILL: it waits in the kernel, probably for the disk of ${volumeDirectory}${isAborted ? '; programs that waited for its files got an error' : ''}`,
+				);
 			}
 		}
 	}
@@ -144,16 +207,28 @@ const endHung = async (state: VolumeState, volumeDirectory: string, table: reado
 	return dump;
 };
 
-const toObstacle = (record: LaunchRecord | undefined, {runDirectory}: NodeEnvironment): string => (record === undefined
-	? `${runDirectory} has no record of how its daemon was started`
-	: `its credentials were not kept, because ${runDirectory} is not in memory (tmpfs)`);
+const toObstacle = (record: LaunchRecord | undefined, {runDirectory}: NodeEnvironment): string =>
+	record === undefined
+		? `${runDirectory} has no record of how its daemon was started`
+		: `its credentials were not kept, because ${runDirectory} is not in memory (tmpfs)`;
 
 /** Each pod gets its chance; the first failure is told afterwards, and the rest is tried again. */
-const renewAll = async (pods: readonly PodMount[], source: string, volumeId: string, environment: NodeEnvironment): Promise<void> => {
+const renewAll = async (
+	pods: readonly PodMount[],
+	source: string,
+	volumeId: string,
+	environment: NodeEnvironment,
+): Promise<void> => {
 	let failure: unknown;
 	for (const {path: target} of pods) {
 		try {
-			await renewPodMount({source, target, volumeId, environment, deadline: createDeadline(environment.mountTimeoutMs)});
+			await renewPodMount({
+				source,
+				target,
+				volumeId,
+				environment,
+				deadline: createDeadline(environment.mountTimeoutMs),
+			});
 		} catch (error) {
 			failure ??= error;
 		}
@@ -164,12 +239,22 @@ const renewAll = async (pods: readonly PodMount[], source: string, volumeId: str
 	}
 };
 
-/** Sub-paths that the kubelet has bound for containers of these pods: dead ones are taken away, because the kubelet makes them anew only where there is none. */
-const detachSubPaths = async (pods: readonly PodMount[], deadDevices: ReadonlySet<string>, mountPoint: string): Promise<void> => {
+/**
+Sub-paths that the kubelet has bound for containers of these pods: dead ones are taken away, because the kubelet
+makes them anew only where there is none.
+*/
+const detachSubPaths = async (
+	pods: readonly PodMount[],
+	deadDevices: ReadonlySet<string>,
+	mountPoint: string,
+): Promise<void> => {
 	const current = mountsAt(readMountTable(), mountPoint).at(-1)?.device;
 	for (const {path} of pods) {
 		const prefix = path.replace(/\/volumes\/[^/]+\/([^/]+)$/, '/volume-subpaths/$1/');
-		const dead = readMountTable().filter(mount => prefix !== path && mount.path.startsWith(prefix) && mount.device !== current && deadDevices.has(mount.device));
+		const dead = readMountTable().filter(
+			mount =>
+				prefix !== path && mount.path.startsWith(prefix) && mount.device !== current && deadDevices.has(mount.device),
+		);
 		for (const mount of dead) {
 			await detachTop(mount.path, createDeadline(exitMs));
 		}
@@ -179,5 +264,7 @@ const detachSubPaths = async (pods: readonly PodMount[], deadDevices: ReadonlySe
 /** The pods with a container in which a dead mount is still what its programs meet. */
 const findHolders = (pods: readonly PodMount[], deadDevices: ReadonlySet<string>): PodMount[] => {
 	const holders = readOtherNamespaces().filter(({mounts}) => uncoveredMounts(mounts, deadDevices).length > 0);
-	return pods.filter(({uid}) => uid !== undefined && uid !== '' && holders.some(namespace => belongsToPod(namespace, uid)));
+	return pods.filter(
+		({uid}) => uid !== undefined && uid !== '' && holders.some(namespace => belongsToPod(namespace, uid)),
+	);
 };

@@ -4,7 +4,10 @@ import {parseMountTable, type Mount} from '../mount-table.ts';
 /** The mounts of another mount namespace than ours, as a container has one. */
 export type MountNamespace = {
 	readonly mounts: readonly Mount[];
-	/** What tells whose it is: the control groups of a process in it, and what its mounts show (the kubelet mounts files of each pod's directory, such as `etc-hosts`). */
+	/**
+	What tells whose it is: the control groups of a process in it, and what its mounts show (the kubelet mounts files
+	of each pod's directory, such as `etc-hosts`).
+	*/
 	readonly traces: string;
 };
 
@@ -20,7 +23,10 @@ export const readOtherNamespaces = (): MountNamespace[] => {
 				seen.add(id);
 				const mounts = parseMountTable(table);
 				// Not their paths: a container that sees all of the host's directories has those of every pod.
-				namespaces.push({mounts, traces: `${mounts.map(({root}) => root).join('\n')}\n${readProcFile(pid, 'cgroup') ?? ''}`});
+				namespaces.push({
+					mounts,
+					traces: `${mounts.map(({root}) => root).join('\n')}\n${readProcFile(pid, 'cgroup') ?? ''}`,
+				});
 			}
 		}
 	}
@@ -28,11 +34,20 @@ export const readOtherNamespaces = (): MountNamespace[] => {
 	return namespaces;
 };
 
-/** Mounts of these devices that are on top at their place: every use of them fails, and no new mount has come to lie on them. */
-export const uncoveredMounts = (mounts: readonly Mount[], devices: ReadonlySet<string>): Mount[] => mounts.filter(mount =>
-	devices.has(mount.device) && !mounts.some(other => other.parentId === mount.id && other.path === mount.path));
+/**
+Mounts of these devices that are on top at their place: every use of them fails, and no new mount has come to lie on
+them.
+*/
+export const uncoveredMounts = (mounts: readonly Mount[], devices: ReadonlySet<string>): Mount[] =>
+	mounts.filter(
+		mount =>
+			devices.has(mount.device) && !mounts.some(other => other.parentId === mount.id && other.path === mount.path),
+	);
 
-/** Whether a namespace is one of the pod's containers: its uid is in what the kubelet mounts there, or in its control group's name. */
+/**
+Whether a namespace is one of the pod's containers: its uid is in what the kubelet mounts there, or in its control
+group's name.
+*/
 export const belongsToPod = ({traces}: MountNamespace, uid: string): boolean =>
 	[`/${uid}/`, `pod${uid}`, `pod${uid.replaceAll('-', '_')}`].some(trace => traces.includes(trace));
 

@@ -5,8 +5,9 @@ import {systemPath} from '../run-command.ts';
 export type ProbeAnswer = 'answers' | 'silent' | 'unknown';
 
 /**
-Asks a mount for its statfs, which the kernel always passes on to the file system. A child process asks: whoever asks a hanging file system may
-be beyond the reach of signals until it answers or dies. Such a child is left alone, and no other one is sent after it.
+Asks a mount for its statfs, which the kernel always passes on to the file system. A child process asks: whoever
+asks a hanging file system may be beyond the reach of signals until it answers or dies. Such a child is left alone,
+and no other one is sent after it.
 */
 export class MountProbe {
 	#child: ChildProcess | undefined;

@@ -7,8 +7,8 @@ import {listVolumeIds, volumePaths} from '../volume-directory.ts';
 import {tryWithLock} from '../volume-lock.ts';
 
 /**
-Takes away what killed calls have left and nobody would come for: directories of volumes without a state, launch records (which hold credentials)
-without a volume, lock files of paths. What somebody works on is passed over.
+Takes away what killed calls have left and nobody would come for: directories of volumes without a state, launch
+records (which hold credentials) without a volume, lock files of paths. What somebody works on is passed over.
 */
 export const sweepNode = async (environment: NodeEnvironment): Promise<void> => {
 	const {stateDirectory, runDirectory} = environment;

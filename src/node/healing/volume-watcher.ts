@@ -11,7 +11,15 @@ import {finishVolume} from './finish-volume.ts';
 import {forgetPods, podsUnmounted} from './forget-pods.ts';
 import {healVolume} from './heal-volume.ts';
 import {MountProbe} from './mount-probe.ts';
-import {describeCrashLoop, describeFailedHealing, describeFailing, describeHealing, describeMissingCredentials, describeRecovered, describeStuckBacklog} from './notices.ts';
+import {
+	describeCrashLoop,
+	describeFailedHealing,
+	describeFailing,
+	describeHealing,
+	describeMissingCredentials,
+	describeRecovered,
+	describeStuckBacklog,
+} from './notices.ts';
 import type {Notice, WatchedVolume} from './watch-message.ts';
 
 export type WatchSettings = {
@@ -58,7 +66,12 @@ export class VolumeWatcher {
 	}
 
 	/** One round; `mayWork` tells whether healing may begin now. */
-	async look(state: VolumeState, report: VolumeReport, table: readonly Mount[], {mayWork}: {mayWork: () => boolean}): Promise<WatchedVolume> {
+	async look(
+		state: VolumeState,
+		report: VolumeReport,
+		table: readonly Mount[],
+		{mayWork}: {mayWork: () => boolean},
+	): Promise<WatchedVolume> {
 		const isServed = report.health === 'healthy' || report.health === 'failing';
 		const isMounted = mountsAt(table, state.mountPoint).length > 0;
 		const probed = isServed ? await this.#probe.ask(state.mountPoint, this.#settings.answerMs) : 'unknown';
@@ -76,7 +89,8 @@ export class VolumeWatcher {
 			...report,
 			health: isSilent ? 'hanging' : report.health,
 			restartCount: this.#restartCount,
-			nextAttemptAtMs: !isServed && nextStartAtMs(this.#backOff) > Date.now() ? nextStartAtMs(this.#backOff) : undefined,
+			nextAttemptAtMs:
+				!isServed && nextStartAtMs(this.#backOff) > Date.now() ? nextStartAtMs(this.#backOff) : undefined,
 		};
 	}
 
@@ -84,20 +98,28 @@ export class VolumeWatcher {
 		const pods = podsMounted(state, table);
 		const unmounted = podsUnmounted(state, table);
 		this.#unmountedRounds = unmounted.length === 0 ? 0 : this.#unmountedRounds + 1;
-		return this.#healWhenNeeded(state, report, table, pods)
+		return (
+			this.#healWhenNeeded(state, report, table, pods) ??
 			// One round may be a mount that goes on.
-			?? (this.#unmountedRounds >= 2 ? this.#forget(state, unmounted) : undefined)
-			?? (pods.length === 0 ? this.#finishWhenUnused(state) : undefined);
+			(this.#unmountedRounds >= 2 ? this.#forget(state, unmounted) : undefined) ??
+			(pods.length === 0 ? this.#finishWhenUnused(state) : undefined)
+		);
 	}
 
-	#healWhenNeeded(state: VolumeState, report: VolumeReport, table: readonly Mount[], pods: readonly PodMount[]): Promise<void> | undefined {
+	#healWhenNeeded(
+		state: VolumeState,
+		report: VolumeReport,
+		table: readonly Mount[],
+		pods: readonly PodMount[],
+	): Promise<void> | undefined {
 		if (pods.length === 0) {
 			return undefined;
 		}
 
 		this.#unusedSinceMs = undefined;
 		const isHung = this.#silentRounds >= this.#settings.silentRoundsMax;
-		const isDead = report.health === 'dead' || (report.health === 'hanging' && mountsAt(table, state.mountPoint).length === 0);
+		const isDead =
+			report.health === 'dead' || (report.health === 'hanging' && mountsAt(table, state.mountPoint).length === 0);
 		const isStale = podsInUse(state, table).length < pods.length;
 		if ((isHung || isDead || (isStale && this.#silentRounds === 0)) && nextStartAtMs(this.#backOff) <= Date.now()) {
 			return this.#heal(state, isHung);
@@ -109,7 +131,10 @@ export class VolumeWatcher {
 	async #heal(state: VolumeState, isHung: boolean): Promise<void> {
 		const subject = {...state, pods: state.pods};
 		try {
-			const healing = await healVolume(state.volumeId, this.#environment, {hungDaemon: isHung ? state.daemon : undefined, answerMs: this.#settings.answerMs});
+			const healing = await healVolume(state.volumeId, this.#environment, {
+				hungDaemon: isHung ? state.daemon : undefined,
+				answerMs: this.#settings.answerMs,
+			});
 			this.#silentRounds = 0;
 			if (healing.outcome === 'healed') {
 				this.#told = '';
@@ -129,7 +154,14 @@ export class VolumeWatcher {
 		}
 
 		if (isCrashLoop(this.#backOff) && !this.#told.startsWith('missing')) {
-			this.#tellOnce('crash loop', describeCrashLoop(subject, {startCount: this.#backOff.startCount, nextStartAtMs: nextStartAtMs(this.#backOff), logPath: whereLogIs(state.launch, this.#environment)}));
+			this.#tellOnce(
+				'crash loop',
+				describeCrashLoop(subject, {
+					startCount: this.#backOff.startCount,
+					nextStartAtMs: nextStartAtMs(this.#backOff),
+					logPath: whereLogIs(state.launch, this.#environment),
+				}),
+			);
 		}
 	}
 
@@ -146,7 +178,10 @@ export class VolumeWatcher {
 		const nowMs = Date.now();
 		this.#unusedSinceMs ??= nowMs;
 		// One that starts may be about to get its first pod; one that is idle ends by itself.
-		const isBusy = state.daemon !== undefined && isRunning(state.daemon) && nowMs - this.#unusedSinceMs < Math.max(this.#settings.unusedMs, this.#environment.idleMs * 2);
+		const isBusy =
+			state.daemon !== undefined &&
+			isRunning(state.daemon) &&
+			nowMs - this.#unusedSinceMs < Math.max(this.#settings.unusedMs, this.#environment.idleMs * 2);
 		return isBusy || nextStartAtMs(this.#finishing) > nowMs ? undefined : this.#finish(state.volumeId);
 	}
 
@@ -202,13 +237,19 @@ export class VolumeWatcher {
 	}
 }
 
-/** A mistake of ours must not end the watch of all the other volumes: it goes to stderr, whole, in the format of all logs. */
+/**
+A mistake of ours must not end the watch of all the other volumes: it goes to stderr, whole, in the format of all
+logs.
+*/
 const toMessage = (error: unknown, volumeId: string): string => {
 	if (!(error instanceof NodeError)) {
-		process.stderr.write(formatLogLine('error', {volume: volumeId, err: toPlainError(error), msg: 'a bug in the watch of this volume'}));
+		process.stderr.write(
+			formatLogLine('error', {volume: volumeId, err: toPlainError(error), msg: 'a bug in the watch of this volume'}),
+		);
 	}
 
 	return error instanceof Error ? error.message : String(error);
 };
 
-const toPlainError = (error: unknown): object => (error instanceof Error ? {type: error.name, message: error.message, stack: error.stack} : {message: String(error)});
+const toPlainError = (error: unknown): object =>
+	error instanceof Error ? {type: error.name, message: error.message, stack: error.stack} : {message: String(error)};

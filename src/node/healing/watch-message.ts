@@ -3,8 +3,8 @@ import type {VolumeReport} from '../list-volumes.ts';
 import type {PodMount} from '../volume-state.ts';
 
 /**
-What `pnx-volume watch` writes to stdout, one JSON object a line. The agent runs it in the node's own namespaces and serves what it
-says; no secret is in it.
+What `pnx-volume watch` writes to stdout, one JSON object a line. The agent runs it in the node's own namespaces and
+serves what it says; no secret is in it.
 */
 export type WatchMessage =
 	| {readonly type: 'report'; readonly report: WatchReport}
@@ -27,7 +27,10 @@ export type WatchedVolume = VolumeReport & {
 	readonly metrics?: MetricSamples | undefined;
 };
 
-/** Something that the users of a volume, or the operator, should know of: becomes an Event on each pod, and a line in the log. */
+/**
+Something that the users of a volume, or the operator, should know of: becomes an Event on each pod, and a line in
+the log.
+*/
 export type Notice = {
 	readonly atMs: number;
 	readonly type: 'Normal' | 'Warning';

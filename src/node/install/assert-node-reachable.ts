@@ -16,10 +16,14 @@ export const assertNodeReachable = ({hostPid, prefix}: NodeRoot): void => {
 		const remedy = hasErrorCode(error, 'ENOENT')
 			? 'there is no such process: the pod needs hostPID: true'
 			: 'the container needs the capabilities SYS_PTRACE and SYS_ADMIN, and no AppArmor profile that forbids ptrace';
-		throw new NodeError(`Cannot reach the node through process ${hostPid}: ${remedy} (${toReason(error)})`, {cause: error});
+		throw new NodeError(`Cannot reach the node through process ${hostPid}: ${remedy} (${toReason(error)})`, {
+			cause: error,
+		});
 	}
 
 	if (isOwn) {
-		throw new NodeError(`Process ${hostPid} has the same files as this one, so it does not lead to the node: the pod needs hostPID: true; on the node itself leave --host-pid out`);
+		throw new NodeError(
+			`Process ${hostPid} has the same files as this one, so it does not lead to the node: the pod needs hostPID: true; on the node itself leave --host-pid out`,
+		);
 	}
 };

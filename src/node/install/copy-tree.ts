@@ -5,8 +5,16 @@ import {NodeError} from '../node-error.ts';
 import {syncDirectory, temporarySibling} from './durable-file.ts';
 import {hashFile, type RuntimeFile, type RuntimeManifest} from './runtime-manifest.ts';
 
-/** Copies the files of a manifest into a new directory: root's, with their modes, on disk when it returns, and as the manifest says. */
-export const copyTree = async (source: string, target: string, {files}: RuntimeManifest, signal: AbortSignal): Promise<void> => {
+/**
+Copies the files of a manifest into a new directory: root's, with their modes, on disk when it returns, and as the
+manifest says.
+*/
+export const copyTree = async (
+	source: string,
+	target: string,
+	{files}: RuntimeManifest,
+	signal: AbortSignal,
+): Promise<void> => {
 	const directories = new Set<string>([target]);
 	for (const file of files) {
 		signal.throwIfAborted();
@@ -23,7 +31,10 @@ export const copyTree = async (source: string, target: string, {files}: RuntimeM
 	}
 };
 
-/** Puts single files of an installed tree back as they should be. Each is replaced at once; who has the old one open keeps it. */
+/**
+Puts single files of an installed tree back as they should be. Each is replaced at once; who has the old one open
+keeps it.
+*/
 export const repairFiles = async (source: string, target: string, damaged: readonly RuntimeFile[]): Promise<void> => {
 	for (const file of damaged) {
 		const path = join(target, file.path);
@@ -53,7 +64,9 @@ const copyOne = async (source: string, target: string, {path, mode, sha256}: Run
 		await file.close();
 	}
 
-	if (await hashFile(target) !== sha256) {
-		throw new NodeError(`${target} is not what was copied there: ${path} of the source changed meanwhile, or the disk of the node is failing; look at the kernel's log (dmesg)`);
+	if ((await hashFile(target)) !== sha256) {
+		throw new NodeError(
+			`${target} is not what was copied there: ${path} of the source changed meanwhile, or the disk of the node is failing; look at the kernel's log (dmesg)`,
+		);
 	}
 };

@@ -1,12 +1,30 @@
 import {randomBytes} from 'node:crypto';
-import {closeSync, fchmodSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
+import {
+	closeSync,
+	fchmodSync,
+	fsyncSync,
+	openSync,
+	readdirSync,
+	renameSync,
+	rmSync,
+	symlinkSync,
+	writeFileSync,
+} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
 
 /** A name that no watcher of the directory looks at, and that `removeLeftOvers` finds after a crash. */
-export const temporarySibling = (path: string): string => join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
+export const temporarySibling = (path: string): string =>
+	join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
 
-/** Durable before visible: the old file or the new one, whatever happens. `check` looks at the new one before it takes the place of the old. */
-export const replaceFile = async (path: string, contents: string | Buffer, {mode, check}: {mode: number; check?: (temporary: string) => Promise<void>}): Promise<void> => {
+/**
+Durable before visible: the old file or the new one, whatever happens. `check` looks at the new one before it takes
+the place of the old.
+*/
+export const replaceFile = async (
+	path: string,
+	contents: string | Buffer,
+	{mode, check}: {mode: number; check?: (temporary: string) => Promise<void>},
+): Promise<void> => {
 	const temporary = temporarySibling(path);
 	try {
 		const fd = openSync(temporary, 'wx', mode);

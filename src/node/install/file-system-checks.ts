@@ -21,7 +21,9 @@ export const assertExecutable = (root: NodeRoot, directory: string, what: string
 	}
 
 	if (mount.options.includes('noexec')) {
-		throw new NodeError(`${about} is mounted noexec, so nothing can be started from it; choose a directory on one without noexec, or remount it (mount -o remount,exec ${mount.path})`);
+		throw new NodeError(
+			`${about} is mounted noexec, so nothing can be started from it; choose a directory on one without noexec, or remount it (mount -o remount,exec ${mount.path})`,
+		);
 	}
 };
 
@@ -32,11 +34,15 @@ export const assertRoom = (root: NodeRoot, directory: string, neededBytes: numbe
 		const {bavail, bsize} = statfsSync(reach(root, directory));
 		freeBytes = bavail * bsize;
 	} catch (error) {
-		throw new NodeError(`Cannot ask how much room there is in ${directory} on the node: ${toReason(error)}`, {cause: error});
+		throw new NodeError(`Cannot ask how much room there is in ${directory} on the node: ${toReason(error)}`, {
+			cause: error,
+		});
 	}
 
 	if (freeBytes < neededBytes + spareBytes) {
-		throw new NodeError(`The disk of the node is too full: ${directory} needs ${toMebibytes(neededBytes + spareBytes)} MiB and has ${toMebibytes(freeBytes)} MiB free; make room there or choose another runtime directory`);
+		throw new NodeError(
+			`The disk of the node is too full: ${directory} needs ${toMebibytes(neededBytes + spareBytes)} MiB and has ${toMebibytes(freeBytes)} MiB free; make room there or choose another runtime directory`,
+		);
 	}
 };
 

@@ -37,11 +37,18 @@ export const findLaunchers = (root: NodeRoot, pluginDirectories: readonly string
 
 		const text = readFileSync(reach(root, path), 'utf8');
 		const runtimeLink = /^runtime=(\/\S+)$/m.exec(text)?.[1];
-		return runtimeLink === undefined ? [] : [{path, pluginDirectory, text, runtimeDirectory: dirname(runtimeLink), variables: readSettings(text)}];
+		return runtimeLink === undefined
+			? []
+			: [{path, pluginDirectory, text, runtimeDirectory: dirname(runtimeLink), variables: readSettings(text)}];
 	});
 };
 
 const readSettings = (text: string): Record<string, string> => {
 	const settings = /^settings='(.*)'$/m.exec(text)?.[1] ?? '';
-	return Object.fromEntries(settings.split(' ').filter(setting => setting.includes('=')).map(setting => [setting.slice(0, setting.indexOf('=')), setting.slice(setting.indexOf('=') + 1)]));
+	return Object.fromEntries(
+		settings
+			.split(' ')
+			.filter(setting => setting.includes('='))
+			.map(setting => [setting.slice(0, setting.indexOf('=')), setting.slice(setting.indexOf('=') + 1)]),
+	);
 };

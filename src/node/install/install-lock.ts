@@ -14,12 +14,21 @@ const lockMs = 120_000;
 const script = 'umask 077; exec 9>>"$1" && flock 9 && echo locked && exec cat';
 
 /**
-Installers and uninstallers of one node, one after the other. The kernel's lock is held by a child that ends with this process, however
-that dies. SQLite, which locks volumes, cannot: it follows `/proc/<pid>/root` by its text, which is `/`.
+Installers and uninstallers of one node, one after the other. The kernel's lock is held by a child that ends with
+this process, however that dies. SQLite, which locks volumes, cannot: it follows `/proc/<pid>/root` by its text,
+which is `/`.
 */
-export const withInstallLock = async <Result>(root: NodeRoot, directory: string, work: () => Promise<Result>): Promise<Result> => {
+export const withInstallLock = async <Result>(
+	root: NodeRoot,
+	directory: string,
+	work: () => Promise<Result>,
+): Promise<Result> => {
 	const path = reach(root, join(directory, lockName));
-	const child = spawn('/bin/sh', ['-c', script, 'sh', path], {cwd: '/', env: {PATH: systemPath, LC_ALL: 'C'}, stdio: ['pipe', 'pipe', 'pipe']});
+	const child = spawn('/bin/sh', ['-c', script, 'sh', path], {
+		cwd: '/',
+		env: {PATH: systemPath, LC_ALL: 'C'},
+		stdio: ['pipe', 'pipe', 'pipe'],
+	});
 	const closed = once(child, 'close');
 	let message = '';
 	child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -31,12 +40,14 @@ export const withInstallLock = async <Result>(root: NodeRoot, directory: string,
 	try {
 		const deadline = createDeadline(lockMs);
 		const timer = setTimeout(() => child.kill('SIGKILL'), deadline.remainingMs());
-		const [first] = await Promise.race([once(child.stdout, 'data'), closed]) as [unknown];
+		const [first] = (await Promise.race([once(child.stdout, 'data'), closed])) as [unknown];
 		clearTimeout(timer);
 		if (String(first) !== 'locked\n') {
-			throw new NodeError(deadline.remainingMs() === 0
-				? `Another installer is still busy in ${directory} on the node; it is tried again`
-				: `Cannot lock ${join(directory, lockName)} on the node: ${message.replaceAll(/\s+/g, ' ').trim() || 'flock(1) failed'}`);
+			throw new NodeError(
+				deadline.remainingMs() === 0
+					? `Another installer is still busy in ${directory} on the node; it is tried again`
+					: `Cannot lock ${join(directory, lockName)} on the node: ${message.replaceAll(/\s+/g, ' ').trim() || 'flock(1) failed'}`,
+			);
 		}
 
 		return await work();

@@ -36,14 +36,18 @@ export type InstallOutcome = {
 };
 
 /**
-Everything that the driver needs on a node, in an order that leaves it working wherever it is cut off: the runtime whole, then `current`,
-then the driver, then old versions away. Nothing is written when all is there already. One installer at a time, by a lock on the node.
+Everything that the driver needs on a node, in an order that leaves it working wherever it is cut off: the runtime
+whole, then `current`, then the driver, then old versions away. Nothing is written when all is there already. One
+installer at a time, by a lock on the node.
 */
 export const installOnNode = async (options: InstallOptions): Promise<InstallOutcome> => {
 	const {root, source, pluginDirectory, stateDirectory, variables} = options;
 	const configured = resolve(options.runtimeDirectory);
 	// Before anything is copied: a path that the launcher cannot hold is refused.
-	const text = writeLauncher(readFileSync(join(source.directory, 'driver', 'volume'), 'utf8'), {runtimeLink: join(configured, 'current'), variables});
+	const text = writeLauncher(readFileSync(join(source.directory, 'driver', 'volume'), 'utf8'), {
+		runtimeLink: join(configured, 'current'),
+		variables,
+	});
 	const directory = ensureDirectory(root, configured, {mode: 0o755});
 	assertExecutable(root, directory, 'The runtime');
 	return withInstallLock(root, directory, async () => {

@@ -33,9 +33,10 @@ const leftOver = /^\..+\.[\da-f]{12}$/;
 const blockBytes = 4096;
 
 /**
-Puts the runtime onto the node and makes it `current`; the caller holds the lock of the directory. It is copied under a hidden name,
-started there, and renamed: a directory with a version's name is always whole. Another build of the same version gets a
-directory of its own, for daemons run from the old one. Damaged files of an installed tree are put back one by one.
+Puts the runtime onto the node and makes it `current`; the caller holds the lock of the directory. It is copied
+under a hidden name, started there, and renamed: a directory with a version's name is always whole. Another build of
+the same version gets a directory of its own, for daemons run from the old one. Damaged files of an installed tree
+are put back one by one.
 */
 export const installRuntime = async (options: InstallRuntimeOptions): Promise<InstalledRuntime> => {
 	const {root, source, directory} = options;
@@ -50,7 +51,9 @@ export const installRuntime = async (options: InstallRuntimeOptions): Promise<In
 
 	const isSwitched = pointCurrent(join(reach(root, directory), 'current'), name);
 	if (readManifest(home)?.hash !== source.manifest.hash) {
-		throw new NodeError(`${join(directory, name)} on the node is not the runtime that was just installed there: is another installer at work?`);
+		throw new NodeError(
+			`${join(directory, name)} on the node is not the runtime that was just installed there: is another installer at work?`,
+		);
 	}
 
 	return {name, isChanged: isChanged || isSwitched};
@@ -65,7 +68,9 @@ const chooseName = async ({root, source: {manifest}, directory}: InstallRuntimeO
 	}
 
 	if (!status.isDirectory()) {
-		throw new NodeError(`Cannot install the runtime: ${join(directory, manifest.version)} on the node is ${status.isSymbolicLink() ? 'a symbolic link' : 'no directory'}, and a directory is expected there; take it away`);
+		throw new NodeError(
+			`Cannot install the runtime: ${join(directory, manifest.version)} on the node is ${status.isSymbolicLink() ? 'a symbolic link' : 'no directory'}, and a directory is expected there; take it away`,
+		);
 	}
 
 	const installed = readManifest(home);
@@ -84,7 +89,10 @@ const chooseName = async ({root, source: {manifest}, directory}: InstallRuntimeO
 
 const besideName = ({version, hash}: RuntimeManifest): string => `${version}-${hash.slice(0, 8)}`;
 
-const copyNew = async ({root, source: {directory: sourceDirectory, manifest}, directory, signal}: InstallRuntimeOptions, name: string): Promise<boolean> => {
+const copyNew = async (
+	{root, source: {directory: sourceDirectory, manifest}, directory, signal}: InstallRuntimeOptions,
+	name: string,
+): Promise<boolean> => {
 	assertRoom(root, directory, neededBytes(manifest));
 	const temporary = temporarySibling(join(directory, name));
 	const reached = reach(root, temporary);
@@ -106,7 +114,11 @@ const copyNew = async ({root, source: {directory: sourceDirectory, manifest}, di
 const repair = async ({root, source, directory, isThorough}: InstallRuntimeOptions, home: string): Promise<boolean> => {
 	const damaged = await findDamage(home, source.manifest, {withContents: isThorough});
 	if (damaged.length > 0) {
-		assertRoom(root, directory, damaged.reduce((sum, {bytes}) => sum + bytes, 0));
+		assertRoom(
+			root,
+			directory,
+			damaged.reduce((sum, {bytes}) => sum + bytes, 0),
+		);
 		await repairFiles(source.directory, home, damaged);
 	}
 
@@ -124,7 +136,9 @@ const writeManifest = async (home: string, manifest: RuntimeManifest): Promise<v
 const pointCurrent = (link: string, name: string): boolean => {
 	const status = lstatSync(link, {throwIfNoEntry: false});
 	if (status !== undefined && !status.isSymbolicLink()) {
-		throw new NodeError(`Cannot make this version the current one: ${link} is no symbolic link; move it away: running daemons do not need it`);
+		throw new NodeError(
+			`Cannot make this version the current one: ${link} is no symbolic link; move it away: running daemons do not need it`,
+		);
 	}
 
 	if (status !== undefined && readlinkSync(link) === name) {
@@ -135,4 +149,5 @@ const pointCurrent = (link: string, name: string): boolean => {
 	return true;
 };
 
-const neededBytes = ({files}: RuntimeManifest): number => files.reduce((sum, {bytes}) => sum + Math.ceil(bytes / blockBytes) * blockBytes, 0);
+const neededBytes = ({files}: RuntimeManifest): number =>
+	files.reduce((sum, {bytes}) => sum + Math.ceil(bytes / blockBytes) * blockBytes, 0);

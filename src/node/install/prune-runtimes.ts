@@ -13,24 +13,35 @@ export type InstalledVersion = {
 	readonly isCurrent: boolean;
 };
 
-/** The versions that an installer has put there, the newest first. What was unpacked by hand is nobody's business but its owner's. */
+/**
+The versions that an installer has put there, the newest first. What was unpacked by hand is nobody's business but
+its owner's.
+*/
 export const listVersions = (root: NodeRoot, directory: string): InstalledVersion[] => {
 	const reached = reach(root, directory);
 	const current = readCurrent(reached);
 	return readNames(reached)
 		.flatMap(name => {
 			const manifest = readManifest(join(reached, name));
-			return manifest === undefined ? [] : [{name, installedAtMs: manifest.installedAtMs ?? 0, isCurrent: name === current}];
+			return manifest === undefined
+				? []
+				: [{name, installedAtMs: manifest.installedAtMs ?? 0, isCurrent: name === current}];
 		})
 		.sort((a, b) => b.installedAtMs - a.installedAtMs);
 };
 
 /**
-Takes away the versions that nobody uses: not the current one, not the newest before it (to roll back without copying), none that a live
-process or a volume needs, and nothing at all while that is not certain. Returns what it took away, and why nothing if so.
+Takes away the versions that nobody uses: not the current one, not the newest before it (to roll back without
+copying), none that a live process or a volume needs, and nothing at all while that is not certain. Returns what it
+took away, and why nothing if so.
 */
-export const pruneRuntimes = (query: Omit<RuntimeUsersQuery, 'names'>): {removed: string[]; doubt: string | undefined} => {
-	const {root, directories: [directory = '']} = query;
+export const pruneRuntimes = (
+	query: Omit<RuntimeUsersQuery, 'names'>,
+): {removed: string[]; doubt: string | undefined} => {
+	const {
+		root,
+		directories: [directory = ''],
+	} = query;
 	const candidates = toCandidates(listVersions(root, directory));
 	if (candidates.length === 0) {
 		return {removed: [], doubt: undefined};
@@ -69,7 +80,9 @@ const readCurrent = (directory: string): string | undefined => {
 
 const readNames = (directory: string): string[] => {
 	try {
-		return readdirSync(directory, {withFileTypes: true}).filter(entry => entry.isDirectory() && !entry.name.startsWith('.')).map(({name}) => name);
+		return readdirSync(directory, {withFileTypes: true})
+			.filter(entry => entry.isDirectory() && !entry.name.startsWith('.'))
+			.map(({name}) => name);
 	} catch (error) {
 		if (hasErrorCode(error, 'ENOENT')) {
 			return [];

@@ -10,18 +10,21 @@ import {reach, readNodeMounts, type NodeRoot} from './node-root.ts';
 
 type StatePlaces = {readonly stateDirectory: string; readonly runDirectory: string};
 
-/** What is ours in the two directories; never the directories with whatever they hold, which may be `/var/lib` by somebody's mistake. */
+/**
+What is ours in the two directories; never the directories with whatever they hold, which may be `/var/lib` by
+somebody's mistake.
+*/
 const stateEntries = /^(?:volumes|locks|compile-cache|policy\.json|\..+\.[\da-f]{12})$/;
 const runEntries = /^(?:launch(?:-.+)?|renew|volumes|locks)$/;
 const chattrMs = 5000;
 
-/** Takes away what volumes have left on the node. The caller has seen that nobody uses them, that nothing is mounted there, and no journal is left. Returns what stays. */
+/**
+Takes away what volumes have left on the node. The caller has seen that nobody uses them, that nothing is mounted
+there, and no journal is left. Returns what stays.
+*/
 export const removeState = async (root: NodeRoot, {stateDirectory, runDirectory}: StatePlaces): Promise<string[]> => {
 	await makeMutable(root, stateDirectory);
-	return [
-		...removeEntries(root, stateDirectory, stateEntries),
-		...removeEntries(root, runDirectory, runEntries),
-	];
+	return [...removeEntries(root, stateDirectory, stateEntries), ...removeEntries(root, runDirectory, runEntries)];
 };
 
 /** The directories below mounts are immutable where the file system has that; there is nothing in them. */
@@ -46,7 +49,8 @@ const removeEntries = (root: NodeRoot, directory: string, ours: RegExp): string[
 		rmSync(join(reached, name), {recursive: true, force: true});
 	}
 
-	// From another mount namespace the kernel would not refuse: it would remove the directory below, and the mount with it.
+	// From another mount namespace the kernel would not refuse: it would remove the directory below, and the mount
+	// with it.
 	if (mountsAt(readNodeMounts(root), directory).length > 0) {
 		return [`${directory}, which is a mount point`];
 	}
@@ -56,7 +60,9 @@ const removeEntries = (root: NodeRoot, directory: string, ours: RegExp): string[
 		return [];
 	} catch (error) {
 		if (hasErrorCode(error, 'ENOTEMPTY', 'EBUSY')) {
-			return [`${directory}, which ${hasErrorCode(error, 'EBUSY') ? 'is a mount point' : `has other files in it (${readdirSync(reached).slice(0, 3).join(', ')})`}`];
+			return [
+				`${directory}, which ${hasErrorCode(error, 'EBUSY') ? 'is a mount point' : `has other files in it (${readdirSync(reached).slice(0, 3).join(', ')})`}`,
+			];
 		}
 
 		throw new NodeError(`Cannot remove ${directory} from ${dirname(directory)}: ${String(error)}`, {cause: error});

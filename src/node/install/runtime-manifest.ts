@@ -38,18 +38,29 @@ export const describeTree = async (directory: string, version: string): Promise<
 		files.push({path, mode: mode & safeModeBits, bytes: size, sha256: await hashFile(join(directory, path))});
 	}
 
-	const hash = createHash('sha256').update(files.map(({path, mode, sha256}) => `${sha256} ${mode.toString(8)} ${path}\n`).join('')).digest('hex');
+	const hash = createHash('sha256')
+		.update(files.map(({path, mode, sha256}) => `${sha256} ${mode.toString(8)} ${path}\n`).join(''))
+		.digest('hex');
 	return {formatVersion: 1, version, hash, files};
 };
 
 /** The files of an installed tree that are not as its manifest says. With `withContents` every byte is read. */
-export const findDamage = async (directory: string, {files}: RuntimeManifest, {withContents}: {withContents: boolean}): Promise<RuntimeFile[]> => {
+export const findDamage = async (
+	directory: string,
+	{files}: RuntimeManifest,
+	{withContents}: {withContents: boolean},
+): Promise<RuntimeFile[]> => {
 	const damaged: RuntimeFile[] = [];
 	for (const file of files) {
 		const path = join(directory, file.path);
 		const status = lstatSync(path, {throwIfNoEntry: false});
-		const isAsInstalled = status !== undefined && status.isFile() && status.size === file.bytes && (status.mode & 0o7777) === file.mode && status.uid === 0;
-		if (!isAsInstalled || (withContents && await hashFile(path) !== file.sha256)) {
+		const isAsInstalled =
+			status !== undefined &&
+			status.isFile() &&
+			status.size === file.bytes &&
+			(status.mode & 0o7777) === file.mode &&
+			status.uid === 0;
+		if (!isAsInstalled || (withContents && (await hashFile(path)) !== file.sha256)) {
 			damaged.push(file);
 		}
 	}
@@ -81,20 +92,40 @@ const listFiles = (directory: string): string[] => {
 	const entries = readdirSync(directory, {recursive: true, withFileTypes: true});
 	const strange = entries.find(entry => !entry.isFile() && !entry.isDirectory());
 	if (strange !== undefined || entries.length > fileCountMax) {
-		throw new NodeError(`${directory} is no packaged runtime: ${strange === undefined ? `it has more than ${fileCountMax} files` : `${join(strange.parentPath, strange.name)} is neither a file nor a directory`}; build one with npm run package`);
+		throw new NodeError(
+			`${directory} is no packaged runtime: ${strange === undefined ? `it has more than ${fileCountMax} files` : `${join(strange.parentPath, strange.name)} is neither a file nor a directory`}; build one with npm run package`,
+		);
 	}
 
-	return entries.filter(entry => entry.isFile()).map(entry => relative(directory, join(entry.parentPath, entry.name))).filter(path => path !== manifestName).sort();
+	return entries
+		.filter(entry => entry.isFile())
+		.map(entry => relative(directory, join(entry.parentPath, entry.name)))
+		.filter(path => path !== manifestName)
+		.sort();
 };
 
 const isManifest = (value: unknown): value is RuntimeManifest =>
-	typeof value === 'object' && value !== null
-	&& 'formatVersion' in value && value.formatVersion === 1
-	&& 'version' in value && typeof value.version === 'string'
-	&& 'hash' in value && typeof value.hash === 'string'
-	&& 'files' in value && Array.isArray(value.files)
-	&& value.files.every((file: unknown) => typeof file === 'object' && file !== null
-		&& 'path' in file && typeof file.path === 'string' && !file.path.split('/').includes('..')
-		&& 'sha256' in file && typeof file.sha256 === 'string'
-		&& 'bytes' in file && typeof file.bytes === 'number'
-		&& 'mode' in file && typeof file.mode === 'number');
+	typeof value === 'object' &&
+	value !== null &&
+	'formatVersion' in value &&
+	value.formatVersion === 1 &&
+	'version' in value &&
+	typeof value.version === 'string' &&
+	'hash' in value &&
+	typeof value.hash === 'string' &&
+	'files' in value &&
+	Array.isArray(value.files) &&
+	value.files.every(
+		(file: unknown) =>
+			typeof file === 'object' &&
+			file !== null &&
+			'path' in file &&
+			typeof file.path === 'string' &&
+			!file.path.split('/').includes('..') &&
+			'sha256' in file &&
+			typeof file.sha256 === 'string' &&
+			'bytes' in file &&
+			typeof file.bytes === 'number' &&
+			'mode' in file &&
+			typeof file.mode === 'number',
+	);

@@ -10,7 +10,14 @@ export type RuntimeSource = {
 	readonly manifest: RuntimeManifest;
 };
 
-const needed = ['driver/volume', 'bin/node', 'bin/pnx-volume', 'dist/bin/driver.js', 'dist/bin/daemon.js', 'dist/bin/pnx-volume.js'];
+const needed = [
+	'driver/volume',
+	'bin/node',
+	'bin/pnx-volume',
+	'dist/bin/driver.js',
+	'dist/bin/daemon.js',
+	'dist/bin/pnx-volume.js',
+];
 
 /** What may be the name of a directory and a word of the launcher. */
 const versionPattern = /^\d+\.\d+\.\d+[\dA-Za-z.+-]{0,40}$/;
@@ -22,7 +29,9 @@ const machines: Readonly<Record<number, string>> = {62: 'x86_64', 183: 'aarch64'
 export const readRuntimeSource = async (directory: string): Promise<RuntimeSource> => {
 	const missing = needed.filter(path => !existsSync(join(directory, path)));
 	if (missing.length > 0) {
-		throw new NodeError(`${directory} is no packaged runtime: it lacks ${missing.join(', ')}; build one with npm run package and give its directory as --source`);
+		throw new NodeError(
+			`${directory} is no packaged runtime: it lacks ${missing.join(', ')}; build one with npm run package and give its directory as --source`,
+		);
 	}
 
 	const version = readVersion(directory);
@@ -48,9 +57,11 @@ const assertMachine = (program: string): void => {
 		closeSync(fd);
 	}
 
-	const builtFor = header.readUInt32BE(0) === 0x7F_45_4C_46 ? machines[header.readUInt16LE(18)] : undefined;
+	const builtFor = header.readUInt32BE(0) === 0x7f_45_4c_46 ? machines[header.readUInt16LE(18)] : undefined;
 	if (builtFor !== machine()) {
-		throw new NodeError(`${program} is built for ${builtFor ?? 'another kind of machine'}, and this node is ${machine()}: use the image or the package for this architecture`);
+		throw new NodeError(
+			`${program} is built for ${builtFor ?? 'another kind of machine'}, and this node is ${machine()}: use the image or the package for this architecture`,
+		);
 	}
 };
 
@@ -58,6 +69,8 @@ const readVersion = (directory: string): string => {
 	try {
 		return String((JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as {version?: unknown}).version);
 	} catch (error) {
-		throw new NodeError(`${directory} is no packaged runtime: its package.json cannot be read (${toReason(error)})`, {cause: error});
+		throw new NodeError(`${directory} is no packaged runtime: its package.json cannot be read (${toReason(error)})`, {
+			cause: error,
+		});
 	}
 };

@@ -29,15 +29,24 @@ export const findRuntimeUsers = (query: RuntimeUsersQuery): RuntimeUsers => {
 	const programs = readPrograms(query);
 	let doubt: string | undefined;
 	const proc = reach(root, '/proc');
-	const pids = readdirSync(proc).filter(entry => /^\d+$/.test(entry)).map(Number);
+	const pids = readdirSync(proc)
+		.filter(entry => /^\d+$/.test(entry))
+		.map(Number);
 	for (const pid of pids) {
 		const seen = lookAt(join(proc, String(pid)));
 		doubt ??= seen.doubt === undefined ? undefined : `process ${pid} cannot be looked at: ${seen.doubt}`;
 		for (const name of names) {
-			const isUsed = programs.get(name)?.has(seen.program ?? '') === true
-				|| directories.some(directory => seen.texts.some(text => [`${directory}/${name}/`, `${directory}/${name}\0`].some(path => text.includes(path)) || text.endsWith(`${directory}/${name}`)));
+			const isUsed =
+				programs.get(name)?.has(seen.program ?? '') === true ||
+				directories.some(directory =>
+					seen.texts.some(
+						text =>
+							[`${directory}/${name}/`, `${directory}/${name}\0`].some(path => text.includes(path)) ||
+							text.endsWith(`${directory}/${name}`),
+					),
+				);
 			if (isUsed) {
-				processes.set(name, [...processes.get(name) ?? [], pid]);
+				processes.set(name, [...(processes.get(name) ?? []), pid]);
 			}
 		}
 	}
@@ -57,11 +66,16 @@ export const findRuntimeUsers = (query: RuntimeUsersQuery): RuntimeUsers => {
 	return {processes, volumes, doubt};
 };
 
-type Seen = {readonly texts: readonly string[]; readonly program: string | undefined; readonly doubt: string | undefined};
+type Seen = {
+	readonly texts: readonly string[];
+	readonly program: string | undefined;
+	readonly doubt: string | undefined;
+};
 
 /**
-Every place where a process shows that it uses a file. The command line is there for everybody to read, and those of our processes name their
-version; the rest, which is hidden where the process has more rights than we, finds what has no such command line.
+Every place where a process shows that it uses a file. The command line is there for everybody to read, and those of
+our processes name their version; the rest, which is hidden where the process has more rights than we, finds what
+has no such command line.
 */
 const lookAt = (directory: string): Seen => {
 	const texts: string[] = [];
@@ -90,7 +104,10 @@ const lookAt = (directory: string): Seen => {
 	return {texts, program, doubt: hasCommandLine ? undefined : doubt};
 };
 
-/** The programs of each version by inode: a path in /proc is another one for who was started below another root directory. */
+/**
+The programs of each version by inode: a path in /proc is another one for who was started below another root
+directory.
+*/
 const readPrograms = ({root, directories: [directory = ''], names}: RuntimeUsersQuery): Map<string, Set<string>> => {
 	const programs = new Map<string, Set<string>>();
 	for (const name of names) {
@@ -113,5 +130,12 @@ const identify = (path: string): string => {
 };
 
 const readLaunchHomes = ({root, stateDirectory}: RuntimeUsersQuery): string[] =>
-	readAllVolumeStates(reach(root, stateDirectory)).flatMap(state => ('launch' in state && typeof state.launch === 'object' && state.launch !== null
-		&& 'home' in state.launch && typeof state.launch.home === 'string' ? [state.launch.home] : []));
+	readAllVolumeStates(reach(root, stateDirectory)).flatMap(state =>
+		'launch' in state &&
+		typeof state.launch === 'object' &&
+		state.launch !== null &&
+		'home' in state.launch &&
+		typeof state.launch.home === 'string'
+			? [state.launch.home]
+			: [],
+	);

@@ -31,8 +31,9 @@ export type UninstallOptions = {
 const listedCountMax = 20;
 
 /**
-Leaves a node as it was before pnx-volume came, or leaves it as it is and says who still needs it (NodeError). The driver goes first, so that
-no mount begins any more; if one slipped in before that, the driver comes back. Returns what could not be taken away.
+Leaves a node as it was before pnx-volume came, or leaves it as it is and says who still needs it (NodeError). The
+driver goes first, so that no mount begins any more; if one slipped in before that, the driver comes back. Returns
+what could not be taken away.
 */
 export const uninstallFromNode = async (options: UninstallOptions): Promise<readonly string[]> => {
 	const {root} = options;
@@ -66,52 +67,75 @@ const removeAll = async (options: UninstallOptions): Promise<readonly string[]> 
 		removeIfEmpty(root, dirname(path), left);
 	}
 
-	left.push(...await removeState(root, {stateDirectory, runDirectory}));
+	left.push(...(await removeState(root, {stateDirectory, runDirectory})));
 	removeRuntimes(root, runtimeDirectory, left);
 	rmSync(reach(root, logPath), {force: true});
 	return left;
 };
 
-/** In this order: a daemon that still uploads finishes its journal, and takes its own mount away, before these two count. */
+/**
+In this order: a daemon that still uploads finishes its journal, and takes its own mount away, before these two
+count.
+*/
 const assertUnused = async (options: UninstallOptions): Promise<void> => {
 	const {root, stateDirectory, runDirectory, isJournalDiscarded} = options;
 	const users = findVolumeUsers(root, stateDirectory);
 	if (users.length > 0) {
-		throw new NodeError(`Volumes are still used on this node, so nothing was removed. Delete or move away what uses them, then try again: ${toList(users)}`);
+		throw new NodeError(
+			`Volumes are still used on this node, so nothing was removed. Delete or move away what uses them, then try again: ${toList(users)}`,
+		);
 	}
 
 	await assertNobodyRuns(options);
-	const mount = readNodeMounts(root).find(({path}) => path.startsWith(`${stateDirectory}/`) || path.startsWith(`${runDirectory}/`));
+	const mount = readNodeMounts(root).find(
+		({path}) => path.startsWith(`${stateDirectory}/`) || path.startsWith(`${runDirectory}/`),
+	);
 	if (mount !== undefined) {
-		throw new NodeError(`Something is mounted at ${mount.path} on this node, so nothing was removed; unmount it (umount -l ${mount.path}) and try again`);
+		throw new NodeError(
+			`Something is mounted at ${mount.path} on this node, so nothing was removed; unmount it (umount -l ${mount.path}) and try again`,
+		);
 	}
 
 	const journals = isJournalDiscarded ? [] : findUnfinishedJournals(root, stateDirectory);
 	if (journals.length > 0) {
-		throw new NodeError(`Files on this node have not reached S3, so nothing was removed. Mount their volumes once more on this node, which uploads them, or give --discard-journals to lose them: ${toList(journals.map(journal => describeJournal(journal)))}`);
+		throw new NodeError(
+			`Files on this node have not reached S3, so nothing was removed. Mount their volumes once more on this node, which uploads them, or give --discard-journals to lose them: ${toList(journals.map(journal => describeJournal(journal)))}`,
+		);
 	}
 };
 
 /** Daemons whose last pod has just gone, and calls of the kubelet, get time to end; who does not is named. */
-const assertNobodyRuns = async ({root, launchers, runtimeDirectory, stateDirectory, endMs = 60_000}: UninstallOptions): Promise<void> => {
+const assertNobodyRuns = async ({
+	root,
+	launchers,
+	runtimeDirectory,
+	stateDirectory,
+	endMs = 60_000,
+}: UninstallOptions): Promise<void> => {
 	const names = listVersions(root, runtimeDirectory).map(({name}) => name);
 	let doubt: string | undefined;
 	let pids: number[] = [];
-	await waitUntil(() => {
-		const users = findRuntimeUsers({
-			root,
-			// A call of the kubelet begins as a shell that runs the driver.
-			directories: [runtimeDirectory, ...launchers.map(({path}) => dirname(path))],
-			names: [...names, 'current', driverName],
-			stateDirectory,
-		});
-		doubt = users.doubt;
-		// This very process may run from there, when it is called by hand.
-		pids = [...new Set([...users.processes.values()].flat())].filter(pid => pid !== process.pid);
-		return pids.length === 0;
-	}, createDeadline(endMs), 250);
+	await waitUntil(
+		() => {
+			const users = findRuntimeUsers({
+				root,
+				// A call of the kubelet begins as a shell that runs the driver.
+				directories: [runtimeDirectory, ...launchers.map(({path}) => dirname(path))],
+				names: [...names, 'current', driverName],
+				stateDirectory,
+			});
+			doubt = users.doubt;
+			// This very process may run from there, when it is called by hand.
+			pids = [...new Set([...users.processes.values()].flat())].filter(pid => pid !== process.pid);
+			return pids.length === 0;
+		},
+		createDeadline(endMs),
+		250,
+	);
 	if (pids.length > 0) {
-		throw new NodeError(`Processes of pnx-volume still run on this node, so nothing was removed (an agent, which the DaemonSet starts; a mount by hand; a daemon that still uploads): ${toList(pids.map(pid => `pid ${pid}`))}`);
+		throw new NodeError(
+			`Processes of pnx-volume still run on this node, so nothing was removed (an agent, which the DaemonSet starts; a mount by hand; a daemon that still uploads): ${toList(pids.map(pid => `pid ${pid}`))}`,
+		);
 	}
 
 	if (doubt !== undefined) {
@@ -136,7 +160,10 @@ const removeRuntimes = (root: NodeRoot, directory: string, left: string[]): void
 	removeIfEmpty(root, directory, left);
 };
 
-/** What somebody else has put there stays, and is said; so does a mount point, which from another mount namespace would go with its mount. */
+/**
+What somebody else has put there stays, and is said; so does a mount point, which from another mount namespace would
+go with its mount.
+*/
 const removeIfEmpty = (root: NodeRoot, directory: string, left: string[]): void => {
 	if (mountsAt(readNodeMounts(root), directory).length > 0) {
 		left.push(`${directory}, which is a mount point`);
@@ -155,7 +182,11 @@ const removeIfEmpty = (root: NodeRoot, directory: string, left: string[]): void 
 	}
 };
 
-const describeJournal = ({directory, bucket, bytes}: UnfinishedJournal): string => `${bytes} bytes for the bucket ${bucket} in ${directory}`;
+const describeJournal = ({directory, bucket, bytes}: UnfinishedJournal): string =>
+	`${bytes} bytes for the bucket ${bucket} in ${directory}`;
 
 const toList = (items: readonly string[]): string =>
-	[...items.slice(0, listedCountMax), ...(items.length > listedCountMax ? [`and ${items.length - listedCountMax} more`] : [])].join('; ');
+	[
+		...items.slice(0, listedCountMax),
+		...(items.length > listedCountMax ? [`and ${items.length - listedCountMax} more`] : []),
+	].join('; ');

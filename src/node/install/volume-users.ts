@@ -12,13 +12,21 @@ export type VolumeUser = string;
 /** Bytes of a volume that S3 does not have, and nobody serves. */
 export type UnfinishedJournal = {readonly directory: string; readonly bucket: string; readonly bytes: number};
 
-/** A pod's mount of ours as the kernel lists it, where kubelets have their pods: found even when nobody remembers it. */
-const isPodMount = ({type, path}: Mount): boolean => type === 'fuse.pnx' && /^\/var\/lib\/kubelet\/pods\/[^/]+\/volumes\/pnx~volume\//.test(path);
+/**
+A pod's mount of ours as the kernel lists it, where kubelets have their pods: found even when nobody remembers it.
+*/
+const isPodMount = ({type, path}: Mount): boolean =>
+	type === 'fuse.pnx' && /^\/var\/lib\/kubelet\/pods\/[^/]+\/volumes\/pnx~volume\//.test(path);
 
-/** Who would notice if there were no driver any more: mounts, and directories of pods whose `unmount` is still to come. Touches no mount. */
+/**
+Who would notice if there were no driver any more: mounts, and directories of pods whose `unmount` is still to come.
+Touches no mount.
+*/
 export const findVolumeUsers = (root: NodeRoot, stateDirectory: string): VolumeUser[] => {
 	const table = readNodeMounts(root);
-	const users = new Map<string, VolumeUser>(table.filter(mount => isPodMount(mount)).map(({path}) => [path, `a pod (${path})`]));
+	const users = new Map<string, VolumeUser>(
+		table.filter(mount => isPodMount(mount)).map(({path}) => [path, `a pod (${path})`]),
+	);
 	const reachedState = reach(root, stateDirectory);
 	for (const volumeId of listVolumeIds(reachedState)) {
 		const state = readVolumeState(volumePaths(reachedState, volumeId).stateFile);
@@ -28,7 +36,10 @@ export const findVolumeUsers = (root: NodeRoot, stateDirectory: string): VolumeU
 
 		for (const pod of state?.pods ?? []) {
 			if (isThere(root, table, pod)) {
-				users.set(pod.path, pod.name === undefined ? `somebody (${pod.path})` : `pod ${pod.namespace ?? '?'}/${pod.name} (${pod.path})`);
+				users.set(
+					pod.path,
+					pod.name === undefined ? `somebody (${pod.path})` : `pod ${pod.namespace ?? '?'}/${pod.name} (${pod.path})`,
+				);
 			}
 		}
 	}
@@ -54,7 +65,9 @@ const isThere = (root: NodeRoot, table: readonly Mount[], {path}: PodMount): boo
 
 const listFiles = (directory: string): string[] => {
 	try {
-		return readdirSync(directory, {recursive: true, withFileTypes: true}).filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name));
+		return readdirSync(directory, {recursive: true, withFileTypes: true})
+			.filter(entry => entry.isFile())
+			.map(entry => join(entry.parentPath, entry.name));
 	} catch (error) {
 		if (hasErrorCode(error, 'ENOENT')) {
 			return [];

@@ -47,7 +47,10 @@ test('findRuntime() looks where PNX_VOLUME_HOME says, then beside the driver tha
 test('checkRuntime() fails for a runtime that lacks a program or whose Node.js does not run', async t => {
 	const home = createRuntime(t);
 	const deadline = createDeadline(20_000);
-	t.like(await checkRuntime(home, deadline), {status: 'ok', found: `${home}: pnx-volume 1.2.3 on Node.js ${process.version}`});
+	t.like(await checkRuntime(home, deadline), {
+		status: 'ok',
+		found: `${home}: pnx-volume 1.2.3 on Node.js ${process.version}`,
+	});
 	rmSync(join(home, 'dist/bin/daemon.js'));
 	t.like(await checkRuntime(home, deadline), {status: 'failed', found: `${home} lacks dist/bin/daemon.js`});
 	rmSync(join(home, 'bin/node'));
@@ -61,10 +64,16 @@ test('checkRuntime() fails for a runtime that lacks a program or whose Node.js d
 test('checkFuseLibraries() fails when the addon or a library that it needs cannot be loaded', async t => {
 	const home = createRuntime(t);
 	const deadline = createDeadline(20_000);
-	t.regex((await checkFuseLibraries(home, deadline)).found, /libfuse3 cannot be loaded: Cannot find module 'fuse-native'/);
+	t.regex(
+		(await checkFuseLibraries(home, deadline)).found,
+		/libfuse3 cannot be loaded: Cannot find module 'fuse-native'/,
+	);
 	writeFileAt(join(home, 'dist/bin/fuse.node'), 'no library');
 	t.regex((await checkFuseLibraries(home, deadline)).found, /libfuse3 cannot be loaded: .*fuse\.node/);
-	t.regex((await checkFuseLibraries(join(import.meta.dirname, '../../..'), deadline)).found, /^libfuse3 loads, fusermount3 version/);
+	t.regex(
+		(await checkFuseLibraries(join(import.meta.dirname, '../../..'), deadline)).found,
+		/^libfuse3 loads, fusermount3 version/,
+	);
 	writeFileSync(join(home, 'bin/fusermount3'), '#!/bin/sh\necho broken; exit 1\n', {mode: 0o755});
 	t.regex((await checkFuseLibraries(home, deadline)).found, /bin\/fusermount3 does not run: broken/);
 });
