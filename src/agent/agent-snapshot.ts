@@ -1,4 +1,4 @@
-import type {Notice, WatchReport} from '../node/healing/watch-message.ts';
+import type {Notice, WatchReport} from '../healing/watch-message.ts';
 
 /** What the agent knows right now: the source of its metrics, probes and status page. */
 export type AgentSnapshot = {

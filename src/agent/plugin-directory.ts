@@ -1,4 +1,4 @@
-import {defaultPluginDirectory} from '../node/doctor/driver-check.ts';
+import {defaultPluginDirectory} from '../doctor/driver-check.ts';
 import type {Logger} from '../observability/logger.ts';
 
 export type PluginDirectory = {

@@ -1,8 +1,8 @@
 import {existsSync, readFileSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
-import {parseNodePolicy} from '../flexvolume/node-policy.ts';
-import {replaceFile} from '../node/install/durable-file.ts';
-import {ensureDirectory, reach, type NodeRoot} from '../node/install/node-root.ts';
+import {parseNodePolicy} from '../policy/node-policy.ts';
+import {replaceFile} from '../install/durable-file.ts';
+import {ensureDirectory, reach, type NodeRoot} from '../install/node-root.ts';
 import {hasErrorCode, toReason} from '../node/node-error.ts';
 
 export type PolicyCopy = {

@@ -1,8 +1,8 @@
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
-import {findCurrentRuntime} from '../node/install/current-runtime.ts';
-import {toNodeCommandLine, type NodeRoot} from '../node/install/node-root.ts';
-import type {Notice, WatchMessage, WatchReport} from '../node/healing/watch-message.ts';
+import {findCurrentRuntime} from '../install/current-runtime.ts';
+import {toNodeCommandLine, type NodeRoot} from '../install/node-root.ts';
+import type {Notice, WatchMessage, WatchReport} from '../healing/watch-message.ts';
 import {toReason} from '../node/node-error.ts';
 import type {Logger} from '../observability/logger.ts';
 import type {AgentSnapshot} from './agent-snapshot.ts';

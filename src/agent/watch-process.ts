@@ -2,9 +2,9 @@ import {spawn, type ChildProcessWithoutNullStreams} from 'node:child_process';
 import {once} from 'node:events';
 import {createInterface} from 'node:readline';
 import {setTimeout as delay} from 'node:timers/promises';
-import type {WatchMessage} from '../node/healing/watch-message.ts';
+import type {WatchMessage} from '../healing/watch-message.ts';
 import {toReason} from '../node/node-error.ts';
-import {systemPath} from '../node/run-command.ts';
+import {systemPath} from '../node/host/run-command.ts';
 import type {Logger} from '../observability/logger.ts';
 
 export type WatchProcessOptions = {

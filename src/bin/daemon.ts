@@ -1,5 +1,5 @@
 /**
-The process that holds the mount of one volume; `node/daemon-protocol.ts` says how it is started and spoken to. Its log
+The process that holds the mount of one volume; `node/launch/daemon-protocol.ts` says how it is started and spoken to. Its log
 goes to stdout as JSON lines, which its starter points at a file. `--debug` as second argument logs every operation;
 SIGUSR2 goes through the levels info, debug and trace, which has a line for every operation too.
 
@@ -7,10 +7,10 @@ Core files would hold credentials; Node.js cannot forbid them, so the starter do
 */
 import {closeSync, createReadStream, writeSync} from 'node:fs';
 import {join} from 'node:path';
-import type {RunningMount} from '../cli/run-mount.ts';
-import type {DaemonReady, DaemonRequest} from '../node/daemon-protocol.ts';
-import {findHomeDirectory} from '../node/home-directory.ts';
-import {createServedPods} from '../node/served-pods.ts';
+import type {RunningMount} from '../daemon/run-mount.ts';
+import type {DaemonReady, DaemonRequest} from '../node/launch/daemon-protocol.ts';
+import {findHomeDirectory} from '../node/host/home-directory.ts';
+import {createServedPods} from '../daemon/pod-log-fields.ts';
 import {createLogger, flushLog, type Logger} from '../observability/logger.ts';
 
 const requestDescriptor = 3;
@@ -66,7 +66,7 @@ const main = async (): Promise<void> => {
 		// Before anything is loaded that reads them.
 		Object.assign(process.env, request.variables);
 		// Loaded here so that a missing libfuse is told to the starter instead of ending us without a word.
-		const {runMount} = await import('../cli/run-mount.ts');
+		const {runMount} = await import('../daemon/run-mount.ts');
 		mount = await runMount(request, {log, isEachOperationLogged: process.argv.includes('--debug')});
 	} catch (error) {
 		log.fatal({err: error}, 'the volume cannot be mounted');

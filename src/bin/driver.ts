@@ -7,7 +7,7 @@ pod's start.
 
 import {readFileSync, writeSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
-import {decideMount} from '../flexvolume/decide-mount.ts';
+import {decideMount} from '../policy/decide-mount.ts';
 import {formatReply, toOneLine, type CallOutcome} from '../flexvolume/format-reply.ts';
 import {CallOutError, parseCallOut, type CallOut} from '../flexvolume/parse-call-out.ts';
 import {parseMountOptions, type MountOptions} from '../flexvolume/parse-mount-options.ts';
@@ -15,13 +15,13 @@ import {checkPodIdentity, parsePodPath} from '../flexvolume/pod-path.ts';
 import {redactSecrets} from '../flexvolume/redact-secrets.ts';
 import {OptionError} from '../model/volume-options.ts';
 import {logCall, logLine, toPodName, type CallSubject} from '../node/call-log.ts';
-import {findCallSubject} from '../node/call-subject.ts';
-import {mountVolume} from '../node/mount-volume.ts';
+import {findCallSubject} from '../node/calls/call-log-fields.ts';
+import {mountVolume} from '../node/calls/mount-volume.ts';
 import {readNodeEnvironment, type NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';
-import {readNodePolicy} from '../node/node-policy-file.ts';
-import {assertTrustedParents} from '../node/trusted-path.ts';
-import {unmountVolume} from '../node/unmount-volume.ts';
+import {readNodePolicy} from '../policy/node-policy-file.ts';
+import {assertTrustedParents} from '../node/mounts/trusted-path.ts';
+import {unmountVolume} from '../node/calls/unmount-volume.ts';
 
 /** How much later than the mount's own time-out the last resort is. */
 const graceMs = 10_000;

@@ -12,14 +12,14 @@ import {devServerCommand} from '../cli/dev-server.ts';
 import {doctorCommand} from '../cli/doctor.ts';
 import {healCommand} from '../cli/heal.ts';
 import {mountCommand} from '../cli/mount.ts';
-import {packageVersion} from '../cli/package-version.ts';
+import {packageVersion} from '../daemon/package-version.ts';
 import {provisionCommand} from '../cli/provision.ts';
 import {statusCommand} from '../cli/status.ts';
 import {unmountCommand} from '../cli/unmount.ts';
 import {describeUsageError, UsageError} from '../cli/usage-error.ts';
 import {watchCommand} from '../cli/watch.ts';
 import {OptionError} from '../model/volume-options.ts';
-import {findHomeDirectory} from '../node/home-directory.ts';
+import {findHomeDirectory} from '../node/host/home-directory.ts';
 import {readNodeEnvironment} from '../node/node-environment.ts';
 
 const main = async (): Promise<void> => {

@@ -1,10 +1,10 @@
 import {resolve} from 'node:path';
 import {askPluginDirectory} from '../agent/kubernetes/ask-plugin-directory.ts';
 import type {KubernetesClient} from '../agent/kubernetes/kubernetes-client.ts';
-import {findLaunchers, knownPluginDirectories, type InstalledLauncher} from '../node/install/find-launchers.ts';
-import {readKubeletPluginDirectory} from '../node/install/kubelet-settings.ts';
-import type {NodeRoot} from '../node/install/node-root.ts';
-import {uninstallFromNode} from '../node/install/uninstall-from-node.ts';
+import {findLaunchers, knownPluginDirectories, type InstalledLauncher} from '../install/find-launchers.ts';
+import {readKubeletPluginDirectory} from '../install/kubelet-settings.ts';
+import type {NodeRoot} from '../install/node-root.ts';
+import {uninstallFromNode} from '../install/uninstall-from-node.ts';
 import {readNodeEnvironment, type NodeEnvironment} from '../node/node-environment.ts';
 import type {AgentFlags} from './agent.ts';
 

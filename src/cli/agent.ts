@@ -9,15 +9,15 @@ import {createKubernetesClient, type KubernetesClient} from '../agent/kubernetes
 import {createPluginDirectoryFinder} from '../agent/plugin-directory.ts';
 import {copyPolicy} from '../agent/policy-copy.ts';
 import {runAgent, type AgentOptions} from '../agent/run-agent.ts';
-import {defaultPluginDirectory} from '../node/doctor/driver-check.ts';
-import {assertNodeReachable} from '../node/install/assert-node-reachable.ts';
-import {readKubeletPluginDirectory} from '../node/install/kubelet-settings.ts';
-import {createNodeRoot, type NodeRoot} from '../node/install/node-root.ts';
+import {defaultPluginDirectory} from '../doctor/driver-check.ts';
+import {assertNodeReachable} from '../install/assert-node-reachable.ts';
+import {readKubeletPluginDirectory} from '../install/kubelet-settings.ts';
+import {createNodeRoot, type NodeRoot} from '../install/node-root.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';
 import {createLogger, type Logger} from '../observability/logger.ts';
 import {defaultRuntimeDirectory, uninstallAgent} from './agent-uninstall.ts';
-import {packageVersion} from './package-version.ts';
+import {packageVersion} from '../daemon/package-version.ts';
 import {UsageError} from './usage-error.ts';
 
 export type AgentFlags = {

@@ -1,11 +1,11 @@
 import {resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import type {CommandModule} from 'yargs';
-import {checkNode} from '../node/doctor/check-node.ts';
-import {defaultPluginDirectory} from '../node/doctor/driver-check.ts';
+import {checkNode} from '../doctor/check-node.ts';
+import {defaultPluginDirectory} from '../doctor/driver-check.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
-import {resolveMountPath} from '../node/pod-directory.ts';
-import {formatChecks, isHealthy} from './doctor/format-checks.ts';
+import {resolveMountPath} from '../node/mounts/pod-directory.ts';
+import {formatChecks, isHealthy} from '../doctor/format-checks.ts';
 import {addFlags, parseVolumeFlags} from './option-flags.ts';
 import {UsageError} from './usage-error.ts';
 
@@ -68,7 +68,7 @@ export const doctorCommand = (environment: NodeEnvironment): CommandModule<objec
 		const bucketChecks =
 			options === undefined
 				? []
-				: await (await import('./doctor/check-bucket.ts')).checkBucket(options, {isWriteTried: write});
+				: await (await import('../doctor/check-bucket.ts')).checkBucket(options, {isWriteTried: write});
 		const checks = [...nodeChecks, ...bucketChecks];
 		const ok = isHealthy(checks);
 		process.stdout.write(json ? `${JSON.stringify({checks, ok}, undefined, '\t')}\n` : formatChecks(checks));

@@ -1,10 +1,10 @@
 import {resolve} from 'node:path';
 import type {CommandModule} from 'yargs';
-import {healVolume, type HealOutcome} from '../node/healing/heal-volume.ts';
-import {describeHealing, describeMissingCredentials} from '../node/healing/notices.ts';
+import {healVolume, type HealOutcome} from '../healing/heal-volume.ts';
+import {describeHealing, describeMissingCredentials} from '../healing/notices.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';
-import {readAllVolumeStates, type VolumeState} from '../node/volume-state.ts';
+import {readAllVolumeStates, type VolumeState} from '../node/volumes/volume-state.ts';
 
 /**
 `heal`: once and now what `watch` does, for one volume or all of them. A daemon that does not answer within ten

@@ -1,10 +1,10 @@
 import {resolve} from 'node:path';
 import type {CommandModule} from 'yargs';
 import type {VolumeOptions} from '../model/volume-options.ts';
-import {forgetForegroundMount, mountInBackground, mountInForeground} from '../node/directory-mount.ts';
+import {forgetForegroundMount, mountInBackground, mountInForeground} from '../node/calls/directory-mount.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {addFlags, parseVolumeFlags} from './option-flags.ts';
-import type {RunningMount} from './run-mount.ts';
+import type {RunningMount} from '../daemon/run-mount.ts';
 import {describeJournal, showProgress} from './unmount.ts';
 
 type MountFlags = {bucket: string; dir: string; background: boolean; debug: boolean; 'log-level'?: string};
@@ -58,7 +58,7 @@ const mountUntilInterrupted = async (
 	// Loaded here: the other commands start without the S3 client and libfuse.
 	const [{createForegroundLog}, {runMount}] = await Promise.all([
 		import('./foreground-log.ts'),
-		import('./run-mount.ts'),
+		import('../daemon/run-mount.ts'),
 	]);
 	const log = createForegroundLog(level);
 	let running: RunningMount | undefined;

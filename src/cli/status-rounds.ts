@@ -1,8 +1,8 @@
-import {askMetrics} from '../node/control-client.ts';
+import {askMetrics} from '../node/launch/control-client.ts';
 import {createDeadline} from '../node/deadline.ts';
-import {listVolumes, type VolumeReport} from '../node/list-volumes.ts';
-import {toVolumeFigures, type SampledMetrics} from '../node/volume-figures.ts';
-import {volumePaths} from '../node/volume-directory.ts';
+import {listVolumes, type VolumeReport} from '../node/volumes/list-volumes.ts';
+import {toVolumeFigures, type SampledMetrics} from '../node/volumes/volume-statistics.ts';
+import {volumePaths} from '../node/volumes/volume-directory.ts';
 import type {StatusRow} from './status-table.ts';
 
 const refreshMs = 1000;

@@ -1,7 +1,7 @@
 import {formatAge} from '../model/format-age.ts';
-import type {VolumeReport} from '../node/list-volumes.ts';
-import type {VolumeFigures} from '../node/volume-figures.ts';
-import {describeVolumeProblems, toVolumeName} from '../node/volume-problems.ts';
+import type {VolumeReport} from '../node/volumes/list-volumes.ts';
+import type {VolumeFigures} from '../node/volumes/volume-statistics.ts';
+import {describeVolumeProblems, toVolumeName} from '../node/volumes/volume-problems.ts';
 
 export type StatusRow = {readonly volume: VolumeReport; readonly figures: VolumeFigures};
 

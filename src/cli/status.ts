@@ -1,6 +1,6 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import type {CommandModule} from 'yargs';
-import {listVolumes} from '../node/list-volumes.ts';
+import {listVolumes} from '../node/volumes/list-volumes.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {StatusRounds} from './status-rounds.ts';
 import {formatStatus} from './status-table.ts';

@@ -1,10 +1,10 @@
 import {resolve} from 'node:path';
 import type {CommandModule} from 'yargs';
 import {formatBytes, OptionError, optionTable, parseOptionValue} from '../model/volume-options.ts';
-import type {Progress} from '../node/control-client.ts';
+import type {Progress} from '../node/launch/control-client.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';
-import {unmountVolume} from '../node/unmount-volume.ts';
+import {unmountVolume} from '../node/calls/unmount-volume.ts';
 
 type UnmountFlags = {dir: string; timeout: string; force: boolean};
 

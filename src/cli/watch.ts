@@ -1,10 +1,10 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import type {CommandModule} from 'yargs';
 import {OptionError, optionTable, parseOptionValue} from '../model/volume-options.ts';
-import type {WatchMessage} from '../node/healing/watch-message.ts';
-import {watchVolumes} from '../node/healing/watch-volumes.ts';
+import type {WatchMessage} from '../healing/watch-message.ts';
+import {watchVolumes} from '../healing/watch-volumes.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
-import {packageVersion} from './package-version.ts';
+import {packageVersion} from '../daemon/package-version.ts';
 
 type WatchFlags = {
 	human: boolean;

@@ -2,7 +2,7 @@ import {checkBucketName} from '../model/bucket-name.ts';
 import {OptionError, parseVolumeOptions, type VolumeOptions} from '../model/volume-options.ts';
 import type {VolumeRule} from '../model/volume-rule.ts';
 import {CallOutError} from './parse-call-out.ts';
-import {findDuplicateKey} from './find-duplicate-key.ts';
+import {findDuplicateKey} from '../policy/find-duplicate-key.ts';
 import {toOneLine} from './format-reply.ts';
 import {parseSecrets, type SecretCredentials} from './parse-secrets.ts';
 

@@ -1,6 +1,6 @@
 import {CallOutError} from './parse-call-out.ts';
 import type {MountOptions} from './parse-mount-options.ts';
-import {isNamespaceName} from './policy-pattern.ts';
+import {isNamespaceName} from '../policy/policy-pattern.ts';
 
 /** What a kubelet's path of a pod's volume says. */
 export type PodPath = {

@@ -2,7 +2,7 @@ import test, {type ExecutionContext} from 'ava';
 import {createEventPoster, type EventPoster, type EventPosterOptions} from '../../src/agent/kubernetes/event-poster.ts';
 import {createKubernetesClient} from '../../src/agent/kubernetes/kubernetes-client.ts';
 import {createDeadline, waitUntil} from '../../src/node/deadline.ts';
-import type {Notice} from '../../src/node/healing/watch-message.ts';
+import type {Notice} from '../../src/healing/watch-message.ts';
 import {startApiServer, type ApiServer} from '../support/api-server.ts';
 
 const notice: Notice = {

@@ -4,7 +4,7 @@ import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {startWatchProcess, type WatchProcess, type WatchProcessOptions} from '../../src/agent/watch-process.ts';
 import {createDeadline, waitUntil} from '../../src/node/deadline.ts';
-import type {WatchMessage} from '../../src/node/healing/watch-message.ts';
+import type {WatchMessage} from '../../src/healing/watch-message.ts';
 
 type Started = {
 	readonly watch: WatchProcess;

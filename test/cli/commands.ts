@@ -4,8 +4,8 @@ import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import test from 'ava';
 import {optionTable} from '../../src/model/volume-options.ts';
-import type {VolumeReport} from '../../src/node/list-volumes.ts';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
+import type {VolumeReport} from '../../src/node/volumes/list-volumes.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
 import {createStandInHarness, type DriverHarness} from '../support/driver.ts';
 
 const commandPath = fileURLToPath(new URL('../../dist/bin/pnx-volume.js', import.meta.url));

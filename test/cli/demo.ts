@@ -5,7 +5,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import test, {type ExecutionContext} from 'ava';
-import {readMountTable} from '../../src/node/mount-table.ts';
+import {readMountTable} from '../../src/node/mounts/mount-table.ts';
 
 const demoPath = fileURLToPath(new URL('../../dist/bin/demo.js', import.meta.url));
 

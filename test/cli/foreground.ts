@@ -6,7 +6,7 @@ import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
 import {GetObjectCommand} from '@aws-sdk/client-s3';
 import test, {type ExecutionContext} from 'ava';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
 import {createTestClient, spawnTestDevServer, type SpawnedDevServer} from '../support/dev-server.ts';
 import {createDriverHarness, type DriverHarness} from '../support/driver.ts';
 

@@ -1,7 +1,7 @@
 import test from 'ava';
 import {formatStatus, type StatusRow} from '../../src/cli/status-table.ts';
-import type {VolumeReport} from '../../src/node/list-volumes.ts';
-import type {VolumeFigures} from '../../src/node/volume-figures.ts';
+import type {VolumeReport} from '../../src/node/volumes/list-volumes.ts';
+import type {VolumeFigures} from '../../src/node/volumes/volume-statistics.ts';
 
 const report: VolumeReport = {
 	volumeId: '0123456789abcdef',

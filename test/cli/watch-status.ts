@@ -4,7 +4,7 @@ import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
-import type {VolumeReport} from '../../src/node/list-volumes.ts';
+import type {VolumeReport} from '../../src/node/volumes/list-volumes.ts';
 import {spawnTestDevServer} from '../support/dev-server.ts';
 import {createDriverHarness, type DriverHarness} from '../support/driver.ts';
 

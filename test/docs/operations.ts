@@ -3,10 +3,10 @@ import {existsSync, readFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import test from 'ava';
 import {parse} from 'yaml';
-import {decideMount} from '../../src/flexvolume/decide-mount.ts';
-import {parseNodePolicy} from '../../src/flexvolume/node-policy.ts';
+import {decideMount} from '../../src/policy/decide-mount.ts';
+import {parseNodePolicy} from '../../src/policy/node-policy.ts';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
-import {planMemoryLimits} from '../../src/node/daemon-limits.ts';
+import {planMemoryLimits} from '../../src/node/launch/daemon-limits.ts';
 import {readNodeEnvironment} from '../../src/node/node-environment.ts';
 import {collectChecks, collectCodes, collectMessages, collectReasons} from '../support/collect-messages.ts';
 

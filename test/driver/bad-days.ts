@@ -3,9 +3,9 @@ import {existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, wri
 import {dirname, join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import test from 'ava';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
-import {readProcessIdentity} from '../../src/node/process-identity.ts';
-import {readAllVolumeStates} from '../../src/node/volume-state.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
+import {readProcessIdentity} from '../../src/node/host/process-identity.ts';
+import {readAllVolumeStates} from '../../src/node/volumes/volume-state.ts';
 import {createStandInHarness, driverPath, toKubeletJson, type DriverHarness} from '../support/driver.ts';
 
 const isAlive = (pid: number) => readProcessIdentity(pid) !== undefined;

@@ -1,8 +1,8 @@
 import {existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import test from 'ava';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
-import {readProcessIdentity} from '../../src/node/process-identity.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
+import {readProcessIdentity} from '../../src/node/host/process-identity.ts';
 import {createStandInHarness, toKubeletJson, type DriverHarness} from '../support/driver.ts';
 
 const isAlive = (pid: number) => readProcessIdentity(pid) !== undefined;

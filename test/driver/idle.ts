@@ -5,9 +5,9 @@ import {dirname, join} from 'node:path';
 import {promisify} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
 import {createDeadline, waitUntil} from '../../src/node/deadline.ts';
-import {readMountTable} from '../../src/node/mount-table.ts';
-import {isRunning, type ProcessIdentity} from '../../src/node/process-identity.ts';
-import {readAllVolumeStates} from '../../src/node/volume-state.ts';
+import {readMountTable} from '../../src/node/mounts/mount-table.ts';
+import {isRunning, type ProcessIdentity} from '../../src/node/host/process-identity.ts';
+import {readAllVolumeStates} from '../../src/node/volumes/volume-state.ts';
 import {spawnTestDevServer, type SpawnedDevServer} from '../support/dev-server.ts';
 import {createDriverHarness, createStandInHarness, type DriverHarness} from '../support/driver.ts';
 

@@ -7,9 +7,9 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test from 'ava';
 import {createDeadline} from '../../src/node/deadline.ts';
-import {detachMounts} from '../../src/node/bind-mount.ts';
-import {protectDirectory, releaseDirectory} from '../../src/node/immutable-directory.ts';
-import {volumePaths} from '../../src/node/volume-directory.ts';
+import {detachMounts} from '../../src/node/mounts/bind-mount.ts';
+import {protectDirectory, releaseDirectory} from '../../src/node/mounts/immutable-directory.ts';
+import {volumePaths} from '../../src/node/volumes/volume-directory.ts';
 import {createStandInHarness} from '../support/driver.ts';
 
 /** Why directories cannot be made immutable here; `undefined` when they can. */

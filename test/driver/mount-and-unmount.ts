@@ -1,8 +1,8 @@
 import {mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, symlinkSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
-import {readProcessIdentity} from '../../src/node/process-identity.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
+import {readProcessIdentity} from '../../src/node/host/process-identity.ts';
 import {createStandInHarness, toKubeletJson} from '../support/driver.ts';
 
 /** Not by /proc/<pid>: where nobody reaps orphans, zombies stay. */

@@ -2,11 +2,11 @@ import {execFileSync} from 'node:child_process';
 import {existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
-import {findHierarchies, type Hierarchy} from '../../src/node/cgroup-hierarchies.ts';
-import {planMemoryLimits} from '../../src/node/daemon-limits.ts';
-import {readMountTable} from '../../src/node/mount-table.ts';
-import {readProcessIdentity} from '../../src/node/process-identity.ts';
-import {readAllVolumeStates} from '../../src/node/volume-state.ts';
+import {findHierarchies, type Hierarchy} from '../../src/node/launch/cgroup-hierarchies.ts';
+import {planMemoryLimits} from '../../src/node/launch/daemon-limits.ts';
+import {readMountTable} from '../../src/node/mounts/mount-table.ts';
+import {readProcessIdentity} from '../../src/node/host/process-identity.ts';
+import {readAllVolumeStates} from '../../src/node/volumes/volume-state.ts';
 import {createStandInHarness, driverPath, toKubeletJson} from '../support/driver.ts';
 
 const hierarchies = findHierarchies(readFileSync('/proc/self/cgroup', 'utf8'), readMountTable());

@@ -5,9 +5,9 @@ import {dirname, join} from 'node:path';
 import {promisify} from 'node:util';
 import {ListObjectsV2Command, HeadObjectCommand, PutObjectCommand} from '@aws-sdk/client-s3';
 import test, {type ExecutionContext} from 'ava';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
-import {isRunning} from '../../src/node/process-identity.ts';
-import {readAllVolumeStates} from '../../src/node/volume-state.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
+import {isRunning} from '../../src/node/host/process-identity.ts';
+import {readAllVolumeStates} from '../../src/node/volumes/volume-state.ts';
 import {createTestClient, spawnTestDevServer, type SpawnedDevServer} from '../support/dev-server.ts';
 import {createDriverHarness, type DriverHarness} from '../support/driver.ts';
 

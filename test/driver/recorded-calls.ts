@@ -1,7 +1,7 @@
 import {mkdirSync, readdirSync, readFileSync} from 'node:fs';
 import {dirname} from 'node:path';
 import test from 'ava';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
 import {createStandInHarness, type DriverHarness, type DriverResult} from '../support/driver.ts';
 
 /** What real kubelets called (1.20.2, 1.26.5 and 1.34.9), argument by argument. */

@@ -7,7 +7,7 @@ import {setTimeout as delay} from 'node:timers/promises';
 import {promisify} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
 import {createS3ObjectStore} from '../../src/store/s3-object-store.ts';
-import {askStatus, askToEnd} from '../../src/node/control-client.ts';
+import {askStatus, askToEnd} from '../../src/node/launch/control-client.ts';
 import {createDeadline} from '../../src/node/deadline.ts';
 import {createVolumeDirectory, startTestDaemon, type TestDaemon} from '../support/daemon.ts';
 import {spawnTestDevServer, type SpawnedDevServer} from '../support/dev-server.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import {isCrashLoop, nextStartAtMs, noBackOff, noteStart} from '../../src/node/healing/back-off.ts';
+import {isCrashLoop, nextStartAtMs, noBackOff, noteStart} from '../../src/healing/back-off.ts';
 
 const hourMs = 3_600_000;
 

@@ -1,7 +1,7 @@
 import {readdirSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
 import {spawnTestDevServer} from '../support/dev-server.ts';
 import {startContainer} from '../support/container.ts';
 import {

@@ -5,9 +5,9 @@ import {existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSy
 import {join} from 'node:path';
 import test from 'ava';
 import {createDeadline, waitUntil} from '../../src/node/deadline.ts';
-import {protectDirectory} from '../../src/node/immutable-directory.ts';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
-import {isRunning} from '../../src/node/process-identity.ts';
+import {protectDirectory} from '../../src/node/mounts/immutable-directory.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
+import {isRunning} from '../../src/node/host/process-identity.ts';
 import {spawnTestDevServer} from '../support/dev-server.ts';
 import {driverPath, toKubeletJson} from '../support/driver.ts';
 import {

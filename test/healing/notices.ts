@@ -1,7 +1,7 @@
 /** What the watch says about volumes that need no healing. */
 import test from 'ava';
 import {createDeadline, waitUntil} from '../../src/node/deadline.ts';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
 import {spawnTestDevServer} from '../support/dev-server.ts';
 import {createHealingNode, inDirectory, keysOf, secretOptions, startWatch} from '../support/healing.ts';
 

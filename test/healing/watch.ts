@@ -2,8 +2,8 @@ import {readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import test from 'ava';
 import {createDeadline, waitUntil} from '../../src/node/deadline.ts';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
-import {isRunning, readProcessIdentity} from '../../src/node/process-identity.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
+import {isRunning, readProcessIdentity} from '../../src/node/host/process-identity.ts';
 import {spawnTestDevServer} from '../support/dev-server.ts';
 import {createStandInHarness} from '../support/driver.ts';
 import {

@@ -9,7 +9,7 @@ import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {formatReply} from '../../src/flexvolume/format-reply.ts';
-import {findDamage, readManifest} from '../../src/node/install/runtime-manifest.ts';
+import {findDamage, readManifest} from '../../src/install/runtime-manifest.ts';
 import {createTreesDirectory, describeFiles, install, type TestNode} from '../support/install-node.ts';
 import {createLocalNode} from '../support/private-node.ts';
 import {createRandomSource, testSeed} from '../support/random-source.ts';

@@ -1,8 +1,8 @@
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
-import {defaultPluginDirectory} from '../../src/node/doctor/driver-check.ts';
-import {findLaunchers, knownPluginDirectories} from '../../src/node/install/find-launchers.ts';
+import {defaultPluginDirectory} from '../../src/doctor/driver-check.ts';
+import {findLaunchers, knownPluginDirectories} from '../../src/install/find-launchers.ts';
 import {createTreesDirectory, install} from '../support/install-node.ts';
 import {createLocalNode} from '../support/private-node.ts';
 import {buildRuntimeTree} from '../support/runtime-tree.ts';

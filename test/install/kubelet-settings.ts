@@ -4,8 +4,8 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
-import {readKubeletPluginDirectory} from '../../src/node/install/kubelet-settings.ts';
-import {createNodeRoot, type NodeRoot} from '../../src/node/install/node-root.ts';
+import {readKubeletPluginDirectory} from '../../src/install/kubelet-settings.ts';
+import {createNodeRoot, type NodeRoot} from '../../src/install/node-root.ts';
 
 /** A process that ends with the test, once it is what its command line will say. */
 const start = async (t: ExecutionContext, command: string, args: readonly string[], name: string): Promise<number> => {

@@ -8,8 +8,8 @@ import {existsSync, mkdirSync, mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test from 'ava';
-import {createNodeRoot, reach} from '../../src/node/install/node-root.ts';
-import {removeState} from '../../src/node/install/remove-state.ts';
+import {createNodeRoot, reach} from '../../src/install/node-root.ts';
+import {removeState} from '../../src/install/remove-state.ts';
 
 test('a state directory that is a file system of its own stays mounted on the node, without what is ours in it', async t => {
 	const directory = mkdtempSync(join(tmpdir(), 'pnx-remove-state-'));

@@ -8,10 +8,10 @@ import {existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync} from 'node
 import {join} from 'node:path';
 import {promisify} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
-import {findHostTool} from '../../src/node/host-tool.ts';
-import {findLaunchers} from '../../src/node/install/find-launchers.ts';
-import {createNodeRoot} from '../../src/node/install/node-root.ts';
-import {uninstallFromNode} from '../../src/node/install/uninstall-from-node.ts';
+import {findHostTool} from '../../src/node/host/host-tool.ts';
+import {findLaunchers} from '../../src/install/find-launchers.ts';
+import {createNodeRoot} from '../../src/install/node-root.ts';
+import {uninstallFromNode} from '../../src/install/uninstall-from-node.ts';
 import {spawnTestDevServer, type SpawnedDevServer} from '../support/dev-server.ts';
 import {cleanUpNode, permissivePolicy} from '../support/driver.ts';
 import {createTreesDirectory, describeFiles, install} from '../support/install-node.ts';

@@ -4,7 +4,7 @@ import {setTimeout as delay} from 'node:timers/promises';
 import {promisify} from 'node:util';
 import {PutObjectCommand} from '@aws-sdk/client-s3';
 import test, {type ExecutionContext} from 'ava';
-import {readAllVolumeStates} from '../../src/node/volume-state.ts';
+import {readAllVolumeStates} from '../../src/node/volumes/volume-state.ts';
 import {createTestClient, spawnTestDevServer, type SpawnedDevServer} from '../support/dev-server.ts';
 import {createDriverHarness, type DriverHarness} from '../support/driver.ts';
 

@@ -6,7 +6,7 @@ import {promisify} from 'node:util';
 import type {IContainer} from 'kubernetes-models/v1/Container';
 import test from 'ava';
 import {startAgentServer} from '../../src/agent/http/agent-server.ts';
-import {daemonCapabilities} from '../../src/node/daemon-privileges.ts';
+import {daemonCapabilities} from '../../src/node/launch/daemon-privileges.ts';
 import {
 	findOne,
 	kubectl,

@@ -3,8 +3,8 @@ import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import type {IFlexVolumeSource} from 'kubernetes-models/v1/FlexVolumeSource';
 import test from 'ava';
-import {decideMount} from '../../src/flexvolume/decide-mount.ts';
-import {parseNodePolicy} from '../../src/flexvolume/node-policy.ts';
+import {decideMount} from '../../src/policy/decide-mount.ts';
+import {parseNodePolicy} from '../../src/policy/node-policy.ts';
 import {parseMountOptions} from '../../src/flexvolume/parse-mount-options.ts';
 import {
 	examples,

@@ -6,7 +6,7 @@ import {promisify} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
 import {createMetricsPage} from '../../src/agent/metrics/metrics-page.ts';
 import type {MetricLabels, MetricSamples} from '../../src/model/metric-samples.ts';
-import {askMetrics} from '../../src/node/control-client.ts';
+import {askMetrics} from '../../src/node/launch/control-client.ts';
 import {createDeadline} from '../../src/node/deadline.ts';
 import {daemonMetricTable} from '../../src/observability/metric-table.ts';
 import {createVolumeDirectory, startTestDaemon, type TestDaemon} from '../support/daemon.ts';

@@ -1,6 +1,6 @@
 /** How operations of the kernel and requests to S3 are counted, without a mount and without a registry. */
 import test, {type ExecutionContext} from 'ava';
-import {S3Metrics} from '../../src/cli/s3-metrics.ts';
+import {S3Metrics} from '../../src/daemon/s3-metrics.ts';
 import {OperationMetrics} from '../../src/fuse/operation-metrics.ts';
 import {OperationRunner, type Operation} from '../../src/fuse/operation-runner.ts';
 import {FsError} from '../../src/model/fs-error.ts';

@@ -11,7 +11,7 @@ import {promisify} from 'node:util';
 import {GetObjectCommand} from '@aws-sdk/client-s3';
 import anyTest, {type ExecutionContext} from 'ava';
 import {formatReply} from '../../src/flexvolume/format-reply.ts';
-import {readAllVolumeStates} from '../../src/node/volume-state.ts';
+import {readAllVolumeStates} from '../../src/node/volumes/volume-state.ts';
 import {findBusybox, startBareHost, type BareHost} from '../support/bare-host.ts';
 import {createTestClient, spawnTestDevServer, type SpawnedDevServer} from '../support/dev-server.ts';
 import {toKubeletJson} from '../support/driver.ts';

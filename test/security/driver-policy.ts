@@ -3,7 +3,7 @@ import {chmodSync, chownSync, mkdirSync, readdirSync, rmSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {GetBucketTaggingCommand} from '@aws-sdk/client-s3';
 import test, {type ExecutionContext} from 'ava';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
 import {createTestClient, spawnTestDevServer} from '../support/dev-server.ts';
 import {createDriverHarness, createStandInHarness, type DriverHarness} from '../support/driver.ts';
 

@@ -7,7 +7,7 @@ import {existsSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import test from 'ava';
-import {findDuplicateKey} from '../../src/flexvolume/find-duplicate-key.ts';
+import {findDuplicateKey} from '../../src/policy/find-duplicate-key.ts';
 import {parseMountOptions} from '../../src/flexvolume/parse-mount-options.ts';
 import {createStandInHarness, driverPath, toKubeletJson} from '../support/driver.ts';
 

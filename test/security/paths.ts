@@ -3,7 +3,7 @@ import {chmodSync, chownSync, lchownSync, mkdirSync, renameSync, rmSync, symlink
 import {execFileSync} from 'node:child_process';
 import {basename, dirname, join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
 import {createStandInHarness} from '../support/driver.ts';
 
 const start = (t: ExecutionContext) => {

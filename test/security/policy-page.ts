@@ -5,8 +5,8 @@ manifests.
 import {readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
-import {decideMount} from '../../src/flexvolume/decide-mount.ts';
-import {builtInPolicy, parseNodePolicy} from '../../src/flexvolume/node-policy.ts';
+import {decideMount} from '../../src/policy/decide-mount.ts';
+import {builtInPolicy, parseNodePolicy} from '../../src/policy/node-policy.ts';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -66,7 +66,7 @@ test('docs/POLICY.md quotes a refusal as it is', t => {
 });
 
 test('docs/POLICY.md names every key of a policy', t => {
-	const source = readFileSync(join(root, 'src', 'flexvolume', 'node-policy.ts'), 'utf8');
+	const source = readFileSync(join(root, 'src', 'policy', 'node-policy.ts'), 'utf8');
 	const keys = [...source.matchAll(/^const \w+Keys = \[(.*)\];$/gm)].flatMap(([, list]) =>
 		[...list!.matchAll(/'(\w+)'/g)].map(([, key]) => key!),
 	);

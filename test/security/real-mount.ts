@@ -4,7 +4,7 @@ import {lstatSync, readdirSync, type Stats} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {promisify} from 'node:util';
 import test from 'ava';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
 import {spawnTestDevServer} from '../support/dev-server.ts';
 import {createDriverHarness} from '../support/driver.ts';
 

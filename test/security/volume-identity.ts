@@ -2,7 +2,7 @@
 import test from 'ava';
 import type {VolumeRule} from '../../src/model/volume-rule.ts';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
-import {toVolumeId} from '../../src/node/volume-id.ts';
+import {toVolumeId} from '../../src/node/volumes/volume-id.ts';
 
 const options = parseVolumeOptions({name: 'bucket-1'});
 const idOf = (rule: VolumeRule | undefined) => toVolumeId({options, rule});

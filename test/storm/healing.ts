@@ -1,7 +1,7 @@
 /** Storms in which daemons, drivers, and the watch that heals what they leave are killed at random moments. */
 import test from 'ava';
-import {listVolumeIds} from '../../src/node/volume-directory.ts';
-import {signalProcess} from '../../src/node/process-identity.ts';
+import {listVolumeIds} from '../../src/node/volumes/volume-directory.ts';
+import {signalProcess} from '../../src/node/host/process-identity.ts';
 import {createTestClient, spawnTestDevServer} from '../support/dev-server.ts';
 import {startWatch, type RunningWatch} from '../support/healing.ts';
 import {startRandomKills} from '../support/random-kills.ts';

@@ -3,7 +3,7 @@ import {execFileSync} from 'node:child_process';
 import {mkdirSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
 import {createTestClient, spawnTestDevServer} from '../support/dev-server.ts';
 import {createStormNode} from '../support/storm-node.ts';
 import {createPod, createStormVolumes, createWrittenFiles} from '../support/storm-volumes.ts';

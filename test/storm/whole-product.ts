@@ -5,7 +5,7 @@ them killed at random moments.
 import {existsSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
-import {signalProcess} from '../../src/node/process-identity.ts';
+import {signalProcess} from '../../src/node/host/process-identity.ts';
 import {createTestClient, spawnTestDevServer} from '../support/dev-server.ts';
 import {createTreesDirectory} from '../support/install-node.ts';
 import {startRandomKills} from '../support/random-kills.ts';

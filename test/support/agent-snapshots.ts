@@ -1,7 +1,7 @@
 import type {AgentSnapshot} from '../../src/agent/agent-snapshot.ts';
 import type {MetricSamples} from '../../src/model/metric-samples.ts';
-import type {WatchedVolume} from '../../src/node/healing/watch-message.ts';
-import type {VolumeHealth} from '../../src/node/list-volumes.ts';
+import type {WatchedVolume} from '../../src/healing/watch-message.ts';
+import type {VolumeHealth} from '../../src/node/volumes/list-volumes.ts';
 
 /** What a daemon had counted after so many seconds of a steady load: 3 MiB read and 512 KiB written in each. */
 export const countersAfter = (seconds: number): MetricSamples => ({

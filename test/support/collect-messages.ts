@@ -42,7 +42,7 @@ export const collectMessages = (): Message[] => {
 /** The reasons of Events, which `notices.ts` gives as third argument. */
 export const collectReasons = (): string[] => {
 	const reasons: string[] = [];
-	visit(readSource('node/healing/notices.ts'), node => {
+	visit(readSource('healing/notices.ts'), node => {
 		if (ts.isCallExpression(node) && node.expression.getText() === 'toNotice') {
 			reasons.push(...render(node.arguments[2]));
 		}
@@ -104,14 +104,21 @@ const messagesOf = (file: ts.SourceFile): string[] => {
 			texts.push(...render(node.right));
 		} else if (ts.isVariableDeclaration(node) && node.name.getText() === 'problem') {
 			texts.push(...render(node.initializer));
-		} else if (ts.isReturnStatement(node) && ['bin/driver.ts', 'node/volume-problems.ts'].includes(file.fileName)) {
+		} else if (
+			ts.isReturnStatement(node) &&
+			['bin/driver.ts', 'node/volumes/volume-problems.ts'].includes(file.fileName)
+		) {
 			texts.push(...render(node.expression));
-		} else if (ts.isArrowFunction(node) && !ts.isBlock(node.body) && file.fileName === 'node/volume-problems.ts') {
+		} else if (
+			ts.isArrowFunction(node) &&
+			!ts.isBlock(node.body) &&
+			file.fileName === 'node/volumes/volume-problems.ts'
+		) {
 			texts.push(...render(node.body));
 		} else if (
 			ts.isPropertyAssignment(node) &&
 			node.name.getText() === 'message' &&
-			['bin/driver.ts', 'flexvolume/decide-mount.ts'].includes(file.fileName)
+			['bin/driver.ts', 'policy/decide-mount.ts'].includes(file.fileName)
 		) {
 			texts.push(...render(node.initializer));
 		}

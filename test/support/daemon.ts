@@ -6,7 +6,7 @@ import type {Readable, Writable} from 'node:stream';
 import {text} from 'node:stream/consumers';
 import {fileURLToPath} from 'node:url';
 import type {ExecutionContext} from 'ava';
-import type {DaemonReady, DaemonRequest} from '../../src/node/daemon-protocol.ts';
+import type {DaemonReady, DaemonRequest} from '../../src/node/launch/daemon-protocol.ts';
 
 export type TestDaemon = {
 	readonly pid: number;

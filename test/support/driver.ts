@@ -4,12 +4,12 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import type {ExecutionContext} from 'ava';
-import {detachMounts} from '../../src/node/bind-mount.ts';
-import {endDaemon} from '../../src/node/daemon-launcher.ts';
+import {detachMounts} from '../../src/node/mounts/bind-mount.ts';
+import {endDaemon} from '../../src/node/launch/daemon-launcher.ts';
 import {createDeadline} from '../../src/node/deadline.ts';
-import {readMountTable} from '../../src/node/mount-table.ts';
-import {removeOwnCgroup} from '../../src/node/own-cgroup.ts';
-import {readAllVolumeStates} from '../../src/node/volume-state.ts';
+import {readMountTable} from '../../src/node/mounts/mount-table.ts';
+import {removeOwnCgroup} from '../../src/node/launch/own-cgroup.ts';
+import {readAllVolumeStates} from '../../src/node/volumes/volume-state.ts';
 
 export const driverPath = fileURLToPath(new URL('../../driver/volume', import.meta.url));
 export const standInDaemonPath = fileURLToPath(new URL('../fixtures/stand-in-daemon.ts', import.meta.url));

@@ -6,11 +6,11 @@ import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
 import {ListObjectsV2Command} from '@aws-sdk/client-s3';
 import type {ExecutionContext} from 'ava';
-import {runCommand} from '../../src/node/run-command.ts';
+import {runCommand} from '../../src/node/host/run-command.ts';
 import {createDeadline, waitUntil} from '../../src/node/deadline.ts';
-import type {Notice, WatchMessage, WatchReport} from '../../src/node/healing/watch-message.ts';
-import {isRunning} from '../../src/node/process-identity.ts';
-import {readAllVolumeStates, type VolumeState} from '../../src/node/volume-state.ts';
+import type {Notice, WatchMessage, WatchReport} from '../../src/healing/watch-message.ts';
+import {isRunning} from '../../src/node/host/process-identity.ts';
+import {readAllVolumeStates, type VolumeState} from '../../src/node/volumes/volume-state.ts';
 import {createTestClient, type SpawnedDevServer} from './dev-server.ts';
 import {createDriverHarness, type DriverHarness} from './driver.ts';
 

@@ -2,8 +2,8 @@ import {lstatSync, mkdtempSync, readdirSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import type {ExecutionContext} from 'ava';
-import {installOnNode, type InstallOptions, type InstallOutcome} from '../../src/node/install/install-on-node.ts';
-import {readRuntimeSource} from '../../src/node/install/runtime-source.ts';
+import {installOnNode, type InstallOptions, type InstallOutcome} from '../../src/install/install-on-node.ts';
+import {readRuntimeSource} from '../../src/install/runtime-source.ts';
 import type {PrivateNode} from './private-node.ts';
 
 export type TestNode = Pick<PrivateNode, 'root' | 'directory'>;

@@ -2,7 +2,7 @@ import {existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync} f
 import {stat} from 'node:fs/promises';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
 import {callDriver, type RunningCall} from './kubelet-driver-call.ts';
 
 /** One volume of one pod. */

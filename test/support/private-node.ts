@@ -4,7 +4,7 @@ import {mkdirSync, mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import type {ExecutionContext} from 'ava';
-import {createNodeRoot, type NodeRoot} from '../../src/node/install/node-root.ts';
+import {createNodeRoot, type NodeRoot} from '../../src/install/node-root.ts';
 
 export type PrivateNode = {
 	readonly pid: number;

@@ -1,5 +1,5 @@
 import {setTimeout as delay} from 'node:timers/promises';
-import {signalProcess} from '../../src/node/process-identity.ts';
+import {signalProcess} from '../../src/node/host/process-identity.ts';
 import type {RandomSource} from './random-source.ts';
 import type {StormNode} from './storm-node.ts';
 

@@ -1,7 +1,7 @@
 import {mkdir, rm} from 'node:fs/promises';
 import {join} from 'node:path';
 import type {ExecutionContext, TestFn} from 'ava';
-import type {Credentials} from '../../src/node/daemon-protocol.ts';
+import type {Credentials} from '../../src/node/launch/daemon-protocol.ts';
 import {createVolumeDirectory, startTestDaemon, type TestDaemon} from './daemon.ts';
 import {hostFsUnderTest} from './host-fs-under-test.ts';
 import {hasFuse} from './mount.ts';

@@ -4,7 +4,7 @@ import {existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
-import {readMountTable} from '../../src/node/mount-table.ts';
+import {readMountTable} from '../../src/node/mounts/mount-table.ts';
 
 export type SystemdHost = {
 	/**

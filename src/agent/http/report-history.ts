@@ -1,5 +1,5 @@
-import type {WatchReport} from '../../node/healing/watch-message.ts';
-import type {SampledMetrics} from '../../node/volume-figures.ts';
+import type {WatchReport} from '../../healing/watch-message.ts';
+import type {SampledMetrics} from '../../node/volumes/volume-statistics.ts';
 
 /** The last two reports of the watch: what changed between them is throughput. */
 export class ReportHistory {

@@ -1,7 +1,7 @@
-import type {Notice, WatchedVolume} from '../../node/healing/watch-message.ts';
-import type {VolumeHealth} from '../../node/list-volumes.ts';
-import {toVolumeFigures, type SampledMetrics, type VolumeFigures} from '../../node/volume-figures.ts';
-import {describeVolumeProblems} from '../../node/volume-problems.ts';
+import type {Notice, WatchedVolume} from '../../healing/watch-message.ts';
+import type {VolumeHealth} from '../../node/volumes/list-volumes.ts';
+import {toVolumeFigures, type SampledMetrics, type VolumeFigures} from '../../node/volumes/volume-statistics.ts';
+import {describeVolumeProblems} from '../../node/volumes/volume-problems.ts';
 import type {AgentInstallation, AgentSnapshot} from '../agent-snapshot.ts';
 import {findReadinessProblems} from './readiness.ts';
 

@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto';
 import {formatAge} from '../../model/format-age.ts';
-import type {Notice} from '../../node/healing/watch-message.ts';
+import type {Notice} from '../../healing/watch-message.ts';
 import {toPodName} from '../../node/call-log.ts';
 import {Html, html, type HtmlValue} from './html.ts';
 import type {Answer} from './plain-server.ts';

@@ -1,8 +1,8 @@
 import {formatAge} from '../../model/format-age.ts';
 import {formatBytes} from '../../model/volume-options.ts';
-import type {VolumeHealth} from '../../node/list-volumes.ts';
+import type {VolumeHealth} from '../../node/volumes/list-volumes.ts';
 import {toPodName} from '../../node/call-log.ts';
-import {toVolumeName} from '../../node/volume-problems.ts';
+import {toVolumeName} from '../../node/volumes/volume-problems.ts';
 import {html, type Html, type HtmlValue} from './html.ts';
 import type {StatusDocument, StatusVolume} from './status-document.ts';
 

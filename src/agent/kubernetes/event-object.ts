@@ -1,5 +1,5 @@
-import type {PodMount} from '../../node/volume-state.ts';
-import type {Notice} from '../../node/healing/watch-message.ts';
+import type {PodMount} from '../../node/volumes/volume-state.ts';
+import type {Notice} from '../../healing/watch-message.ts';
 
 /** What an Event is about. */
 export type EventSubject = {

@@ -1,6 +1,6 @@
 import {randomBytes} from 'node:crypto';
 import {setTimeout as delay} from 'node:timers/promises';
-import type {Notice} from '../../node/healing/watch-message.ts';
+import type {Notice} from '../../healing/watch-message.ts';
 import type {Logger} from '../../observability/logger.ts';
 import {subjectKey, toEvent, toEventPatch, toSubjects, type EventRecord} from './event-object.ts';
 import {KubernetesError, type KubernetesClient} from './kubernetes-client.ts';

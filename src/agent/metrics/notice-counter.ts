@@ -1,5 +1,5 @@
 import type {ValueSample} from '../../model/metric-samples.ts';
-import type {Notice} from '../../node/healing/watch-message.ts';
+import type {Notice} from '../../healing/watch-message.ts';
 
 /**
 Counts notices by type and reason. A snapshot has the newest ones only, so each is counted when it is seen first,

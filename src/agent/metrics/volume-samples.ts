@@ -1,6 +1,6 @@
 import type {MetricLabels, MetricSamples, ValueSample} from '../../model/metric-samples.ts';
-import type {WatchedVolume} from '../../node/healing/watch-message.ts';
-import type {VolumeHealth} from '../../node/list-volumes.ts';
+import type {WatchedVolume} from '../../healing/watch-message.ts';
+import type {VolumeHealth} from '../../node/volumes/list-volumes.ts';
 import type {AgentMetricName} from '../../observability/metric-table.ts';
 
 const healthStates = Object.keys({

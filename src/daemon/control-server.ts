@@ -1,0 +1,173 @@
+import {chmod, rm} from 'node:fs/promises';
+import {createServer, type Socket} from 'node:net';
+import type {MetricSamples} from '../model/metric-samples.ts';
+import type {ControlReply, ControlRequest, DaemonStatus} from '../node/launch/daemon-protocol.ts';
+
+export type Progress = {readonly dirtyBytes: number; readonly uploadsPending: number};
+
+export type ControlHandler = {
+	readonly status: () => DaemonStatus;
+	readonly metrics: () => MetricSamples;
+	/** Rejects when something is left at the end of `timeoutMs`, or when nobody waits any more. */
+	readonly drain: (options: {
+		timeoutMs: number;
+		onProgress: (progress: Progress) => void;
+		signal: AbortSignal;
+	}) => Promise<void>;
+	readonly linger: (options: {forMs: number}) => void;
+	readonly stop: (options: {timeoutMs: number; onProgress: (progress: Progress) => void}) => Promise<void>;
+};
+
+export type ControlServer = {
+	/** Ends connections and removes the socket. */
+	close(): Promise<void>;
+};
+
+const requestBytesMax = 4096;
+const requestMsMax = 5000;
+const connectionCountMax = 16;
+const timeoutMsMax = 86_400_000;
+
+/**
+Listens on a Unix socket that only we (and root) may open, and answers as `daemon-protocol.ts` says: one request per
+connection. A socket that an earlier process left is replaced; whoever starts daemons makes sure that there is only one.
+*/
+export const startControlServer = async (socketPath: string, handler: ControlHandler): Promise<ControlServer> => {
+	const sockets = new Set<Socket>();
+	const server = createServer(socket => {
+		sockets.add(socket);
+		socket.once('close', () => sockets.delete(socket));
+		void serve(socket, handler);
+	});
+	server.maxConnections = connectionCountMax;
+	await rm(socketPath, {force: true});
+	const {promise: listening, resolve, reject} = Promise.withResolvers<void>();
+	server.once('error', reject);
+	server.listen(socketPath, resolve);
+	await listening;
+	await chmod(socketPath, 0o600);
+	// It must not keep a daemon alive whose mount has ended.
+	server.unref();
+	return {
+		async close() {
+			const closed = new Promise(done => {
+				server.close(done);
+			});
+			for (const socket of sockets) {
+				socket.destroySoon();
+			}
+
+			await closed;
+			await rm(socketPath, {force: true});
+		},
+	};
+};
+
+/** Never rejects: what goes wrong is the reply. */
+const serve = async (socket: Socket, handler: ControlHandler): Promise<void> => {
+	const gone = new AbortController();
+	socket.on('error', () => gone.abort());
+	socket.once('close', () => gone.abort());
+	const send = (reply: ControlReply): void => {
+		if (socket.writable) {
+			socket.write(`${JSON.stringify(reply)}\n`);
+		}
+	};
+
+	const onProgress = (progress: Progress): void =>
+		send({reply: 'progress', dirtyBytes: progress.dirtyBytes, uploadsPending: progress.uploadsPending});
+	try {
+		const request = parseControlRequest(await readLine(socket));
+		switch (request.request) {
+			case 'status': {
+				send({reply: 'status', status: handler.status()});
+				break;
+			}
+
+			case 'metrics': {
+				send({reply: 'metrics', samples: handler.metrics()});
+				break;
+			}
+
+			case 'drain': {
+				await handler.drain({timeoutMs: request.timeoutMs, onProgress, signal: gone.signal});
+				send({reply: 'done'});
+				break;
+			}
+
+			case 'linger': {
+				handler.linger({forMs: request.forMs});
+				send({reply: 'done'});
+				break;
+			}
+
+			case 'stop': {
+				await handler.stop({timeoutMs: request.timeoutMs, onProgress});
+				send({reply: 'done'});
+				break;
+			}
+		}
+	} catch (error) {
+		send({reply: 'failed', message: error instanceof Error ? error.message : String(error)});
+	} finally {
+		socket.end();
+	}
+};
+
+const readLine = async (socket: Socket): Promise<string> => {
+	const {promise, resolve, reject} = Promise.withResolvers<string>();
+	let received = '';
+	socket.setEncoding('utf8').on('data', (text: string) => {
+		received += text;
+		const newline = received.indexOf('\n');
+		if (newline !== -1) {
+			resolve(received.slice(0, newline));
+		} else if (received.length > requestBytesMax) {
+			reject(new RangeError(`Cannot read the request: it is longer than ${requestBytesMax} bytes`));
+		}
+	});
+	socket.once('end', () =>
+		reject(new SyntaxError('Cannot read the request: the connection ended before its line did')),
+	);
+	socket.once('close', () => reject(new Error('Cannot read the request: the connection was closed')));
+	const timer = setTimeout(
+		reject,
+		requestMsMax,
+		new Error(`Cannot read the request: nothing came within ${requestMsMax / 1000} s`),
+	);
+	try {
+		return await promise;
+	} finally {
+		clearTimeout(timer);
+	}
+};
+
+/** What came over the socket, or a `SyntaxError` that says what is wrong with it. */
+export const parseControlRequest = (line: string): ControlRequest => {
+	const parsed: unknown = JSON.parse(line);
+	const {request, timeoutMs, forMs} = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<
+		string,
+		unknown
+	>;
+	if (request === 'status' || request === 'metrics') {
+		return {request};
+	}
+
+	if (request === 'linger') {
+		return {request, forMs: parseMs(request, 'forMs', forMs)};
+	}
+
+	if (request !== 'drain' && request !== 'stop') {
+		throw new SyntaxError('Cannot serve the request: it must be "status", "metrics", "drain", "linger" or "stop"');
+	}
+
+	return {request, timeoutMs: parseMs(request, 'timeoutMs', timeoutMs)};
+};
+
+const parseMs = (request: string, name: string, value: unknown): number => {
+	if (typeof value !== 'number' || !(value >= 0 && value <= timeoutMsMax)) {
+		throw new SyntaxError(`Cannot serve the request "${request}": ${name} must be a number from 0 to ${timeoutMsMax}`);
+	}
+
+	return value;
+};

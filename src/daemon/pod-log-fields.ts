@@ -1,0 +1,56 @@
+import {statSync} from 'node:fs';
+import {toPodName} from '../node/call-log.ts';
+import {readVolumeState} from '../node/volumes/volume-state.ts';
+
+/** So long a line of the log may name a pod that has gone. */
+const freshMs = 1000;
+/** More pods than these are counted only: each line would be as long as the list of them. */
+const podCountMax = 8;
+
+/** For the lines of a daemon's log: the one pod that it serves, or all of them. */
+export type ServedPods =
+	| {readonly pod: string}
+	| {readonly pods: readonly string[]; readonly podCount?: number}
+	| Record<string, never>;
+
+/**
+Tells for which pods a volume is mounted now, from the state that mounts and unmounts write down: nobody has to tell
+the daemon, and one that has just been started knows it as well. Looks at most once a second, and reads only what
+has changed.
+*/
+export const createServedPods = (stateFile: string): (() => ServedPods) => {
+	let served: ServedPods = {};
+	let lookedAtMs = Number.NEGATIVE_INFINITY;
+	let version = '';
+	return () => {
+		if (performance.now() - lookedAtMs < freshMs) {
+			return {...served};
+		}
+
+		lookedAtMs = performance.now();
+		try {
+			const {ino, mtimeMs} = statSync(stateFile);
+			if (version !== `${ino} ${mtimeMs}`) {
+				version = `${ino} ${mtimeMs}`;
+				served = toServedPods(
+					(readVolumeState(stateFile)?.pods ?? []).map(pod => toPodName(pod)).filter(name => name !== undefined),
+				);
+			}
+		} catch {
+			// No state: mounted by hand in the foreground, or just taken away.
+		}
+
+		return {...served};
+	};
+};
+
+const toServedPods = (names: readonly string[]): ServedPods => {
+	const [first] = names;
+	if (first === undefined) {
+		return {};
+	}
+
+	return names.length === 1
+		? {pod: first}
+		: {pods: names.slice(0, podCountMax), ...(names.length > podCountMax ? {podCount: names.length} : {})};
+};

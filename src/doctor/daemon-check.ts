@@ -1,0 +1,57 @@
+import type {VolumeReport} from '../node/volumes/list-volumes.ts';
+import {toCheck, type Check, type Finding} from './check.ts';
+import {labelOf} from './volume-label.ts';
+
+/** Whether each volume that is mounted has a daemon that lives and answers its control socket in time. */
+export const checkDaemons = (reports: readonly VolumeReport[]): Check => {
+	const mounted = reports.filter(({health}) => health !== 'gone' && health !== 'unmounted');
+	const findings = mounted.map(report => judgeDaemon(report)).filter(finding => finding !== undefined);
+	return toCheck(
+		'daemons',
+		findings,
+		mounted.length === 0
+			? 'no volume is mounted'
+			: `${mounted.length} ${mounted.length === 1 ? 'daemon answers' : 'daemons answer'}`,
+	);
+};
+
+const judgeDaemon = (report: VolumeReport): Finding | undefined => {
+	const path = report.directories[0]?.path ?? '<directory>';
+	const isOfPods = report.kind !== 'directory';
+	switch (report.health) {
+		case 'dead': {
+			return {
+				status: 'failed',
+				found: `${labelOf(report)}: the daemon is gone, and every use of ${path} fails`,
+				remedy: isOfPods
+					? 'pnx-volume heal, as the agent of the node does by itself, and restart pods that still see nothing; what was not uploaded is in its journal'
+					: `pnx-volume unmount ${path}, and mount it again; what was not uploaded is in its journal`,
+			};
+		}
+
+		case 'hanging': {
+			return {
+				status: 'failed',
+				found: `${labelOf(report)}: the daemon (pid ${report.daemonPid}) lives and does not answer, or has no mount`,
+				remedy: isOfPods
+					? 'pnx-volume heal, as the agent of the node does by itself after half a minute: that ends it and starts it again; what was not uploaded is in its journal'
+					: `look into the log; then kill -9 ${report.daemonPid}, unmount, and mount again; what was not uploaded is in its journal`,
+			};
+		}
+
+		case 'failing': {
+			return {
+				status: 'warning',
+				found: `${labelOf(report)}: ${report.daemon?.fileSystem.lastError?.message}`,
+				remedy: 'mend what the message says (--bucket checks credentials and bucket); uploads are tried again',
+			};
+		}
+
+		case 'healthy':
+		case 'changing':
+		case 'unmounted':
+		case 'gone': {
+			return undefined;
+		}
+	}
+};

@@ -1,0 +1,270 @@
+import {detachTop} from '../node/mounts/bind-mount.ts';
+import {askStatus} from '../node/launch/control-client.ts';
+import {endDaemon} from '../node/launch/daemon-launcher.ts';
+import {createDeadline, waitUntil, type Deadline} from '../node/deadline.ts';
+import {removeUnknownVolume} from '../node/volumes/forget-volume.ts';
+import {readLaunchRecord, type LaunchRecord} from '../node/launch/launch-record.ts';
+import {mountsAt, readMountTable, type Mount} from '../node/mounts/mount-table.ts';
+import type {NodeEnvironment} from '../node/node-environment.ts';
+import {NodeError, toReason} from '../node/node-error.ts';
+import {isRunning, type ProcessIdentity} from '../node/host/process-identity.ts';
+import {findDaemon, startDaemon} from '../node/calls/volume-daemon.ts';
+import {volumePaths} from '../node/volumes/volume-directory.ts';
+import {withLock} from '../node/host/file-lock.ts';
+import {
+	podsInUse,
+	podsMounted,
+	readVolumeState,
+	writeVolumeState,
+	type PodMount,
+	type VolumeState,
+} from '../node/volumes/volume-state.ts';
+import {abortConnection} from './abort-connection.ts';
+import {dumpHang} from './dump-hang.ts';
+import {belongsToPod, readOtherNamespaces, uncoveredMounts} from '../node/mounts/mount-namespaces.ts';
+import {MountProbe} from './mount-probe.ts';
+import {renewPodMount} from '../node/mounts/renew-pod-mount.ts';
+
+export type HealOutcome =
+	/** Nothing was wrong, or nothing that heals: no pods, or a mount by hand. */
+	| {readonly outcome: 'well'}
+	| {
+			readonly outcome: 'healed';
+			readonly state: VolumeState;
+			/** Whose mounts were renewed. */
+			readonly pods: readonly PodMount[];
+			/** Those of them with a container that still holds the dead mount. */
+			readonly restartNeeded: readonly PodMount[];
+			readonly wasHung: boolean;
+			/** Whether the daemon was started; otherwise only pods' mounts were renewed. */
+			readonly isStarted: boolean;
+			/** What was written down about the hanging daemon. */
+			readonly dump?: string | undefined;
+	  }
+	/** It cannot be started without the pods' Secret. The dead mounts stay for the kubelet to unmount. */
+	| {
+			readonly outcome: 'needs pod restart';
+			readonly state: VolumeState;
+			readonly pods: readonly PodMount[];
+			readonly reason: string;
+	  };
+
+export type HealSettings = {
+	/** This one is ended if it still does not answer. Without it a daemon that lives is left alone. */
+	readonly hungDaemon?: ProcessIdentity | undefined;
+	/** How long a daemon may take to answer. */
+	readonly answerMs?: number;
+};
+
+const answerMsDefault = 10_000;
+const exitMs = 2000;
+
+/**
+Makes a volume of pods work again: a daemon that is gone, or that hangs, is replaced by one with the same options,
+which uploads what the journal has; then the mounts of all its pods are renewed. Under the volume's lock, as mount
+and unmount. May be ended at any point and called again.
+*/
+export const healVolume = async (
+	volumeId: string,
+	environment: NodeEnvironment,
+	settings: HealSettings = {},
+): Promise<HealOutcome> => {
+	const paths = volumePaths(environment.stateDirectory, volumeId);
+	const known = readVolumeState(paths.stateFile);
+	if (known === undefined || known.kind !== 'pods') {
+		return {outcome: 'well'};
+	}
+
+	const deadline = createDeadline(environment.mountTimeoutMs);
+	return withLock({path: paths.lockFile, what: `bucket ${known.bucket}`, deadline}, async () =>
+		healLocked(volumeId, environment, deadline, settings),
+	);
+};
+
+const healLocked = async (
+	volumeId: string,
+	environment: NodeEnvironment,
+	deadline: Deadline,
+	settings: HealSettings,
+): Promise<HealOutcome> => {
+	const paths = volumePaths(environment.stateDirectory, volumeId);
+	const state = readVolumeState(paths.stateFile);
+	if (state === undefined) {
+		removeUnknownVolume(paths);
+		return {outcome: 'well'};
+	}
+
+	const table = readMountTable();
+	const pods = podsMounted(state, table);
+	if (pods.length === 0) {
+		return {outcome: 'well'};
+	}
+
+	const isHung = await isHanging(state, environment, settings);
+	const isServed = !isHung && (await findDaemon(state, environment.stateDirectory, deadline)) !== undefined;
+	if (isServed && podsInUse(state, table).length === pods.length) {
+		return {outcome: 'well'};
+	}
+
+	if (
+		!isServed &&
+		!isHung &&
+		state.daemon !== undefined &&
+		isRunning(state.daemon) &&
+		mountsAt(table, state.mountPoint).length > 0
+	) {
+		return {outcome: 'well'}; // Slow to answer: not ours to judge.
+	}
+
+	const dump = isHung ? await endHung(state, paths.directory, table) : undefined;
+	const deadDevices = new Set(pods.flatMap(({path}) => mountsAt(table, path).map(({device}) => device)));
+	let current: VolumeState = {...state, pods};
+	if (!isServed) {
+		const record = readLaunchRecord(environment.runDirectory, volumeId);
+		if (record === undefined || record.credentials === 'missing') {
+			return {outcome: 'needs pod restart', state, pods, reason: toObstacle(record, environment)};
+		}
+
+		await startDaemon(
+			{...record.request, mountPoint: paths.mountPoint, volumeDirectory: paths.directory},
+			{
+				state: current,
+				environment,
+				deadline,
+				inUse: false,
+				starterVariables: record.variables,
+				onStarted(daemon, launch) {
+					current = {...current, daemon, launch};
+					writeVolumeState(paths.stateFile, current);
+				},
+			},
+		);
+	}
+
+	await renewAll(pods, paths.mountPoint, volumeId, environment);
+	await detachSubPaths(pods, deadDevices, paths.mountPoint);
+	for (const device of mountsAt(readMountTable(), paths.mountPoint).map(mount => mount.device)) {
+		deadDevices.delete(device);
+	}
+
+	return {
+		outcome: 'healed',
+		state: current,
+		pods,
+		restartNeeded: findHolders(pods, deadDevices),
+		wasHung: isHung,
+		isStarted: !isServed,
+		dump,
+	};
+};
+
+/** Asks once more, now that nobody else works on the volume. */
+const isHanging = async (
+	state: VolumeState,
+	{stateDirectory}: NodeEnvironment,
+	{hungDaemon, answerMs = answerMsDefault}: HealSettings,
+): Promise<boolean> => {
+	const {daemon} = state;
+	if (
+		hungDaemon === undefined ||
+		daemon === undefined ||
+		daemon.pid !== hungDaemon.pid ||
+		daemon.startTicks !== hungDaemon.startTicks ||
+		!isRunning(daemon)
+	) {
+		return false;
+	}
+
+	const {socket} = volumePaths(stateDirectory, state.volumeId);
+	const [status, probed] = await Promise.all([
+		askStatus(socket, createDeadline(answerMs)),
+		new MountProbe().ask(state.mountPoint, answerMs),
+	]);
+	return status === undefined || probed === 'silent';
+};
+
+/** Two daemons on one journal would destroy it, so there is no going on while the old one lives. */
+const endHung = async (
+	state: VolumeState,
+	volumeDirectory: string,
+	table: readonly Mount[],
+): Promise<string | undefined> => {
+	const dump = await dumpHang(state, volumeDirectory);
+	const {daemon} = state;
+	if (daemon !== undefined) {
+		await endDaemon(daemon);
+		if (isRunning(daemon)) {
+			const device = mountsAt(table, state.mountPoint).at(-1)?.device;
+			const isAborted = device !== undefined && abortConnection(device);
+			if (!(await waitUntil(() => !isRunning(daemon), createDeadline(exitMs)))) {
+				throw new NodeError(
+					`The hanging daemon of bucket ${state.bucket} (pid ${daemon.pid}) does not end on SIGKILL: it waits in the kernel, probably for the disk of ${volumeDirectory}${isAborted ? '; programs that waited for its files got an error' : ''}`,
+				);
+			}
+		}
+	}
+
+	return dump;
+};
+
+const toObstacle = (record: LaunchRecord | undefined, {runDirectory}: NodeEnvironment): string =>
+	record === undefined
+		? `${runDirectory} has no record of how its daemon was started`
+		: `its credentials were not kept, because ${runDirectory} is not in memory (tmpfs)`;
+
+/** Each pod gets its chance; the first failure is told afterwards, and the rest is tried again. */
+const renewAll = async (
+	pods: readonly PodMount[],
+	source: string,
+	volumeId: string,
+	environment: NodeEnvironment,
+): Promise<void> => {
+	let failure: unknown;
+	for (const {path: target} of pods) {
+		try {
+			await renewPodMount({
+				source,
+				target,
+				volumeId,
+				environment,
+				deadline: createDeadline(environment.mountTimeoutMs),
+			});
+		} catch (error) {
+			failure ??= error;
+		}
+	}
+
+	if (failure !== undefined) {
+		throw new NodeError(`Cannot renew every pod's mount: ${toReason(failure)}`, {cause: failure});
+	}
+};
+
+/**
+Sub-paths that the kubelet has bound for containers of these pods: dead ones are taken away, because the kubelet
+makes them anew only where there is none.
+*/
+const detachSubPaths = async (
+	pods: readonly PodMount[],
+	deadDevices: ReadonlySet<string>,
+	mountPoint: string,
+): Promise<void> => {
+	const current = mountsAt(readMountTable(), mountPoint).at(-1)?.device;
+	for (const {path} of pods) {
+		const prefix = path.replace(/\/volumes\/[^/]+\/([^/]+)$/, '/volume-subpaths/$1/');
+		const dead = readMountTable().filter(
+			mount =>
+				prefix !== path && mount.path.startsWith(prefix) && mount.device !== current && deadDevices.has(mount.device),
+		);
+		for (const mount of dead) {
+			await detachTop(mount.path, createDeadline(exitMs));
+		}
+	}
+};
+
+/** The pods with a container in which a dead mount is still what its programs meet. */
+const findHolders = (pods: readonly PodMount[], deadDevices: ReadonlySet<string>): PodMount[] => {
+	const holders = readOtherNamespaces().filter(({mounts}) => uncoveredMounts(mounts, deadDevices).length > 0);
+	return pods.filter(
+		({uid}) => uid !== undefined && uid !== '' && holders.some(namespace => belongsToPod(namespace, uid)),
+	);
+};

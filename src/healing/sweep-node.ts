@@ -1,0 +1,30 @@
+import {existsSync} from 'node:fs';
+import {removeUnknownVolume} from '../node/volumes/forget-volume.ts';
+import {listLaunchRecords, removeLaunchRecord} from '../node/launch/launch-record.ts';
+import type {NodeEnvironment} from '../node/node-environment.ts';
+import {removeForgottenPathLocks} from '../node/mounts/path-lock.ts';
+import {listVolumeIds, volumePaths} from '../node/volumes/volume-directory.ts';
+import {tryWithLock} from '../node/host/file-lock.ts';
+
+/**
+Takes away what killed calls have left and nobody would come for: directories of volumes without a state, launch
+records (which hold credentials) without a volume, lock files of paths. What somebody works on is passed over.
+*/
+export const sweepNode = async (environment: NodeEnvironment): Promise<void> => {
+	const {stateDirectory, runDirectory} = environment;
+	for (const volumeId of listVolumeIds(stateDirectory)) {
+		const paths = volumePaths(stateDirectory, volumeId);
+		if (!existsSync(paths.stateFile)) {
+			await tryWithLock({path: paths.lockFile}, async () => removeUnknownVolume(paths));
+		}
+	}
+
+	for (const volumeId of listLaunchRecords(runDirectory)) {
+		// A mount makes the directory long before the record, and an unmount removes it after the record.
+		if (!existsSync(volumePaths(stateDirectory, volumeId).directory)) {
+			removeLaunchRecord(runDirectory, volumeId);
+		}
+	}
+
+	await removeForgottenPathLocks(environment);
+};

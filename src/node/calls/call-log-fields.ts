@@ -1,0 +1,23 @@
+import {toPodName, type CallSubject} from '../call-log.ts';
+import {resolveMountPath} from '../mounts/pod-directory.ts';
+import {readAllVolumeStates} from '../volumes/volume-state.ts';
+
+/**
+Whose volume is at a directory, from what the volumes remember; empty when nobody knows. Only for the log: never
+fails.
+*/
+export const findCallSubject = (givenPath: string, stateDirectory: string): CallSubject => {
+	try {
+		const path = resolveMountPath(givenPath);
+		for (const {volumeId, bucket, pods} of readAllVolumeStates(stateDirectory)) {
+			const pod = pods.find(candidate => candidate.path === path);
+			if (pod !== undefined) {
+				return {volume: volumeId, bucket, pod: toPodName(pod)};
+			}
+		}
+	} catch {
+		// What keeps us from reading a state fails the call itself, which says so.
+	}
+
+	return {};
+};

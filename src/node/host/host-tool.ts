@@ -1,0 +1,15 @@
+import {existsSync} from 'node:fs';
+import {dirname, join} from 'node:path';
+import {toNodeCommand} from './nodejs-command.ts';
+import {systemPath} from './run-command.ts';
+
+/**
+Where a small program of util-linux or e2fsprogs is: beside Node.js in the packaged runtime, which brings its own,
+so that busybox's namesake with other options is not taken for it; in a checkout the host's. `undefined` when there
+is none.
+*/
+export const findHostTool = (name: string, executablePath = process.execPath): string | undefined => {
+	const node = toNodeCommand(executablePath);
+	const directories = node === executablePath ? systemPath.split(':') : [dirname(node)];
+	return directories.map(directory => join(directory, name)).find(path => existsSync(path));
+};

@@ -1,0 +1,145 @@
+import {
+	closeSync,
+	fsyncSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	statfsSync,
+	writeFileSync,
+} from 'node:fs';
+import {join} from 'node:path';
+import type {DaemonRequest} from './daemon-protocol.ts';
+import {hasErrorCode} from '../node-error.ts';
+import {readBootId} from '../host/process-identity.ts';
+import {createRunDirectory} from '../host/run-directory.ts';
+
+/** How a volume's daemon was started, for it to be started again after its death. */
+export type LaunchRecord = {
+	readonly formatVersion: 1;
+	/** A record of another boot counts for nothing. */
+	readonly bootId: string;
+	/** `missing`: the daemon needs secrets that are not kept here, because this directory lies on a disk. */
+	readonly credentials: 'kept' | 'missing' | 'not needed';
+	readonly request: DaemonRequest;
+	/** What the daemon was given of its starter's environment. */
+	readonly variables: Readonly<Record<string, string>>;
+};
+
+/** `f_type` of statfs(2): the file systems whose files are in memory alone. */
+const memoryFileSystems: ReadonlySet<number> = new Set([0x01_02_19_94, 0x85_84_58_f6]);
+
+/** Keys of AWS; and proxies, whose URLs may hold a password. */
+const secretVariable = /^AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN)$|_proxy$/i;
+
+/**
+Keeps how a daemon was started, for root's eyes only. Secrets are kept only where they never reach a disk. A record that
+cannot be written (full file system) is none: the volume works, but its daemon will not be started again by itself.
+*/
+export const writeLaunchRecord = (
+	runDirectory: string,
+	request: DaemonRequest,
+	variables: Readonly<Record<string, string>>,
+): void => {
+	const path = recordPath(runDirectory, request.volumeId);
+	const temporary = `${path}.${process.pid}.tmp`;
+	try {
+		const directory = createRunDirectory(runDirectory, 'launch');
+		writeDurably(temporary, `${JSON.stringify(toRecord(request, variables, isInMemory(directory)))}\n`);
+		renameSync(temporary, path);
+	} catch (error) {
+		if (!(error instanceof Error && 'code' in error)) {
+			throw error;
+		}
+
+		// No old record may stay for a daemon that was started in another way.
+		for (const file of [temporary, path]) {
+			rmSync(file, {force: true});
+		}
+	}
+};
+
+/** `undefined` when there is none of this boot that can be understood. */
+export const readLaunchRecord = (runDirectory: string, volumeId: string): LaunchRecord | undefined => {
+	try {
+		const parsed: unknown = JSON.parse(readFileSync(recordPath(runDirectory, volumeId), 'utf8'));
+		return isLaunchRecord(parsed) && parsed.bootId === readBootId() && parsed.request.volumeId === volumeId
+			? parsed
+			: undefined;
+	} catch (error) {
+		if (error instanceof SyntaxError || hasErrorCode(error, 'ENOENT', 'ENOTDIR')) {
+			return undefined;
+		}
+
+		throw error;
+	}
+};
+
+export const removeLaunchRecord = (runDirectory: string, volumeId: string): void =>
+	rmSync(recordPath(runDirectory, volumeId), {force: true});
+
+/** The volumes that have a record, whether or not there is anything else of them. */
+export const listLaunchRecords = (runDirectory: string): string[] => {
+	try {
+		return readdirSync(join(runDirectory, 'launch')).flatMap(name => /^([0-9a-f]{16})\.json$/.exec(name)?.[1] ?? []);
+	} catch (error) {
+		if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) {
+			return [];
+		}
+
+		throw error;
+	}
+};
+
+const recordPath = (runDirectory: string, volumeId: string): string => join(runDirectory, 'launch', `${volumeId}.json`);
+
+const toRecord = (
+	request: DaemonRequest,
+	variables: Readonly<Record<string, string>>,
+	isSecretSafe: boolean,
+): LaunchRecord => {
+	const plainVariables = Object.fromEntries(Object.entries(variables).filter(([name]) => !secretVariable.test(name)));
+	const {credentials, ...plainRequest} = request;
+	const isSecretNeeded =
+		credentials !== undefined || Object.keys(plainVariables).length < Object.keys(variables).length;
+	const common = {
+		formatVersion: 1,
+		bootId: readBootId(),
+		credentials: isSecretNeeded ? (isSecretSafe ? 'kept' : 'missing') : 'not needed',
+	} as const;
+	return isSecretSafe ? {...common, request, variables} : {...common, request: plainRequest, variables: plainVariables};
+};
+
+/**
+Whether a directory is on tmpfs or ramfs: what is written there never reaches a disk. (tmpfs may be swapped out, as
+the memory of every process may.)
+*/
+export const isInMemory = (directory: string): boolean => memoryFileSystems.has(statfsSync(directory).type);
+
+const writeDurably = (path: string, text: string): void => {
+	const fd = openSync(path, 'w', 0o600);
+	try {
+		writeFileSync(fd, text);
+		fsyncSync(fd);
+	} finally {
+		closeSync(fd);
+	}
+};
+
+const isLaunchRecord = (value: unknown): value is LaunchRecord =>
+	typeof value === 'object' &&
+	value !== null &&
+	'formatVersion' in value &&
+	value.formatVersion === 1 &&
+	'bootId' in value &&
+	typeof value.bootId === 'string' &&
+	'credentials' in value &&
+	typeof value.credentials === 'string' &&
+	'variables' in value &&
+	typeof value.variables === 'object' &&
+	value.variables !== null &&
+	'request' in value &&
+	typeof value.request === 'object' &&
+	value.request !== null &&
+	'volumeId' in value.request;

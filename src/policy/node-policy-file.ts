@@ -1,0 +1,49 @@
+import {closeSync, fstatSync, openSync, readFileSync} from 'node:fs';
+import {builtInPolicy, parseNodePolicy, type NodePolicy} from './node-policy.ts';
+import {PolicyError} from './policy-error.ts';
+import {hasErrorCode, NodeError, toReason} from '../node/node-error.ts';
+
+/**
+The policy of this node: the built-in one where there is no file. A file that cannot be read or understood, or that
+others than root may change, is an error, never a policy that allows more than its author meant.
+*/
+export const readNodePolicy = (path: string): NodePolicy => {
+	const text = readTrusted(path);
+	try {
+		return text === undefined ? builtInPolicy : parseNodePolicy(text);
+	} catch (error) {
+		if (error instanceof PolicyError) {
+			throw new NodeError(`${error.message} (${path}). Nothing is mounted until it is put right`, {cause: error});
+		}
+
+		throw error;
+	}
+};
+
+const readTrusted = (path: string): string | undefined => {
+	try {
+		const fd = openSync(path, 'r');
+		try {
+			const {uid, mode} = fstatSync(fd);
+			if ((uid !== 0 && uid !== process.geteuid?.()) || (mode & 0o022) !== 0) {
+				throw new NodeError(
+					`The node policy ${path} belongs to somebody else than root, or others may write to it: nothing is mounted until that is put right (chown root, chmod go-w)`,
+				);
+			}
+
+			return readFileSync(fd, 'utf8');
+		} finally {
+			closeSync(fd);
+		}
+	} catch (error) {
+		if (hasErrorCode(error, 'ENOENT')) {
+			return undefined;
+		}
+
+		throw error instanceof NodeError
+			? error
+			: new NodeError(`Cannot read the node policy ${path}: ${toReason(error)}. Nothing is mounted until it can be`, {
+					cause: error,
+				});
+	}
+};

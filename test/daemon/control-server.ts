@@ -1,0 +1,122 @@
+import {once} from 'node:events';
+import {stat, writeFile} from 'node:fs/promises';
+import {connect} from 'node:net';
+import {join} from 'node:path';
+import {text} from 'node:stream/consumers';
+import test, {type ExecutionContext} from 'ava';
+import {askMetrics, askStatus, askToEnd} from '../../src/node/launch/control-client.ts';
+import {parseControlRequest, startControlServer, type ControlHandler} from '../../src/daemon/control-server.ts';
+import {createDeadline} from '../../src/node/deadline.ts';
+import type {MetricSamples} from '../../src/model/metric-samples.ts';
+import type {DaemonStatus} from '../../src/node/launch/daemon-protocol.ts';
+import {createTestDirectory} from '../support/dev-server.ts';
+
+const status: DaemonStatus = {
+	volumeId: 'v',
+	pid: 1,
+	version: '1',
+	startedAtMs: 0,
+	bucket: 'b',
+	prefix: '',
+	mountPoint: '/m',
+	residentBytes: 1,
+	fileSystem: {
+		openHandles: 0,
+		dirtyBytes: 0,
+		uploadsPending: 0,
+		uploadsFailed: 0,
+		conflicts: 0,
+		cacheBytes: 0,
+		stagingBytes: 0,
+	},
+};
+
+const samples: MetricSamples = {
+	counters: [{name: 'c', labels: {operation: 'read "it"'}, value: 1}],
+	gauges: [],
+	histograms: [{name: 'h', labels: {}, bounds: [1], bucketCounts: [1, 0], sum: 0.5}],
+};
+
+const start = async (t: ExecutionContext, handler: Partial<ControlHandler> = {}): Promise<string> => {
+	const path = join(await createTestDirectory(t), 'control.sock');
+	await writeFile(path, 'left by an earlier process');
+	const server = await startControlServer(path, {
+		status: () => status,
+		metrics: () => samples,
+		drain: async () => undefined,
+		linger: () => undefined,
+		stop: async () => undefined,
+		...handler,
+	});
+	t.teardown(async () => server.close());
+	return path;
+};
+
+test('status is answered; the socket replaces an old one and is for its owner only', async t => {
+	const path = await start(t);
+	t.is((await stat(path)).mode & 0o777, 0o600);
+	t.deepEqual(await askStatus(path, createDeadline(5000)), status);
+});
+
+test('metrics are answered as they are', async t => {
+	const path = await start(t);
+	t.deepEqual(await askMetrics(path, createDeadline(5000)), samples);
+});
+
+test('drain and stop report progress, then done or why they failed', async t => {
+	const path = await start(t, {
+		async drain({timeoutMs, onProgress}) {
+			t.true(timeoutMs > 1000);
+			onProgress({dirtyBytes: 5, uploadsPending: 1});
+		},
+		async stop() {
+			throw new Error('Cannot upload: S3 is away');
+		},
+	});
+	const progress: unknown[] = [];
+	t.deepEqual(await askToEnd(path, 'drain', createDeadline(5000), step => progress.push(step)), {
+		outcome: 'done',
+		dirtyBytes: 5,
+	});
+	t.deepEqual(progress, [{dirtyBytes: 5, uploadsPending: 1}]);
+	t.like(await askToEnd(path, 'stop', createDeadline(5000)), {outcome: 'failed', message: 'Cannot upload: S3 is away'});
+});
+
+test('drain ends when nobody waits for it any more', async t => {
+	const {promise: ended, resolve: end} = Promise.withResolvers<void>();
+	const path = await start(t, {
+		drain: async ({signal}) =>
+			new Promise((_resolve, reject) => {
+				signal.addEventListener('abort', () => {
+					end();
+					reject(new Error('gone'));
+				});
+			}),
+	});
+	const socket = connect(path);
+	socket.write('{"request":"drain","timeoutMs":60000}\n');
+	await once(socket, 'ready');
+	setTimeout(() => socket.destroy(), 50);
+	await ended;
+	t.pass();
+});
+
+test('a request that is too long or unknown is refused in words', async t => {
+	const path = await start(t);
+	for (const [request, reason] of [
+		['x'.repeat(5000), /longer than 4096/],
+		['{"request":"explode"}\n', /must be/],
+		['nonsense\n', /JSON/],
+		['{"request":"drain","timeoutMs":-1}\n', /timeoutMs/],
+	] as const) {
+		const socket = connect(path);
+		socket.end(request);
+		t.regex(await text(socket), reason);
+	}
+});
+
+test('parseControlRequest() takes what the protocol has', t => {
+	t.deepEqual(parseControlRequest('{"request":"status"}'), {request: 'status'});
+	t.deepEqual(parseControlRequest('{"request":"stop","timeoutMs":5}'), {request: 'stop', timeoutMs: 5});
+	t.throws(() => parseControlRequest('null'));
+});

@@ -1,0 +1,65 @@
+import {mkdtempSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import test, {type ExecutionContext} from 'ava';
+import {createServedPods} from '../../src/daemon/pod-log-fields.ts';
+import {writeVolumeState, type PodMount} from '../../src/node/volumes/volume-state.ts';
+
+const createStateFile = (t: ExecutionContext): {stateFile: string; write: (pods: readonly PodMount[]) => void} => {
+	const directory = mkdtempSync(join(tmpdir(), 'pnx-'));
+	t.teardown(() => rmSync(directory, {recursive: true, force: true}));
+	const stateFile = join(directory, 'state.json');
+	return {
+		stateFile,
+		write: pods =>
+			writeVolumeState(stateFile, {
+				formatVersion: 1,
+				volumeId: '0123456789abcdef',
+				bucket: 'b',
+				prefix: '',
+				kind: 'pods',
+				mountPoint: '/m',
+				pods,
+			}),
+	};
+};
+
+const pod = (name: string): PodMount => ({path: `/pods/${name}`, namespace: 'shop', name});
+
+test('a daemon without a state file, or whose directories have no pod, names none', t => {
+	const {stateFile, write} = createStateFile(t);
+	t.deepEqual(createServedPods(stateFile)(), {});
+	write([{path: '/mnt'}]);
+	t.deepEqual(createServedPods(stateFile)(), {});
+});
+
+test('one pod is named, several are listed, many are counted', t => {
+	const {stateFile, write} = createStateFile(t);
+	write([pod('a')]);
+	t.deepEqual(createServedPods(stateFile)(), {pod: 'shop/a'});
+	write([pod('a'), {path: '/mnt'}, pod('b')]);
+	t.deepEqual(createServedPods(stateFile)(), {pods: ['shop/a', 'shop/b']});
+	write(Array.from({length: 30}, (_, index) => pod(`web-${index}`)));
+	t.like(createServedPods(stateFile)(), {
+		pods: Array.from({length: 8}, (_, index) => `shop/web-${index}`),
+		podCount: 30,
+	});
+});
+
+test('pods that come and go are seen within a second, without looking at every line', async t => {
+	const {stateFile, write} = createStateFile(t);
+	write([pod('a')]);
+	const servedPods = createServedPods(stateFile);
+	t.deepEqual(servedPods(), {pod: 'shop/a'});
+	write([pod('a'), pod('b')]);
+	const startedMs = performance.now();
+	t.deepEqual(servedPods(), {pod: 'shop/a'});
+	while ('pod' in servedPods()) {
+		t.true(performance.now() - startedMs < 1500);
+		await new Promise(resolve => {
+			setImmediate(resolve);
+		});
+	}
+
+	t.deepEqual(servedPods(), {pods: ['shop/a', 'shop/b']});
+});

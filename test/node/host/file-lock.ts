@@ -1,0 +1,73 @@
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {existsSync, mkdtempSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {setTimeout as delay} from 'node:timers/promises';
+import {fileURLToPath} from 'node:url';
+import test, {type ExecutionContext} from 'ava';
+import {createDeadline} from '../../../src/node/deadline.ts';
+import {withLock} from '../../../src/node/host/file-lock.ts';
+
+const lockPathOf = (t: ExecutionContext): string => {
+	const directory = mkdtempSync(join(tmpdir(), 'pnx-lock-'));
+	t.teardown(() => rmSync(directory, {recursive: true, force: true}));
+	return join(directory, 'locks', 'a.db');
+};
+
+/** A process that takes the lock, says so, and holds it until it is killed. */
+const startHolder = async (t: ExecutionContext, path: string) => {
+	const script = fileURLToPath(new URL('../../fixtures/lock-holder.ts', import.meta.url));
+	const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, path], {
+		stdio: ['ignore', 'pipe', 'inherit'],
+	});
+	t.teardown(() => child.kill('SIGKILL'));
+	await once(child.stdout, 'data');
+	return child;
+};
+
+test('withLock() lets one at a time in, also when each removes the lock file', async t => {
+	const path = lockPathOf(t);
+	let inside = 0;
+	let insideMax = 0;
+	await Promise.all(
+		Array.from({length: 6}, async (_, index) =>
+			withLock(
+				{path, what: 'a test', deadline: createDeadline(20_000), removeAfterwards: () => index % 2 === 0},
+				async () => {
+					inside++;
+					insideMax = Math.max(insideMax, inside);
+					await delay(5);
+					inside--;
+				},
+			),
+		),
+	);
+	t.is(insideMax, 1);
+});
+
+test('withLock() waits for another process, and takes over at once when that is killed', async t => {
+	const path = lockPathOf(t);
+	const holder = await startHolder(t, path);
+	const error = await t.throwsAsync(
+		withLock({path, what: 'bucket b', deadline: createDeadline(60)}, async () => undefined),
+	);
+	t.is(error.message, 'Another call is still busy with bucket b; try again later');
+	holder.kill('SIGKILL');
+	t.is(await withLock({path, what: 'bucket b', deadline: createDeadline(5000)}, async () => 'taken'), 'taken');
+});
+
+test('withLock() frees the lock when the work fails', async t => {
+	const path = lockPathOf(t);
+	await t.throwsAsync(
+		withLock({path, what: 'it', deadline: createDeadline(1000)}, async () => {
+			throw new Error('no');
+		}),
+		{message: 'no'},
+	);
+	t.is(
+		await withLock({path, what: 'it', deadline: createDeadline(0), removeAfterwards: () => true}, async () => 'free'),
+		'free',
+	);
+	t.false(existsSync(path));
+});

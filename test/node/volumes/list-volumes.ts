@@ -1,0 +1,47 @@
+import {mkdirSync, mkdtempSync, rmSync} from 'node:fs';
+import {createServer} from 'node:net';
+import {tmpdir} from 'node:os';
+import {dirname, join} from 'node:path';
+import test from 'ava';
+import {listVolumes} from '../../../src/node/volumes/list-volumes.ts';
+import {readProcessIdentity} from '../../../src/node/host/process-identity.ts';
+import {volumePaths} from '../../../src/node/volumes/volume-directory.ts';
+import {writeVolumeState} from '../../../src/node/volumes/volume-state.ts';
+
+test('listVolumes() takes two seconds, however many daemons take a question and never answer', async t => {
+	const stateDirectory = mkdtempSync(join(tmpdir(), 'pnx-'));
+	t.teardown(() => rmSync(stateDirectory, {recursive: true, force: true}));
+	for (let index = 0; index < 5; index++) {
+		const volumeId = String(index).padStart(16, '0');
+		const {socket, stateFile, mountPoint} = volumePaths(stateDirectory, volumeId);
+		mkdirSync(dirname(socket), {recursive: true});
+		const deaf = createServer(connection => connection.on('error', () => undefined)).listen(socket);
+		t.teardown(() => deaf.close());
+		writeVolumeState(stateFile, {
+			formatVersion: 1,
+			volumeId,
+			bucket: `bucket-${index}`,
+			prefix: '',
+			kind: 'pods',
+			mountPoint,
+			pods: [],
+			daemon: readProcessIdentity(process.pid),
+			launch: {way: 'cgroup', home: '/opt/pnx-volume/0.2.0', version: '0.2.0'},
+		});
+	}
+
+	const startedMs = performance.now();
+	const volumes = await listVolumes(stateDirectory);
+	t.true(performance.now() - startedMs < 3500);
+	t.is(volumes.length, 5);
+	for (const volume of volumes) {
+		t.like(volume, {
+			health: 'changing',
+			kind: 'pods',
+			daemonPid: process.pid,
+			launch: {way: 'cgroup', version: '0.2.0'},
+			daemon: undefined,
+			metrics: undefined,
+		});
+	}
+});
