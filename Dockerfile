@@ -21,10 +21,10 @@ RUN apt-get update -q \
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --loglevel=error && npm rebuild node --ignore-scripts=false --loglevel=error
 COPY LICENSE ./
-COPY .ci/package .ci/bundle.js .ci/
+COPY scripts/package scripts/bundle.js scripts/
 COPY driver driver
 COPY src src
-RUN sh .ci/package /build && rm /build/*.tar.gz && mv /build/pnx-volume-* /build/runtime
+RUN sh scripts/package /build && rm /build/*.tar.gz && mv /build/pnx-volume-* /build/runtime
 
 FROM ${DEBIAN_IMAGE} AS image
 LABEL org.opencontainers.image.title="pnx-volume" \

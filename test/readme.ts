@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import {formatOptionTable, readReadme} from './support/option-table.ts';
+import {formatOptionTable, readReadme} from '../scripts/option-table.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 

@@ -1,4 +1,4 @@
-/** What can be said of the image without building it. `.ci/image-check` builds it. */
+/** What can be said of the image without building it. `scripts/image-check` builds it. */
 import {execFile} from 'node:child_process';
 import {existsSync, readdirSync, readFileSync, statSync} from 'node:fs';
 import {join} from 'node:path';
@@ -60,10 +60,13 @@ test('nothing but what the Dockerfile copies is sent to the builder', t => {
 
 test('every file of the repository that the package script and its bundler read is sent to the builder', t => {
 	const ignore = read('.dockerignore');
-	const programs = `${read('.ci/package')}${read('.ci/bundle.js')}`.replaceAll(/^\s*(?:#|\/\*|\*|\/\/).*$/gm, '');
+	const programs = `${read('scripts/package')}${read('scripts/bundle.js')}`.replaceAll(
+		/^\s*(?:#|\/\*|\*|\/\/).*$/gm,
+		'',
+	);
 	const named = [
 		...programs.matchAll(
-			/(?<=[\s"'])(?:\.ci\/[\w.-]+|driver\/[\w.-]+|LICENSE|package(?:-lock)?\.json|tsconfig\.json)(?=[\s"'])/g,
+			/(?<=[\s"'])(?:scripts\/[\w.-]+|driver\/[\w.-]+|LICENSE|package(?:-lock)?\.json|tsconfig\.json)(?=[\s"'])/g,
 		),
 	].map(([path]) => path);
 	t.true(named.length > 3);

@@ -91,7 +91,7 @@ const assertNothingLeft = async (t: ExecutionContext, host: BareHost): Promise<v
 anyTest.before(async t => {
 	t.timeout(buildMs);
 	if (isRoot) {
-		await run('sh', ['.ci/package', join(temporary, 'build')], {cwd: root});
+		await run('sh', ['scripts/package', join(temporary, 'build')], {cwd: root});
 	}
 });
 

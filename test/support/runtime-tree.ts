@@ -14,7 +14,7 @@ export const buildRuntimeTree = (
 	{version, change}: {version?: string; change?: string} = {},
 ): string => {
 	mkdirSync(directory, {recursive: true});
-	execFileSync(process.execPath, [join(repository, '.ci', 'bundle.js'), directory], {cwd: repository});
+	execFileSync(process.execPath, [join(repository, 'scripts', 'bundle.js'), directory], {cwd: repository});
 	mkdirSync(join(directory, 'driver'));
 	copyFileSync(join(repository, 'driver', 'volume'), join(directory, 'driver', 'volume'));
 	mkdirSync(join(directory, 'bin'));

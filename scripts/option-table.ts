@@ -1,9 +1,9 @@
-// `node test/support/option-table.ts` writes the option table into README.md; test/readme.ts holds it to be current.
+// `node scripts/option-table.ts` writes the option table into README.md; test/readme.ts holds it to be current.
 import fs from 'node:fs';
 import path from 'node:path';
-import {optionTable} from '../../src/model/volume-options.ts';
+import {optionTable} from '../src/model/volume-options.ts';
 
-const readmePath = path.resolve(import.meta.dirname, '../../README.md');
+const readmePath = path.resolve(import.meta.dirname, '../README.md');
 const begin = '<!-- options: begin -->';
 const end = '<!-- options: end -->';
 

@@ -1,5 +1,5 @@
 /**
-Puts each process of the program into one file, for `.ci/package`: node .ci/bundle.js DIRECTORY
+Puts each process of the program into one file, for `scripts/package`: node scripts/bundle.js DIRECTORY
 
 Below DIRECTORY come `dist/bin/*.js`, the FUSE addon beside them, a `package.json` that says the version, and in
 `LICENSES/npm-packages.txt` what is bundled from the registry, each package with its licence.
