@@ -1,4 +1,4 @@
-/** The promises of docs/SEMANTICS.md that need a kernel: two mounts of one bucket, as on two nodes. */
+/** The promises of docs/SEMANTICS.md that need a kernel: two daemons that mount one bucket of an S3 server. */
 import {execFile, spawn} from 'node:child_process';
 import {constants} from 'node:fs';
 import * as fs from 'node:fs/promises';
@@ -8,7 +8,7 @@ import {promisify} from 'node:util';
 import test, {type ExecutionContext} from 'ava';
 import {errnoOf} from '../support/fs-under-test.ts';
 import {hasFuse} from '../support/mount.ts';
-import {mountNodes, type MountedNodes} from '../support/mounted-nodes.ts';
+import {startMountedNodes, type MountedNodes} from '../support/mounted-nodes.ts';
 import {hasPython, startPosixAgent, type PosixAgent} from '../support/posix-agent.ts';
 import {eventually} from '../support/volume-nodes.ts';
 
@@ -19,17 +19,20 @@ const onMounts = canRun ? test.serial : test.serial.skip;
 let nodes: MountedNodes;
 if (hasFuse()) {
 	test.before(async () => {
-		nodes = await mountNodes();
+		nodes = await startMountedNodes();
 	});
 
 	test.after.always('the mounts end without a bug', async t => {
+		const logs = nodes.nodes.map(node => node.log());
 		await nodes.close();
-		t.notRegex(nodes.log(), /met a bug/);
+		for (const log of logs) {
+			t.notRegex(log, /met a bug/);
+		}
 	});
 }
 
 /** The same name on both nodes. */
-const both = (name: string): [string, string] => [join(nodes.a, name), join(nodes.b, name)];
+const both = (name: string): [string, string] => [nodes.a.at(name), nodes.b.at(name)];
 
 const startAgent = (t: ExecutionContext): PosixAgent => {
 	const agent = startPosixAgent();
@@ -42,7 +45,7 @@ const python = async (lines: string, ...parameters: readonly string[]): Promise<
 	(await run('python3', ['-c', `import mmap, os, sys\n${lines}`, ...parameters])).stdout;
 
 onMounts('2.4 A name that is not valid UTF-8 cannot be created: EILSEQ. (through the kernel)', async t => {
-	const path = Buffer.concat([Buffer.from(`${nodes.a}/name-`), Buffer.from([0xff])]);
+	const path = Buffer.concat([Buffer.from(nodes.a.at('name-')), Buffer.from([0xff])]);
 	t.is(await errnoOf(fs.writeFile(path, 'x')), 'EILSEQ');
 	t.is(await errnoOf(fs.mkdir(path)), 'EILSEQ');
 	t.is(await errnoOf(fs.stat(path)), 'ENOENT');
@@ -237,7 +240,7 @@ onMounts('10.4 Set-user-ID bits have no effect, and device nodes cannot be opene
 	const options =
 		mounts
 			.split('\n')
-			.find(line => line.includes(` ${nodes.a} `))
+			.find(line => line.includes(` ${nodes.a.mountPoint} `))
 			?.split(' ')[5]
 			?.split(',') ?? [];
 	t.true(options.includes('nosuid'));
@@ -263,7 +266,7 @@ onMounts('10.7 No name but those that programs made gets into the bucket.', asyn
 });
 
 onMounts('10.8 O_TMPFILE fails with EOPNOTSUPP.', async t => {
-	t.is(await errnoOf(fs.open(nodes.a, 0o20_200_000 | constants.O_RDWR)), 'EOPNOTSUPP');
+	t.is(await errnoOf(fs.open(nodes.a.mountPoint, 0o20_200_000 | constants.O_RDWR)), 'EOPNOTSUPP');
 });
 
 onMounts('12.3 A symbolic link has a target of 4095 bytes at most.', async t => {
