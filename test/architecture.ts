@@ -62,8 +62,6 @@ const importExceptions: Readonly<Record<string, string>> = {
 /** Implementations of interfaces: only what puts a process together may name them. */
 const implementations: readonly string[] = [
 	'src/store/s3-object-store.ts',
-	'src/store/memory-object-store.ts',
-	'src/store/faulty-object-store.ts',
 	'src/cache/disk-block-cache.ts',
 	'src/fuse/fuse-mount.ts',
 ];

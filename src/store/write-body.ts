@@ -5,9 +5,6 @@ export type WriteBody = Uint8Array | readonly Uint8Array[];
 
 export const toPieces = (body: WriteBody): readonly Uint8Array[] => (body instanceof Uint8Array ? [body] : body);
 
-/** One array with a copy of all bytes. */
-export const copyBytes = (body: WriteBody): Uint8Array => new Uint8Array(Buffer.concat(toPieces(body)));
-
 /** As the header x-amz-checksum-crc32 has it: base64 of the big-endian CRC-32. */
 export const toCrc32Base64 = (body: WriteBody): string => {
 	let value = 0;

@@ -2,8 +2,8 @@ import {setImmediate} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {type BlockCache, blockBytes, noBlockCache} from '../../src/cache/block-cache.ts';
 import {ObjectReader} from '../../src/cache/object-reader.ts';
-import {createFaultyObjectStore, type FaultyObjectStore} from '../../src/store/faulty-object-store.ts';
-import {createMemoryObjectStore} from '../../src/store/memory-object-store.ts';
+import {createFaultyObjectStore, type FaultyObjectStore} from '../store/doubles/faulty-object-store.ts';
+import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import type {ObjectHead} from '../../src/store/object-store.ts';
 import {createRandomSource, testSeed} from '../support/random-source.ts';
 

@@ -1,4 +1,4 @@
-import {createMemoryObjectStore} from '../../src/store/memory-object-store.ts';
+import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import {objectStoreContract} from '../support/object-store-contract.ts';
 
 objectStoreContract({

@@ -2,7 +2,7 @@ import {constants} from 'node:fs';
 import {cp, readFile, readdir, truncate, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {createFaultyObjectStore} from '../../src/store/faulty-object-store.ts';
+import {createFaultyObjectStore} from '../store/doubles/faulty-object-store.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
 import {readText, writeText} from '../support/fs-text.ts';
 import {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import {StoreError} from '../../src/model/store-error.ts';
-import {createMemoryObjectStore} from '../../src/store/memory-object-store.ts';
+import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import type {ObjectStore} from '../../src/store/object-store.ts';
 import {objectText, startNode} from '../support/volume-nodes.ts';
 import {readText, writeText} from '../support/fs-text.ts';

@@ -2,7 +2,7 @@ import {AssertionError} from 'node:assert';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import test from 'ava';
-import {createMemoryObjectStore} from '../../src/store/memory-object-store.ts';
+import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
 import {eventually, objectKeys, startNode} from '../support/volume-nodes.ts';
 

@@ -4,7 +4,7 @@ import test from 'ava';
 import {openFileSystem} from '../../src/filesystem/open-file-system.ts';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
 import {StagingArea} from '../../src/staging/staging-area.ts';
-import {MemoryObjectStore} from '../../src/store/memory-object-store.ts';
+import {MemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import {createTestDirectory} from '../support/dev-server.ts';
 import {directFsUnderTest} from '../support/direct-fs-under-test.ts';
 import {runPosixCases} from '../support/posix-cases.ts';

@@ -2,7 +2,7 @@
 import {constants} from 'node:fs';
 import {cp, readdir} from 'node:fs/promises';
 import test, {type ExecutionContext} from 'ava';
-import {createFaultyObjectStore} from '../../src/store/faulty-object-store.ts';
+import {createFaultyObjectStore} from '../store/doubles/faulty-object-store.ts';
 import {readText, writeText} from '../support/fs-text.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
 import {

@@ -1,6 +1,6 @@
 import test from 'ava';
-import {createFaultyObjectStore} from '../../src/store/faulty-object-store.ts';
-import {createMemoryObjectStore} from '../../src/store/memory-object-store.ts';
+import {createFaultyObjectStore} from './doubles/faulty-object-store.ts';
+import {createMemoryObjectStore} from './doubles/memory-object-store.ts';
 import {throwsStoreError} from '../support/test-s3-store.ts';
 
 const createStore = () => createFaultyObjectStore(createMemoryObjectStore());

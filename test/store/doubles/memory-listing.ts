@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import {compareKeys} from '../model/object-key.ts';
-import type {ListedObject, ListPage, ListRequest} from './object-store.ts';
+import {compareKeys} from '../../../src/model/object-key.ts';
+import type {ListedObject, ListPage, ListRequest} from '../../../src/store/object-store.ts';
 import type {MemoryVersions} from './memory-versions.ts';
 
 /** The highest character: sorts after everything that a key with this prefix may go on with. */

@@ -1,5 +1,5 @@
-import {compareKeys} from '../model/object-key.ts';
-import type {ObjectHead} from './object-store.ts';
+import {compareKeys} from '../../../src/model/object-key.ts';
+import type {ObjectHead} from '../../../src/store/object-store.ts';
 
 export type StoredVersion = {
 	readonly head: ObjectHead;

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import {StoreError} from '../model/store-error.ts';
-import {throwIfAborted} from './abort.ts';
-import {md5Hex, toMultipartEtag} from './etag.ts';
-import {assertCopy, assertKeyLength, assertRange} from './key-rules.ts';
+import {StoreError} from '../../../src/model/store-error.ts';
+import {throwIfAborted} from '../../../src/store/abort.ts';
+import {md5Hex, toMultipartEtag} from '../../../src/store/etag.ts';
+import {assertCopy, assertKeyLength, assertRange} from '../../../src/store/key-rules.ts';
 import {listVersions} from './memory-listing.ts';
 import {MemoryMultipartUploads} from './memory-multipart-uploads.ts';
 import {MemoryVersions, type StoredVersion} from './memory-versions.ts';
-import {assertMetadata} from './metadata-rules.ts';
+import {assertMetadata} from '../../../src/store/metadata-rules.ts';
 import type {
 	ByteRange,
 	CopyRequest,
@@ -23,8 +23,9 @@ import type {
 	UploadedPart,
 	WriteAttributes,
 	WriteCondition,
-} from './object-store.ts';
-import {copyBytes, type WriteBody} from './write-body.ts';
+} from '../../../src/store/object-store.ts';
+import type {WriteBody} from '../../../src/store/write-body.ts';
+import {copyBytes} from './copy-bytes.ts';
 
 export type MemoryObjectStoreOptions = {
 	/** Keeps every version, as a versioned bucket does. Default: false. */

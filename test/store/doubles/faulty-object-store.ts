@@ -1,6 +1,6 @@
 import {setTimeout as delay} from 'node:timers/promises';
-import {StoreError, type StoreErrorCode} from '../model/store-error.ts';
-import {toAbortedError, throwIfAborted} from './abort.ts';
+import {StoreError, type StoreErrorCode} from '../../../src/model/store-error.ts';
+import {toAbortedError, throwIfAborted} from '../../../src/store/abort.ts';
 import type {
 	ByteRange,
 	CopyRequest,
@@ -17,7 +17,7 @@ import type {
 	UploadedPart,
 	WriteAttributes,
 	WriteCondition,
-} from './object-store.ts';
+} from '../../../src/store/object-store.ts';
 
 export type StoreMethod = Exclude<keyof ObjectStore, 'close'>;
 

@@ -1,8 +1,11 @@
-import {StoreError} from '../model/store-error.ts';
-import type {MultipartUpload, UploadedPart, WriteAttributes} from './object-store.ts';
-import {md5Hex, toMultipartEtag} from './etag.ts';
-import {assertPartNumber, partBytesMin} from './multipart-rules.ts';
-import {copyBytes} from './write-body.ts';
+import {StoreError} from '../../../src/model/store-error.ts';
+import type {MultipartUpload, UploadedPart, WriteAttributes} from '../../../src/store/object-store.ts';
+import {md5Hex, toMultipartEtag} from '../../../src/store/etag.ts';
+import {assertPartNumber} from '../../../src/store/multipart-rules.ts';
+import {copyBytes} from './copy-bytes.ts';
+
+/** The smallest part that is not the last (Amazon S3 User Guide, "Multipart upload limits"). */
+const partBytesMin = 5 * 2 ** 20;
 
 type StoredPart = {readonly etag: string; readonly bytes: Uint8Array};
 type StoredUpload = {
