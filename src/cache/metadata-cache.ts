@@ -1,3 +1,4 @@
+import {BoundedMap} from '../model/bounded-map.ts';
 import {isWithin, parentOf, nameOf} from '../model/object-key.ts';
 import type {ListedObject, ObjectHead} from '../store/object-store.ts';
 
@@ -18,6 +19,9 @@ export type ReadToken = number;
 
 type Slot = {readonly entry: KnownEntry; readonly expiresAtMs: number};
 
+/** All names of a directory. */
+type Listing = {readonly names: ReadonlySet<string>; readonly expiresAtMs: number};
+
 /**
 Attributes and listings for at most `ttlMs`, and what this node changed itself at once. Bounded: the oldest
 entries go first.
@@ -30,10 +34,9 @@ export class MetadataCache {
 	readonly #ttlMs: number;
 	readonly #entryCountMax: number;
 	readonly #now: () => number;
-	readonly #entries = new Map<string, Slot>();
-	readonly #listings = new Map<string, {readonly names: ReadonlySet<string>; readonly expiresAtMs: number}>();
-	#listedNameCount = 0;
-	readonly #changes = new Map<string, ReadToken>();
+	readonly #entries: BoundedMap<string, Slot>;
+	readonly #listings: BoundedMap<string, Listing>;
+	readonly #changes = new BoundedMap<string, ReadToken>({countMax: changeCountMax});
 	#sequence = 0;
 	/** Answers older than this are dropped for every path. */
 	#floor = 0;
@@ -42,6 +45,8 @@ export class MetadataCache {
 		this.#ttlMs = options.ttlMs;
 		this.#entryCountMax = options.entryCountMax ?? 100_000;
 		this.#now = options.now;
+		this.#entries = new BoundedMap({countMax: this.#entryCountMax});
+		this.#listings = new BoundedMap({countMax: this.#entryCountMax, countOf: ({names}) => Math.max(1, names.size)});
 	}
 
 	/** To be taken before a request is sent. */
@@ -91,16 +96,7 @@ export class MetadataCache {
 			return;
 		}
 
-		this.#forgetListing(directory);
 		this.#listings.set(directory, {names, expiresAtMs: beganAtMs + this.#ttlMs});
-		this.#listedNameCount += names.size;
-		for (const oldest of this.#listings.keys()) {
-			if (this.#listedNameCount <= this.#entryCountMax) {
-				break;
-			}
-
-			this.#forgetListing(oldest);
-		}
 	}
 
 	/** This node changed the path: what it is now, or `undefined` when that has to be asked. */
@@ -109,7 +105,7 @@ export class MetadataCache {
 		const parent = parentOf(path);
 		this.#noteChange(path);
 		this.#noteChange(`${parent}/`);
-		this.#forgetListing(parent);
+		this.#listings.delete(parent);
 		if (entry === undefined) {
 			this.#entries.delete(path);
 		} else {
@@ -129,7 +125,7 @@ export class MetadataCache {
 
 		for (const listed of this.#listings.keys()) {
 			if (isWithin(listed, directory) || listed === parentOf(directory)) {
-				this.#forgetListing(listed);
+				this.#listings.delete(listed);
 			}
 		}
 	}
@@ -137,7 +133,7 @@ export class MetadataCache {
 	/** Forgets what is known of a path, so that the next look-up asks. */
 	forget(path: string): void {
 		this.#entries.delete(path);
-		this.#forgetListing(parentOf(path));
+		this.#listings.delete(parentOf(path));
 	}
 
 	#isOutdated(path: string, token: ReadToken): boolean {
@@ -145,33 +141,14 @@ export class MetadataCache {
 	}
 
 	#noteChange(path: string): void {
-		this.#changes.delete(path);
-		this.#changes.set(path, this.#sequence);
-		if (this.#changes.size > 20_000) {
-			for (const [oldest, token] of this.#changes) {
-				this.#changes.delete(oldest);
-				this.#floor = Math.max(this.#floor, token);
-				break;
-			}
+		for (const [, token] of this.#changes.set(path, this.#sequence)) {
+			this.#floor = Math.max(this.#floor, token);
 		}
 	}
 
 	#store(path: string, entry: KnownEntry): void {
-		this.#entries.delete(path);
 		this.#entries.set(path, {entry, expiresAtMs: this.#now() + this.#ttlMs});
-		if (this.#entries.size > this.#entryCountMax) {
-			for (const oldest of this.#entries.keys()) {
-				this.#entries.delete(oldest);
-				break;
-			}
-		}
-	}
-
-	#forgetListing(directory: string): void {
-		const listing = this.#listings.get(directory);
-		if (listing !== undefined) {
-			this.#listings.delete(directory);
-			this.#listedNameCount -= listing.names.size;
-		}
 	}
 }
+
+const changeCountMax = 20_000;

@@ -1,3 +1,4 @@
+import {BoundedMap} from '../model/bounded-map.ts';
 import {parentOf} from '../model/object-key.ts';
 
 type ListedPage = {
@@ -12,11 +13,10 @@ Notices a program that asks for the attributes of one entry of a listing after t
 says which ones it will ask for next, so that their requests can be on their way already.
 */
 export class AttributeWalk {
-	readonly #pages = new Map<string, ListedPage>();
+	readonly #pages = new BoundedMap<string, ListedPage>({countMax: directoryCountMax});
 
 	/** A page of a listing whose entries are known by name only. */
 	listed(directory: string, keys: readonly string[]): void {
-		this.#pages.delete(directory);
 		if (keys.length > 1) {
 			this.#pages.set(directory, {
 				keys,
@@ -24,13 +24,8 @@ export class AttributeWalk {
 				askedCount: 0,
 				lastPosition: -1,
 			});
-		}
-
-		if (this.#pages.size > directoryCountMax) {
-			for (const oldest of this.#pages.keys()) {
-				this.#pages.delete(oldest);
-				break;
-			}
+		} else {
+			this.#pages.delete(directory);
 		}
 	}
 

@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto';
+import {BoundedMap} from '../model/bounded-map.ts';
 
 /**
 Inode numbers: derived from the path, so that they are the same after a restart, but never the same for two files
@@ -7,14 +8,14 @@ renamed or unlinked under that name: programs take two equal numbers for one fil
 */
 export class InodeNumbers {
 	/** Paths whose number is not the one that their path gives. */
-	readonly #assigned = new Map<string, number>();
+	readonly #assigned: BoundedMap<string, number>;
 	/** Numbers that a path gives and that a file of another name (or none) has. */
-	readonly #taken = new Map<number, true>();
-	readonly #countMax: number;
+	readonly #taken: BoundedMap<number, true>;
 	#counter = 0;
 
-	constructor(options: {countMax?: number} = {}) {
-		this.#countMax = options.countMax ?? 100_000;
+	constructor({countMax = 100_000}: {countMax?: number} = {}) {
+		this.#assigned = new BoundedMap({countMax});
+		this.#taken = new BoundedMap({countMax});
 	}
 
 	/** The number of what has this path now. The root is 1 (FUSE_ROOT_ID). */
@@ -25,7 +26,7 @@ export class InodeNumbers {
 	/** A new file has this path. */
 	created(path: string): void {
 		if (this.#taken.has(numberOf(path))) {
-			this.#assign(path, this.#fresh());
+			this.#assigned.set(path, this.#fresh());
 		} else {
 			this.#assigned.delete(path);
 		}
@@ -35,30 +36,19 @@ export class InodeNumbers {
 	renamed(from: string, to: string): void {
 		const ino = this.of(from);
 		this.#assigned.delete(from);
-		this.#take(numberOf(from));
+		this.#taken.set(numberOf(from), true);
 		if (numberOf(to) !== ino) {
-			this.#take(numberOf(to));
+			this.#taken.set(numberOf(to), true);
 		}
 
-		this.#assign(to, ino);
+		this.#assigned.set(to, ino);
 	}
 
 	/** The path is free; its number may live on in an open file. */
 	unlinked(path: string): void {
 		if (!this.#assigned.delete(path)) {
-			this.#take(numberOf(path));
+			this.#taken.set(numberOf(path), true);
 		}
-	}
-
-	#assign(path: string, ino: number): void {
-		this.#assigned.set(path, ino);
-		trim(this.#assigned, this.#countMax);
-	}
-
-	#take(ino: number): void {
-		this.#taken.delete(ino);
-		this.#taken.set(ino, true);
-		trim(this.#taken, this.#countMax);
 	}
 
 	/** Numbers above 2^52: a hash never gives them. */
@@ -67,15 +57,6 @@ export class InodeNumbers {
 		return 2 ** 52 + this.#counter;
 	}
 }
-
-const trim = (map: Map<unknown, unknown>, countMax: number): void => {
-	if (map.size > countMax) {
-		for (const oldest of map.keys()) {
-			map.delete(oldest);
-			break;
-		}
-	}
-};
 
 /** 2 to 2^52: what a JavaScript number holds exactly. */
 const numberOf = (path: string): number => {

@@ -1,4 +1,5 @@
 import type {MetadataCache} from '../cache/metadata-cache.ts';
+import {BoundedMap} from '../model/bounded-map.ts';
 import {FsError} from '../model/fs-error.ts';
 import {type Counter, type MetricSink, noMetrics} from '../model/metric-sink.ts';
 import {isEntryName, parentOf} from '../model/object-key.ts';
@@ -31,7 +32,7 @@ export class Namespace {
 	readonly #missCount: Counter;
 	readonly #lookups = new Map<string, Promise<Node | undefined>>();
 	/** Directories that are known to have a marker, so that they stay when their last file goes. */
-	readonly #marked = new Map<string, number>();
+	readonly #marked = new BoundedMap<string, number>({countMax: 10_000});
 	readonly #walk = new AttributeWalk();
 	#rootAttributes: FileAttributes;
 
@@ -204,14 +205,7 @@ export class Namespace {
 	}
 
 	noteMarker(directory: string): void {
-		this.#marked.delete(directory);
 		this.#marked.set(directory, this.#now() + markerTrustMs);
-		if (this.#marked.size > 10_000) {
-			for (const oldest of this.#marked.keys()) {
-				this.#marked.delete(oldest);
-				break;
-			}
-		}
 	}
 
 	forgetMarker(directory: string): void {

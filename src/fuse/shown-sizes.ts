@@ -1,3 +1,5 @@
+import {BoundedMap} from '../model/bounded-map.ts';
+
 /**
 The size of each file as the kernel was last told. The kernel cuts reads at the size that it knows, and does not ask
 again on open: a file that grew elsewhere would be read in part. An open() that is answered with ESTALE makes the
@@ -5,25 +7,17 @@ kernel look the name up again (path_openat with LOOKUP_REVAL) and open once more
 program sees the error.
 */
 export class ShownSizes {
-	readonly #sizes = new Map<string, number>();
-	readonly #countMax: number;
+	readonly #sizes: BoundedMap<string, number>;
 	/** The path whose open was refused last. */
 	#refusedPath: string | undefined;
 
 	constructor(options: {countMax: number}) {
-		this.#countMax = options.countMax;
+		this.#sizes = new BoundedMap(options);
 	}
 
 	/** The kernel was told this size. */
 	note(path: string, sizeBytes: number): void {
-		this.#sizes.delete(path);
 		this.#sizes.set(path, sizeBytes);
-		if (this.#sizes.size > this.#countMax) {
-			for (const oldest of this.#sizes.keys()) {
-				this.#sizes.delete(oldest);
-				break;
-			}
-		}
 	}
 
 	/** The name is something else now, and the kernel knows it. */

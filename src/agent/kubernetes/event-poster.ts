@@ -1,6 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import {setTimeout as delay} from 'node:timers/promises';
 import type {Notice} from '../../healing/watch-message.ts';
+import {BoundedMap} from '../../model/bounded-map.ts';
 import type {Logger} from '../../observability/logger.ts';
 import {subjectKey, toEvent, toEventPatch, toSubjects, type EventRecord} from './event-object.ts';
 import {KubernetesError, type KubernetesClient} from './kubernetes-client.ts';
@@ -44,7 +45,7 @@ export const createEventPoster = ({
 	sameEventMs = 600_000,
 	callIntervalMs = 5000,
 }: EventPosterOptions): EventPoster => {
-	const tracked = new Map<string, Tracked>();
+	const tracked = new BoundedMap<string, Tracked>({countMax: trackedCountMax});
 	const queue = new Set<string>();
 	const closing = new AbortController();
 	let budget = burstCount;
@@ -148,8 +149,7 @@ export const createEventPoster = ({
 				const key = JSON.stringify([subjectKey(subject), notice.type, notice.reason, notice.message]);
 				const known = tracked.get(key);
 				const isSame = known !== undefined && notice.atMs - known.lastAtMs < sameEventMs;
-				tracked.delete(key);
-				tracked.set(
+				const dropped = tracked.set(
 					key,
 					isSame
 						? Object.assign(known, {count: known.count + 1, lastAtMs: notice.atMs})
@@ -166,8 +166,10 @@ export const createEventPoster = ({
 							},
 				);
 				queue.add(key);
-				if (tracked.size > trackedCountMax) {
-					forgetOldest(tracked, queue, log);
+				for (const [droppedKey, record] of dropped) {
+					if (queue.delete(droppedKey)) {
+						log.warn({reason: record.notice.reason}, 'event dropped, as too many wait for the API server');
+					}
 				}
 			}
 
@@ -180,15 +182,6 @@ export const createEventPoster = ({
 			await worker;
 		},
 	};
-};
-
-const forgetOldest = (tracked: Map<string, Tracked>, queue: Set<string>, log: Pick<Logger, 'warn'>): void => {
-	const [key = ''] = tracked.keys();
-	const record = tracked.get(key);
-	tracked.delete(key);
-	if (queue.delete(key)) {
-		log.warn({reason: record?.notice.reason}, 'event dropped, as too many wait for the API server');
-	}
 };
 
 /** As those of other components: the object's name, a dot, and something that no other Event has. */
