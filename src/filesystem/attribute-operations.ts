@@ -279,15 +279,10 @@ const changeInStore = async (volume: Volume, path: string, apply: AttributeChang
 				file.replaceBase(copied, readAttributes(copied, metadata, volume.defaults));
 			}
 
-			if (volume.kernelPages.get(path) === head.etag) {
-				volume.kernelPages.set(path, copied.etag);
-			}
-
-			volume.cache.change(path, {state: 'object', head: copied});
-			volume.namespace.forgetLookups();
+			volume.changes.replaced(path, {state: 'object', head: copied}, head);
 			return;
 		} catch (error) {
-			volume.cache.change(path, undefined);
+			volume.changes.mayHaveChanged(path);
 			// Somebody else changed the object: their bytes, our attributes.
 			if (!isStoreError(error, 'preconditionFailed', 'notFound') || attempt >= 4) {
 				throw error;
@@ -322,9 +317,7 @@ const changeDirectory = async (
 			? await volume.store.put(key, new Uint8Array(), {metadata, contentType})
 			: await copyObject(volume.store, node.marker, key, {replace: {metadata, contentType}});
 	const marker = {key, sizeBytes, lastModifiedMs: Date.now(), metadata, contentType, ...result};
-	volume.namespace.noteMarker(node.path);
-	volume.cache.change(node.path, {state: 'directory', marker});
-	volume.namespace.forgetLookups();
+	volume.changes.replaced(node.path, {state: 'directory', marker});
 };
 
 /** The changed attributes, when they can be kept. */

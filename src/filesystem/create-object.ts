@@ -1,28 +1,28 @@
 import {FsError} from '../model/fs-error.ts';
 import {isStoreError} from '../model/store-error.ts';
 import type {ObjectHead} from '../store/object-store.ts';
-import {type FileAttributes, writeAttributes} from './attributes.ts';
+import {type FileAttributes, directoryContentType, writeAttributes} from './attributes.ts';
 import type {Volume} from './volume.ts';
 
-/** Makes an object that must not exist yet. EEXIST when it does. */
+/** Makes the object of a new entry, which is the marker if it is a directory. EEXIST when it is there already. */
 export const createObject = async (
 	volume: Volume,
 	path: string,
 	body: Uint8Array,
 	attributes: FileAttributes,
-	contentType?: string,
 ): Promise<ObjectHead> => {
+	const isDirectory = attributes.kind === 'directory';
+	const key = isDirectory ? `${path}/` : path;
+	const contentType = isDirectory ? directoryContentType : undefined;
 	const metadata = writeAttributes(attributes, {}, volume.defaults);
 	try {
-		const result = await volume.store.put(path, body, {ifNoneMatch: '*', metadata, contentType});
-		const head = {key: path, sizeBytes: body.length, lastModifiedMs: Date.now(), metadata, contentType, ...result};
-		volume.inodes.created(path);
-		volume.cache.change(path, {state: 'object', head});
-		volume.namespace.forgetLookups();
+		const result = await volume.store.put(key, body, {ifNoneMatch: '*', metadata, contentType});
+		const head = {key, sizeBytes: body.length, lastModifiedMs: Date.now(), metadata, contentType, ...result};
+		volume.changes.created(path, isDirectory ? {state: 'directory', marker: head} : {state: 'object', head});
 		return head;
 	} catch (error) {
 		if (isStoreError(error, 'preconditionFailed')) {
-			volume.cache.change(path, undefined);
+			volume.changes.mayHaveChanged(path);
 			throw new FsError('EEXIST', `${path} exists`, {cause: error});
 		}
 

@@ -2,8 +2,9 @@ import type {EntryKind} from '../model/entry-kind.ts';
 import {FsError} from '../model/fs-error.ts';
 import {isEntryName, keyBytesMax, nameOf, parentOf, toKeyPrefix} from '../model/object-key.ts';
 import {isStoreError} from '../model/store-error.ts';
-import {type FileAttributes, directoryContentType, newAttributes} from './attributes.ts';
+import {type FileAttributes, newAttributes} from './attributes.ts';
 import {createObject} from './create-object.ts';
+import {ensureMarker} from './ensure-marker.ts';
 import type {Caller} from './filesystem.ts';
 import type {OpenFile} from './open-file.ts';
 import {type Volume, assertWritable, wallClockNs} from './volume.ts';
@@ -35,11 +36,7 @@ export const mkdir = async (volume: Volume, path: string, permissions: number, c
 	await volume.locks.run([{path}], async () => {
 		const parent = await requireFree(volume, path);
 		const attributes = newAttributes({kind: 'directory', permissions, rdev: 0}, caller, parent, wallClockNs());
-		const marker = await createObject(volume, `${path}/`, new Uint8Array(), attributes, directoryContentType);
-		volume.inodes.created(path);
-		volume.namespace.noteMarker(path);
-		volume.cache.change(path, {state: 'directory', marker});
-		volume.namespace.forgetLookups();
+		await createObject(volume, path, new Uint8Array(), attributes);
 	});
 };
 
@@ -65,13 +62,9 @@ export const removeEmptyDirectory = async (volume: Volume, path: string): Promis
 		throw new FsError('ENOTEMPTY', `${path} is not empty`);
 	}
 
-	await volume.namespace.ensureMarker(parentOf(path));
+	await ensureMarker(volume, parentOf(path));
 	await volume.store.delete(`${path}/`);
-	volume.namespace.forgetMarker(path);
-	volume.cache.changeTree(path);
-	volume.cache.change(path, undefined);
-	volume.namespace.forgetLookups();
-	volume.inodes.unlinked(path);
+	volume.changes.directoryRemoved(path);
 };
 
 export const unlink = async (volume: Volume, path: string): Promise<void> => {
@@ -84,13 +77,10 @@ export const unlink = async (volume: Volume, path: string): Promise<void> => {
 
 		await settleCopiesOf(volume, key => key === path);
 		await detachOpenFile(volume, file, async () => {
-			await volume.namespace.ensureMarker(parentOf(path));
+			await ensureMarker(volume, parentOf(path));
 			await volume.store.delete(path);
 		});
-		volume.cache.change(path, {state: 'absent'});
-		volume.kernelPages.delete(path);
-		volume.namespace.forgetLookups();
-		volume.inodes.unlinked(path);
+		volume.changes.removed(path);
 	});
 };
 

@@ -1,12 +1,11 @@
 import type {MetadataCache} from '../cache/metadata-cache.ts';
-import {BoundedMap} from '../model/bounded-map.ts';
 import {FsError} from '../model/fs-error.ts';
 import {type Counter, type MetricSink, noMetrics} from '../model/metric-sink.ts';
 import {isEntryName, parentOf} from '../model/object-key.ts';
-import {isStoreError} from '../model/store-error.ts';
 import type {ListPage, ListedObject, ObjectHead, ObjectStore} from '../store/object-store.ts';
 import {AttributeWalk} from './attribute-walk.ts';
-import {type AttributeDefaults, type FileAttributes, directoryContentType, readAttributes} from './attributes.ts';
+import {type AttributeDefaults, type FileAttributes, readAttributes} from './attributes.ts';
+import type {KnownMarkers} from './known-markers.ts';
 
 /** What a path is in S3. A directory without a marker object has no head. */
 export type Node =
@@ -27,12 +26,10 @@ export class Namespace {
 	readonly #store: ObjectStore;
 	readonly #cache: MetadataCache;
 	readonly #defaults: AttributeDefaults;
-	readonly #now: () => number;
+	readonly #markers: KnownMarkers;
 	readonly #lookupCount: Counter;
 	readonly #missCount: Counter;
 	readonly #lookups = new Map<string, Promise<Node | undefined>>();
-	/** Directories that are known to have a marker, so that they stay when their last file goes. */
-	readonly #marked = new BoundedMap<string, number>({countMax: 10_000});
 	readonly #walk = new AttributeWalk();
 	#rootAttributes: FileAttributes;
 
@@ -40,13 +37,13 @@ export class Namespace {
 		store: ObjectStore;
 		cache: MetadataCache;
 		defaults: AttributeDefaults;
-		now: () => number;
+		markers: KnownMarkers;
 		metrics?: MetricSink | undefined;
 	}) {
 		this.#store = options.store;
 		this.#cache = options.cache;
 		this.#defaults = options.defaults;
-		this.#now = options.now;
+		this.#markers = options.markers;
 		this.#lookupCount = (options.metrics ?? noMetrics).counter('pnx_volume_metadata_lookups_total');
 		this.#missCount = (options.metrics ?? noMetrics).counter('pnx_volume_metadata_misses_total');
 		this.#rootAttributes = readAttributes({key: '', lastModifiedMs: Date.now()}, {}, options.defaults);
@@ -182,36 +179,6 @@ export class Namespace {
 		return page.objects.every(object => object.key === prefix);
 	}
 
-	/** A directory that had no marker gets one, so that it stays when its last entry goes. */
-	async ensureMarker(directory: string): Promise<void> {
-		if (directory === '' || (this.#marked.get(directory) ?? 0) > this.#now()) {
-			return;
-		}
-
-		const key = `${directory}/`;
-		if ((await this.#store.head(key)) === undefined) {
-			try {
-				await this.#store.put(key, new Uint8Array(), {ifNoneMatch: '*', contentType: directoryContentType});
-			} catch (error) {
-				if (!isStoreError(error, 'preconditionFailed')) {
-					throw error;
-				}
-			}
-
-			this.#cache.change(directory, undefined);
-		}
-
-		this.noteMarker(directory);
-	}
-
-	noteMarker(directory: string): void {
-		this.#marked.set(directory, this.#now() + markerTrustMs);
-	}
-
-	forgetMarker(directory: string): void {
-		this.#marked.delete(directory);
-	}
-
 	/** Every object below a directory, its marker first. */
 	async listTree(directory: string): Promise<ListedObject[]> {
 		const objects: ListedObject[] = [];
@@ -251,7 +218,12 @@ export class Namespace {
 		return lookup;
 	}
 
-	/** This node changed the path: look-ups that are on their way must not be shared by those that come now. */
+	/** This node changed the path: a look-up that is on its way must not be shared by those that come now. */
+	forgetLookup(path: string): void {
+		this.#lookups.delete(path);
+	}
+
+	/** As `forgetLookup`, for all paths. */
 	forgetLookups(): void {
 		this.#lookups.clear();
 	}
@@ -281,7 +253,7 @@ export class Namespace {
 		const marker = await this.#store.head(`${path}/`);
 		this.#cache.record(path, {state: 'directory', marker}, token);
 		if (marker !== undefined) {
-			this.noteMarker(path);
+			this.#markers.note(path);
 		}
 
 		return this.#directoryNode(path, marker);
@@ -299,5 +271,3 @@ export class Namespace {
 	/** A directory without a marker has no time of its own: it shows when the volume was mounted. */
 	readonly #startedAtMs = Date.now();
 }
-
-const markerTrustMs = 30_000;

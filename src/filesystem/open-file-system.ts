@@ -10,6 +10,9 @@ import {type AttributeDefaults, readAttributes} from './attributes.ts';
 import {FileTable} from './file-table.ts';
 import type {FileSystem} from './filesystem.ts';
 import {InodeNumbers} from './inode-numbers.ts';
+import {KernelPages} from './kernel-pages.ts';
+import {KnownMarkers} from './known-markers.ts';
+import {LocalChanges} from './local-changes.ts';
 import {Namespace} from './namespace.ts';
 import {OpenFile} from './open-file.ts';
 import {PathLocks} from './path-locks.ts';
@@ -69,13 +72,16 @@ export const openFileSystem = async (parts: FileSystemParts): Promise<FileSystem
 		},
 	});
 	const files = new FileTable();
-	const kernelPages = new Map<string, string>();
+	const inodes = new InodeNumbers();
+	const kernelPages = new KernelPages();
+	const markers = new KnownMarkers({now});
+	const namespace = new Namespace({store, cache, markers, defaults, metrics});
+	const changes = new LocalChanges({cache, namespace, markers, kernelPages, inodes});
 	const uploads = new Uploads({
 		uploader,
 		staging,
-		cache,
+		changes,
 		files,
-		kernelPages,
 		onEvent: parts.onEvent ?? (() => undefined),
 		retryDelayMs: parts.retryDelayMs,
 		metrics,
@@ -86,14 +92,16 @@ export const openFileSystem = async (parts: FileSystemParts): Promise<FileSystem
 		store,
 		reader,
 		staging,
+		changes,
 		cache,
+		namespace,
+		markers,
+		kernelPages,
+		inodes,
 		files,
 		uploads,
-		kernelPages,
-		now,
-		namespace: new Namespace({store, cache, defaults, now, metrics}),
 		locks: new PathLocks(),
-		inodes: new InodeNumbers(),
+		now,
 	};
 	if (!options.readOnly) {
 		await recover(volume);

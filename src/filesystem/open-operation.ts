@@ -142,9 +142,7 @@ const createLocally = async (volume: Volume, path: string, creation: Creation | 
 	const parent = await volume.namespace.requireParent(path);
 	const file = addFile(volume, path, undefined, newFileAttributes(creation, parent));
 	await file.exclusively(async () => file.writableLayer());
-	volume.inodes.created(path);
-	volume.cache.change(path, undefined);
-	volume.namespace.forgetLookups();
+	volume.changes.created(path, undefined);
 	return file;
 };
 
@@ -196,17 +194,5 @@ const keepsKernelPages = (volume: Volume, file: OpenFile): boolean => {
 		return file.handles.size > 1;
 	}
 
-	const isSame = volume.kernelPages.get(file.path) === file.base.etag;
-	volume.kernelPages.delete(file.path);
-	volume.kernelPages.set(file.path, file.base.etag);
-	if (volume.kernelPages.size > kernelPagesMax) {
-		for (const oldest of volume.kernelPages.keys()) {
-			volume.kernelPages.delete(oldest);
-			break;
-		}
-	}
-
-	return isSame;
+	return volume.kernelPages.opened(file.path, file.base.etag);
 };
-
-const kernelPagesMax = 100_000;

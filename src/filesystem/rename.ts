@@ -6,7 +6,9 @@ import {partBytesMax} from '../model/upload-plan.ts';
 import {copyObject} from '../staging/server-side-copy.ts';
 import type {ListedObject, ObjectHead} from '../store/object-store.ts';
 import {readAttributes} from './attributes.ts';
+import {ensureMarker} from './ensure-marker.ts';
 import {persist} from './file-operations.ts';
+import type {MovedObject} from './local-changes.ts';
 import {assertCreatable, assertKeyFits, detachOpenFile, settleCopiesOf} from './name-operations.ts';
 import type {Node} from './namespace.ts';
 import type {OpenFile} from './open-file.ts';
@@ -62,8 +64,6 @@ export const rename = async (
 			await (source.kind === 'directory'
 				? renameDirectory(volume, from, to, target)
 				: renameFile(volume, source, to, target));
-			volume.namespace.forgetLookups();
-			volume.inodes.renamed(from, to);
 		},
 	);
 };
@@ -96,17 +96,15 @@ const renameFile = async (
 		await detachOpenFile(volume, volume.files.get(to), async () => {
 			moved = await copyLatest(volume, source.head, to);
 		});
-		volume.cache.change(to, undefined);
+		volume.changes.mayHaveChanged(to);
 		if (moved === undefined) {
-			volume.cache.change(from, {state: 'absent'});
+			volume.changes.mayHaveChanged(from);
 			throw new FsError('ENOENT', `${from} was deleted elsewhere`);
 		}
 
-		await volume.namespace.ensureMarker(parentOf(from));
+		await ensureMarker(volume, parentOf(from));
 		await volume.store.delete(from);
-		volume.cache.change(from, {state: 'absent'});
-		volume.cache.change(to, {state: 'object', head: moved.head});
-		moveKernelPages(volume, from, moved);
+		volume.changes.moved(from, moved);
 		moveOpenFile(volume, open, moved);
 	};
 
@@ -136,19 +134,6 @@ const moveOpenFile = (volume: Volume, file: OpenFile | undefined, {head, sourceE
 		volume.files.collect(file);
 	}
 };
-
-/** The kernel's pages go with the name, if they are of the version that was moved. */
-const moveKernelPages = ({kernelPages}: Volume, from: string, {head, sourceEtag}: MovedObject): void => {
-	const hasPages = kernelPages.get(from) === sourceEtag;
-	kernelPages.delete(from);
-	kernelPages.delete(head.key);
-	if (hasPages) {
-		kernelPages.set(head.key, head.etag);
-	}
-};
-
-/** An object under its new key, and of which version under the old one it is a copy. */
-type MovedObject = {readonly head: ObjectHead; readonly sourceEtag: string};
 
 /** Copies an object as it is now; `undefined` when it is gone. */
 const copyLatest = async (
@@ -201,19 +186,12 @@ const renameDirectory = async (volume: Volume, from: string, to: string, target:
 	const open = volume.files.within(from);
 	try {
 		await moveTree(volume, from, {to, exists: target !== undefined}, open);
-	} finally {
-		// Also after a failure half of it may be here and half there.
-		volume.namespace.forgetMarker(from);
-		volume.cache.changeTree(from);
-		volume.cache.changeTree(to);
-		volume.cache.change(from, undefined);
-		volume.cache.change(to, undefined);
-		for (const path of volume.kernelPages.keys()) {
-			if (isWithin(path, from) || isWithin(path, to)) {
-				volume.kernelPages.delete(path);
-			}
-		}
+	} catch (error) {
+		volume.changes.treeMayHaveMoved(from, to);
+		throw error;
 	}
+
+	volume.changes.treeMoved(from, to);
 };
 
 const moveTree = async (
@@ -224,7 +202,7 @@ const moveTree = async (
 ): Promise<void> => {
 	await exclusivelyAll(open, async () => {
 		await Promise.all(open.map(async file => settle(volume, file)));
-		await volume.namespace.ensureMarker(parentOf(from));
+		await ensureMarker(volume, parentOf(from));
 		const objects = await volume.namespace.listTree(from);
 		const moved = await copyTree(volume, objects, from, {to, exists});
 		await deleteKeys(
@@ -275,7 +253,7 @@ const copyTree = async (
 			tried.push(`${to}/`);
 		}
 
-		await (marker === undefined ? volume.namespace.ensureMarker(to) : copyLatest(volume, marker, `${to}/`));
+		await (marker === undefined ? ensureMarker(volume, to) : copyLatest(volume, marker, `${to}/`));
 		return moved;
 	} catch (error) {
 		// What failed is what the caller must hear of; a copy that cannot be deleted either is only one too many.

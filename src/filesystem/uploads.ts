@@ -1,5 +1,4 @@
 import {AssertionError} from 'node:assert';
-import type {MetadataCache} from '../cache/metadata-cache.ts';
 import {noMetrics, type MetricSink} from '../model/metric-sink.ts';
 import {Semaphore} from '../model/semaphore.ts';
 import {StoreError, isStoreError} from '../model/store-error.ts';
@@ -7,6 +6,7 @@ import type {StagedLayer} from '../staging/staged-layer.ts';
 import type {StagingArea} from '../staging/staging-area.ts';
 import type {UploadOutcome, Uploader} from '../staging/uploader.ts';
 import type {FileTable} from './file-table.ts';
+import type {LocalChanges} from './local-changes.ts';
 import type {OpenFile} from './open-file.ts';
 
 /** What an operator must hear of. */
@@ -39,9 +39,8 @@ that may pass is tried again in the background for as long as the process lives,
 export class Uploads {
 	readonly #uploader: Uploader;
 	readonly #staging: StagingArea;
-	readonly #cache: MetadataCache;
+	readonly #changes: LocalChanges;
 	readonly #files: FileTable;
-	readonly #kernelPages: Map<string, string>;
 	readonly #onEvent: (event: UploadEvent) => void;
 	readonly #retryDelayMs: number;
 	readonly #slots = new Semaphore(uploadsAtOnceMax);
@@ -58,18 +57,16 @@ export class Uploads {
 	constructor(options: {
 		uploader: Uploader;
 		staging: StagingArea;
-		cache: MetadataCache;
+		changes: LocalChanges;
 		files: FileTable;
-		kernelPages: Map<string, string>;
 		onEvent: (event: UploadEvent) => void;
 		retryDelayMs?: number | undefined;
 		metrics?: MetricSink | undefined;
 	}) {
 		this.#uploader = options.uploader;
 		this.#staging = options.staging;
-		this.#cache = options.cache;
+		this.#changes = options.changes;
 		this.#files = options.files;
-		this.#kernelPages = options.kernelPages;
 		this.#onEvent = options.onEvent;
 		this.#retryDelayMs = options.retryDelayMs ?? 1000;
 		this.#counts = createCounts(options.metrics ?? noMetrics);
@@ -237,14 +234,7 @@ export class Uploads {
 	#take(file: OpenFile, path: string, outcome: UploadOutcome): void {
 		this.#counts.stored.value++;
 		const hasConflict = file.uploaded(outcome.head, outcome.movedBytes) || outcome.hasConflict;
-		this.#cache.change(path, {state: 'object', head: outcome.head});
-		if (outcome.movedBytes === 0) {
-			// The kernel wrote these bytes itself: the pages that it has are of this version.
-			this.#kernelPages.set(path, outcome.head.etag);
-		} else {
-			this.#kernelPages.delete(path);
-		}
-
+		this.#changes.uploaded(path, outcome.head, {isAsWritten: outcome.movedBytes === 0});
 		if (hasConflict) {
 			this.conflictCount++;
 			this.#onEvent({event: 'conflict', path});
@@ -280,7 +270,7 @@ export class Uploads {
 				}
 			}
 
-			this.#cache.change(file.path, undefined);
+			this.#changes.mayHaveChanged(file.path);
 		} else if (!isFinal) {
 			this.#retryLater(file);
 		}

@@ -7,27 +7,34 @@ import type {ObjectStore} from '../store/object-store.ts';
 import type {AttributeDefaults} from './attributes.ts';
 import type {FileTable} from './file-table.ts';
 import type {InodeNumbers} from './inode-numbers.ts';
+import type {KernelPages} from './kernel-pages.ts';
+import type {KnownMarkers} from './known-markers.ts';
+import type {LocalChanges} from './local-changes.ts';
 import type {Namespace} from './namespace.ts';
 import type {PathLocks} from './path-locks.ts';
 import type {Uploads} from './uploads.ts';
 
-/** The parts of one file system, as its operations use them. */
+/**
+The parts of one file system, as its operations use them. What an operation changed it says to `changes`, which says it to
+all tables of names: their methods for that are left out here.
+*/
 export type Volume = {
 	readonly options: VolumeOptions;
 	readonly defaults: AttributeDefaults;
 	readonly store: ObjectStore;
 	readonly reader: ObjectReader;
 	readonly staging: StagingArea;
-	readonly cache: MetadataCache;
-	readonly namespace: Namespace;
+	readonly changes: LocalChanges;
+	readonly cache: Pick<MetadataCache, 'beginRead' | 'get' | 'recordListing'>;
+	readonly namespace: Omit<Namespace, 'forgetLookup' | 'forgetLookups'>;
+	readonly markers: Pick<KnownMarkers, 'has' | 'note'>;
+	readonly kernelPages: Pick<KernelPages, 'opened'>;
 	readonly files: FileTable;
 	readonly uploads: Uploads;
 	readonly locks: PathLocks;
-	readonly inodes: InodeNumbers;
+	readonly inodes: Pick<InodeNumbers, 'of'>;
 	/** Milliseconds that only ever grow. */
 	readonly now: () => number;
-	/** Which version of a path the kernel's pages are of: the key is the path, the value the etag. */
-	readonly kernelPages: Map<string, string>;
 };
 
 /** EROFS in a read-only volume, before anything is sent. */

@@ -1,0 +1,55 @@
+import {BoundedMap} from '../model/bounded-map.ts';
+import {isWithin} from '../model/object-key.ts';
+
+/**
+Which version (etag) of each path the kernel's pages are of: an open keeps them only when they are of the version that
+it opens. The kernel drops a file's pages only at an open that says so.
+*/
+export class KernelPages {
+	readonly #etags: BoundedMap<string, string>;
+
+	constructor({countMax = 100_000}: {countMax?: number} = {}) {
+		this.#etags = new BoundedMap({countMax});
+	}
+
+	/** An open shows the kernel this version: whether the pages that it has are of it already. */
+	opened(path: string, etag: string): boolean {
+		const isSame = this.#etags.get(path) === etag;
+		this.#etags.set(path, etag);
+		return isSame;
+	}
+
+	/** The kernel wrote the bytes of this version itself. */
+	written(path: string, etag: string): void {
+		this.#etags.set(path, etag);
+	}
+
+	/** A version has the same bytes as the one before. */
+	replaced(path: string, before: string, after: string): void {
+		if (this.#etags.get(path) === before) {
+			this.#etags.set(path, after);
+		}
+	}
+
+	/** The pages go with the name, if they are of the version that was moved. */
+	moved(from: {path: string; etag: string}, to: {path: string; etag: string}): void {
+		const hasPages = this.#etags.get(from.path) === from.etag;
+		this.#etags.delete(from.path);
+		this.#etags.delete(to.path);
+		if (hasPages) {
+			this.#etags.set(to.path, to.etag);
+		}
+	}
+
+	forget(path: string): void {
+		this.#etags.delete(path);
+	}
+
+	forgetTree(directory: string): void {
+		for (const path of this.#etags.keys()) {
+			if (isWithin(path, directory)) {
+				this.#etags.delete(path);
+			}
+		}
+	}
+}
