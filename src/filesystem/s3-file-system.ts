@@ -1,9 +1,11 @@
-import {isStoreError} from '../model/store-error.ts';
 import {nameBytesMax} from '../model/object-key.ts';
 import * as attributes from './attribute-operations.ts';
 import {Directories} from './directory-operations.ts';
+import {drain} from './drain.ts';
+import * as extended from './extended-attributes.ts';
 import * as files from './file-operations.ts';
 import type {FileSystem, FileSystemStat, FileSystemStatus} from './filesystem.ts';
+import {getattr} from './get-attributes.ts';
 import * as names from './name-operations.ts';
 import type {OpenFile} from './open-file.ts';
 import {open} from './open-operation.ts';
@@ -34,7 +36,7 @@ export const createS3FileSystem = (
 	};
 
 	return {
-		getattr: async target => attributes.getattr(volume, target),
+		getattr: async target => getattr(volume, target),
 		statfs: () => fileSystemStat,
 		open: async (path, flags, create) => {
 			if (flags.create) {
@@ -56,10 +58,10 @@ export const createS3FileSystem = (
 		chmod: async (target, permissions) => attributes.chmod(volume, target, permissions),
 		chown: async (target, owner) => attributes.chown(volume, target, owner),
 		utimens: async (target, times) => attributes.utimens(volume, target, times),
-		listxattr: async path => attributes.listxattr(volume, path),
-		getxattr: async (path, name) => attributes.getxattr(volume, path, name),
-		setxattr: async (path, name, value, mode) => attributes.setxattr(volume, path, name, value, mode),
-		removexattr: async (path, name) => attributes.removexattr(volume, path, name),
+		listxattr: async path => extended.listxattr(volume, path),
+		getxattr: async (path, name) => extended.getxattr(volume, path, name),
+		setxattr: async (path, name, value, mode) => extended.setxattr(volume, path, name, value, mode),
+		removexattr: async (path, name) => extended.removexattr(volume, path, name),
 		mkdir: async (path, permissions, caller) => names.mkdir(volume, path, permissions, caller),
 		rmdir: async path => names.rmdir(volume, path),
 		unlink: async path => names.unlink(volume, path),
@@ -94,71 +96,4 @@ const fileSystemStat: FileSystemStat = {
 	filesTotal: 2 ** 32,
 	filesFree: 2 ** 32,
 	nameBytesMax,
-};
-
-const drain = async (
-	volume: Volume,
-	status: () => FileSystemStatus,
-	options: {signal?: AbortSignal; onProgress?: (status: FileSystemStatus) => void} = {},
-): Promise<void> => {
-	const progress =
-		options.onProgress === undefined ? undefined : setInterval(() => options.onProgress?.(status()), 500);
-	try {
-		for (;;) {
-			const changed = volume.files.all().filter(file => file.hasChanges && !file.isUnlinked);
-			if (changed.length === 0) {
-				await untilAborted(volume.uploads.idle(), options.signal);
-				return;
-			}
-
-			options.signal?.throwIfAborted();
-			volume.uploads.assertOpen(`${changed.length} files with changes stay in the journal`);
-			await untilAborted(
-				Promise.allSettled(
-					changed.map(async file => {
-						await file.exclusively(async () => file.seal({waitsForUpload: false}));
-						await volume.uploads.settle(file).catch(async (error: unknown) => waitBeforeRetry(error, options.signal));
-					}),
-				),
-				options.signal,
-			);
-		}
-	} finally {
-		clearInterval(progress);
-	}
-};
-
-const waitBeforeRetry = async (error: unknown, signal: AbortSignal | undefined): Promise<void> => {
-	if (!isStoreError(error, 'aborted')) {
-		await new Promise<void>(resolve => {
-			const timer = setTimeout(resolve, 1000);
-			signal?.addEventListener(
-				'abort',
-				() => {
-					clearTimeout(timer);
-					resolve();
-				},
-				{once: true},
-			);
-		});
-	}
-};
-
-const untilAborted = async (task: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> => {
-	if (signal === undefined) {
-		await task;
-		return;
-	}
-
-	const aborted = Promise.withResolvers<never>();
-	const onAbort = () => {
-		aborted.reject(signal.reason);
-	};
-
-	signal.addEventListener('abort', onAbort, {once: true});
-	try {
-		await Promise.race([task, aborted.promise]);
-	} finally {
-		signal.removeEventListener('abort', onAbort);
-	}
 };

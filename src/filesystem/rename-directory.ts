@@ -1,0 +1,128 @@
+import {FsError} from '../model/fs-error.ts';
+import {parentOf} from '../model/object-key.ts';
+import {forEachParallel} from '../model/semaphore.ts';
+import type {ListedObject} from '../store/object-store.ts';
+import {ensureMarker} from './ensure-marker.ts';
+import type {MovedObject} from './local-changes.ts';
+import {copyLatest, moveOpenFile, settle} from './move-object.ts';
+import {assertKeyFits} from './name-operations.ts';
+import type {Node} from './namespace.ts';
+import type {OpenFile} from './open-file.ts';
+import type {Volume} from './volume.ts';
+
+/**
+Copies a tree whole before the first old key goes, so that a failure or a crash on the way leaves the old tree as it was.
+`target` is what has the new name. To be called with both trees locked.
+*/
+export const renameDirectory = async (
+	volume: Volume,
+	from: string,
+	to: string,
+	target: Node | 'changed' | undefined,
+): Promise<void> => {
+	if (target === 'changed' || target?.kind === 'object') {
+		throw new FsError('ENOTDIR', `${to} is not a directory`);
+	}
+
+	if (target !== undefined && (volume.files.hasChangedWithin(to) || !(await volume.namespace.isEmpty(to)))) {
+		throw new FsError('ENOTEMPTY', `${to} is not empty`);
+	}
+
+	const open = volume.files.within(from);
+	try {
+		await moveTree(volume, from, {to, exists: target !== undefined}, open);
+	} catch (error) {
+		volume.changes.treeMayHaveMoved(from, to);
+		throw error;
+	}
+
+	volume.changes.treeMoved(from, to);
+};
+
+const moveTree = async (
+	volume: Volume,
+	from: string,
+	{to, exists}: {to: string; exists: boolean},
+	open: readonly OpenFile[],
+): Promise<void> => {
+	await exclusivelyAll(open, async () => {
+		await Promise.all(open.map(async file => settle(volume, file)));
+		await ensureMarker(volume, parentOf(from));
+		const objects = await volume.namespace.listTree(from);
+		const moved = await copyTree(volume, objects, from, {to, exists});
+		await deleteKeys(
+			volume,
+			objects.map(object => object.key),
+			from,
+		);
+		for (const file of open) {
+			const head = moved.get(file.path);
+			if (head === undefined) {
+				volume.files.move(file, `${to}${file.path.slice(from.length)}`);
+			} else {
+				moveOpenFile(volume, file, head);
+			}
+		}
+	});
+};
+
+/** Copies every object; on a failure the copies go again, and the old tree is as it was. The copies, by old key. */
+const copyTree = async (
+	volume: Volume,
+	objects: readonly ListedObject[],
+	from: string,
+	{to, exists}: {to: string; exists: boolean},
+): Promise<Map<string, MovedObject>> => {
+	const toKey = (key: string) => `${to}${key.slice(from.length)}`;
+	const marker = objects.find(({key}) => key === `${from}/`);
+	for (const {key} of objects) {
+		assertKeyFits(volume, toKey(key));
+	}
+
+	const moved = new Map<string, MovedObject>();
+	const tried: string[] = [];
+	try {
+		await forEachParallel(
+			objects.filter(object => object !== marker),
+			copiesAtOnceMax,
+			async object => {
+				tried.push(toKey(object.key));
+				const copy = await copyLatest(volume, object, toKey(object.key));
+				if (copy !== undefined && volume.files.get(object.key) !== undefined) {
+					moved.set(object.key, copy);
+				}
+			},
+		);
+		// Last, so that an empty directory that the tree is moved over is as it was until nothing can fail any more.
+		if (!exists) {
+			tried.push(`${to}/`);
+		}
+
+		await (marker === undefined ? ensureMarker(volume, to) : copyLatest(volume, marker, `${to}/`));
+		return moved;
+	} catch (error) {
+		// What failed is what the caller must hear of; a copy that cannot be deleted either is only one too many.
+		await deleteKeys(volume, tried, 'The tree').catch(() => undefined);
+		throw error;
+	}
+};
+
+const deleteKeys = async (volume: Volume, keys: readonly string[], directory: string): Promise<void> => {
+	for (let start = 0; start < keys.length; start += 1000) {
+		const [failure] = await volume.store.deleteMany(keys.slice(start, start + 1000));
+		if (failure !== undefined) {
+			throw new FsError(
+				'EIO',
+				`${directory} was copied, but ${failure.key} of the old tree could not be deleted: ${failure.error.message}`,
+				{cause: failure.error},
+			);
+		}
+	}
+};
+
+const exclusivelyAll = async (files: readonly OpenFile[], task: () => Promise<void>): Promise<void> => {
+	const [first, ...rest] = files;
+	await (first === undefined ? task() : first.exclusively(async () => exclusivelyAll(rest, task)));
+};
+
+const copiesAtOnceMax = 16;
