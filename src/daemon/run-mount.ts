@@ -2,7 +2,7 @@ import {totalmem} from 'node:os';
 import {dirname, join} from 'node:path';
 import {DiskBlockCache} from '../cache/disk-block-cache.ts';
 import type {FileSystem} from '../filesystem/filesystem.ts';
-import {openFileSystem} from '../filesystem/open-file-system.ts';
+import {createFileSystem} from '../filesystem/create-file-system.ts';
 import {mountFuse, type FuseMount} from '../fuse/fuse-mount.ts';
 import {toKeyPrefix} from '../model/object-key.ts';
 import {parseVolumeOptions, type VolumeOptions} from '../model/volume-options.ts';
@@ -178,7 +178,7 @@ const openVolume = async (
 					metrics,
 					onError: error => log.warn({err: error}, 'disk cache failed'),
 				});
-	const fileSystem = await openFileSystem({
+	const fileSystem = await createFileSystem({
 		store,
 		staging,
 		blockCache,

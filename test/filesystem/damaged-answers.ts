@@ -1,5 +1,5 @@
 import test from 'ava';
-import {openFileSystem} from '../../src/filesystem/open-file-system.ts';
+import {createFileSystem} from '../../src/filesystem/create-file-system.ts';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
 import {StagingArea} from '../../src/staging/staging-area.ts';
 import {createTestDirectory} from '../support/dev-server.ts';
@@ -15,7 +15,7 @@ test('a small file whose bytes are damaged on the way is read again, and never g
 		bytesMax: 2 ** 30,
 		isDurable: false,
 	});
-	const fileSystem = await openFileSystem({
+	const fileSystem = await createFileSystem({
 		store,
 		staging,
 		options: parseVolumeOptions({name: 'bucket', 'cache-size': '0'}),

@@ -1,7 +1,7 @@
 /** The cases on the real file system, over an object store in memory. */
 import {join} from 'node:path';
 import test from 'ava';
-import {openFileSystem} from '../../src/filesystem/open-file-system.ts';
+import {createFileSystem} from '../../src/filesystem/create-file-system.ts';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
 import {StagingArea} from '../../src/staging/staging-area.ts';
 import {MemoryObjectStore} from '../store/doubles/memory-object-store.ts';
@@ -19,7 +19,7 @@ runPosixCases(test, {
 			isDurable: false,
 		});
 		const options = parseVolumeOptions({name: 'test-bucket'});
-		const fileSystem = await openFileSystem({
+		const fileSystem = await createFileSystem({
 			store: new MemoryObjectStore(),
 			staging,
 			options,

@@ -3,7 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import type {ExecutionContext} from 'ava';
 import type {FileSystem} from '../../src/filesystem/filesystem.ts';
-import {openFileSystem} from '../../src/filesystem/open-file-system.ts';
+import {createFileSystem} from '../../src/filesystem/create-file-system.ts';
 import type {UploadEvent} from '../../src/filesystem/uploads.ts';
 import {parseOpenFlags} from '../../src/fuse/open-flags.ts';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
@@ -79,7 +79,7 @@ export const startNode = async (
 		bytesMax: options.stagingBytesMax,
 		isDurable: options.durability === 'journal',
 	});
-	const fileSystem = await openFileSystem({
+	const fileSystem = await createFileSystem({
 		store,
 		staging,
 		options,

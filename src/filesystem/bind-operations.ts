@@ -13,10 +13,10 @@ import * as ranges from './range-operations.ts';
 import {rename} from './rename.ts';
 import type {Volume} from './volume.ts';
 
-/** The file system over one volume: each operation is in the file of its kind. */
-export const createS3FileSystem = (
+/** The file system over its parts: each operation is in the file of its kind. */
+export const bindOperations = (
 	volume: Volume,
-	parts: {cacheBytes: () => number; close: () => Promise<void>},
+	{cacheBytes, close}: {cacheBytes: () => number; close: () => Promise<void>},
 ): FileSystem & {primeRoot: () => Promise<void>} => {
 	const directories = new Directories(volume);
 	const status = (): FileSystemStatus => {
@@ -28,7 +28,7 @@ export const createS3FileSystem = (
 			oldestUploadAgeMs: toOldestAgeMs(changed),
 			uploadsFailed: volume.uploads.failedCount,
 			conflicts: volume.uploads.conflictCount,
-			cacheBytes: parts.cacheBytes(),
+			cacheBytes: cacheBytes(),
 			memoryCacheBytes: volume.reader.memoryBytes,
 			stagingBytes: volume.staging.usedBytes,
 			...(volume.uploads.lastError === undefined ? {} : {lastError: volume.uploads.lastError}),
@@ -77,7 +77,7 @@ export const createS3FileSystem = (
 		fsyncdir: async () => undefined,
 		status,
 		drain: async options => drain(volume, status, options),
-		close: parts.close,
+		close,
 		primeRoot: async () => directories.primeRoot(),
 	};
 };

@@ -7,6 +7,7 @@ import type {StagingArea} from '../staging/staging-area.ts';
 import {Uploader} from '../staging/uploader.ts';
 import type {ObjectStore} from '../store/object-store.ts';
 import {type AttributeDefaults, readAttributes} from './attributes.ts';
+import {bindOperations} from './bind-operations.ts';
 import {FileTable} from './file-table.ts';
 import type {FileSystem} from './filesystem.ts';
 import {InodeNumbers} from './inode-numbers.ts';
@@ -16,11 +17,10 @@ import {LocalChanges} from './local-changes.ts';
 import {Namespace} from './namespace.ts';
 import {OpenFile} from './open-file.ts';
 import {PathLocks} from './path-locks.ts';
-import {createS3FileSystem} from './s3-file-system.ts';
 import {type UploadEvent, Uploads} from './uploads.ts';
 import type {Volume} from './volume.ts';
 
-export type FileSystemParts = {
+export type FileSystemSetup = {
 	readonly store: ObjectStore;
 	readonly staging: StagingArea;
 	readonly blockCache?: BlockCache | undefined;
@@ -40,50 +40,37 @@ export type FileSystemParts = {
 Puts the parts of a file system together and takes up what an earlier run left in the journal: those uploads begin at
 once, in the background.
 */
-export const openFileSystem = async (parts: FileSystemParts): Promise<FileSystem> => {
-	const {store, staging, options, metrics} = parts;
-	const blockCache = parts.blockCache ?? noBlockCache;
-	const now = parts.now ?? (() => performance.now());
-	const {uid, gid, fileMode, dirMode} = options;
-	const defaults: AttributeDefaults = {
-		uid,
-		gid,
-		fileMode,
-		dirMode,
-		attributes: options.attributes,
-		fsGroup: parts.fsGroup,
-	};
-	// The kernel keeps attributes for the other half of the time.
-	const cache = new MetadataCache({ttlMs: options.metadataTtlMs / 2, now});
+export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSystem> => {
+	const {store, staging, options, metrics} = setup;
+	const blockCache = setup.blockCache ?? noBlockCache;
+	const now = setup.now ?? (() => performance.now());
+	const {uid, gid, fileMode, dirMode, attributes} = options;
+	const defaults: AttributeDefaults = {uid, gid, fileMode, dirMode, attributes, fsGroup: setup.fsGroup};
 	const reader = new ObjectReader({
 		store,
 		blockCache,
-		memoryBytesMax: parts.memoryBytesMax * 0.6,
+		memoryBytesMax: setup.memoryBytesMax * 0.6,
 		partBytes: options.partBytes,
 		metrics,
 	});
 	const uploader = new Uploader({
 		store,
 		partBytes: options.partBytes,
-		memoryBytesMax: parts.memoryBytesMax * 0.4,
+		memoryBytesMax: setup.memoryBytesMax * 0.4,
 		readObject: async (object, offset, target) => reader.read({lastModifiedMs: 0, ...object}, offset, target),
 		onUselessConditions() {
-			parts.onEvent?.({event: 'the server cannot make a write conditional'});
+			setup.onEvent?.({event: 'the server cannot make a write conditional'});
 		},
 	});
 	const files = new FileTable();
-	const inodes = new InodeNumbers();
-	const kernelPages = new KernelPages();
-	const markers = new KnownMarkers({now});
-	const namespace = new Namespace({store, cache, markers, defaults, metrics});
-	const changes = new LocalChanges({cache, namespace, markers, kernelPages, inodes});
+	const tables = createTables({store, options, defaults, metrics, now});
 	const uploads = new Uploads({
 		uploader,
 		staging,
-		changes,
+		changes: tables.changes,
 		files,
-		onEvent: parts.onEvent ?? (() => undefined),
-		retryDelayMs: parts.retryDelayMs,
+		onEvent: setup.onEvent ?? (() => undefined),
+		retryDelayMs: setup.retryDelayMs,
 		metrics,
 	});
 	const volume: Volume = {
@@ -92,12 +79,7 @@ export const openFileSystem = async (parts: FileSystemParts): Promise<FileSystem
 		store,
 		reader,
 		staging,
-		changes,
-		cache,
-		namespace,
-		markers,
-		kernelPages,
-		inodes,
+		...tables,
 		files,
 		uploads,
 		locks: new PathLocks(),
@@ -107,7 +89,7 @@ export const openFileSystem = async (parts: FileSystemParts): Promise<FileSystem
 		await recover(volume);
 	}
 
-	const fileSystem = createS3FileSystem(volume, {
+	const fileSystem = bindOperations(volume, {
 		cacheBytes: () => blockCache.usedBytes,
 		async close() {
 			await uploads.close();
@@ -118,6 +100,27 @@ export const openFileSystem = async (parts: FileSystemParts): Promise<FileSystem
 	});
 	await fileSystem.primeRoot();
 	return fileSystem;
+};
+
+/** What is known of names, and the one who tells these tables what this node changed. */
+const createTables = ({
+	store,
+	options,
+	defaults,
+	metrics,
+	now,
+}: Pick<FileSystemSetup, 'store' | 'options' | 'metrics'> & {
+	defaults: AttributeDefaults;
+	now: () => number;
+}) => {
+	// The kernel keeps attributes for the other half of the time.
+	const cache = new MetadataCache({ttlMs: options.metadataTtlMs / 2, now});
+	const markers = new KnownMarkers({now});
+	const namespace = new Namespace({store, cache, markers, defaults, metrics});
+	const kernelPages = new KernelPages();
+	const inodes = new InodeNumbers();
+	const changes = new LocalChanges({cache, namespace, markers, kernelPages, inodes});
+	return {cache, markers, namespace, kernelPages, inodes, changes};
 };
 
 const recover = async (volume: Volume): Promise<void> => {
