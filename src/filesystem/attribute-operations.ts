@@ -1,18 +1,19 @@
 import {changeAttributes} from './change-attributes.ts';
+import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Target, TimeChange} from './filesystem.ts';
-import {type Volume, assertWritable, wallClockNs} from './volume.ts';
+import {wallClockNs} from './wall-clock.ts';
 
-export const chmod = async (volume: Volume, target: Target, permissions: number): Promise<void> => {
-	await changeAttributes(volume, target, attributes => ({...attributes, permissions}), 'the mode');
+export const chmod = async (parts: FileSystemParts, target: Target, permissions: number): Promise<void> => {
+	await changeAttributes(parts, target, attributes => ({...attributes, permissions}), 'the mode');
 };
 
 export const chown = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	target: Target,
 	owner: {uid?: number | undefined; gid?: number | undefined},
 ): Promise<void> => {
 	await changeAttributes(
-		volume,
+		parts,
 		target,
 		attributes => ({...attributes, uid: owner.uid ?? attributes.uid, gid: owner.gid ?? attributes.gid}),
 		'the owner',
@@ -20,20 +21,20 @@ export const chown = async (
 };
 
 export const utimens = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	target: Target,
 	times: {atime: TimeChange; mtime: TimeChange},
 ): Promise<void> => {
 	const now = wallClockNs();
 	const pick = (time: TimeChange, old: bigint) => (time === 'omit' ? old : time === 'now' ? now : time);
-	if (volume.options.attributes === 'uniform') {
+	if (parts.options.attributes === 'uniform') {
 		// The times of a uniform volume are those of the objects: touch and tar must not fail over it.
-		assertWritable(volume);
+		assertWritable(parts);
 		return;
 	}
 
 	await changeAttributes(
-		volume,
+		parts,
 		target,
 		attributes => ({
 			...attributes,

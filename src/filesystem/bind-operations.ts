@@ -4,6 +4,7 @@ import {Directories} from './directory-operations.ts';
 import {drain} from './drain.ts';
 import * as extended from './extended-attributes.ts';
 import * as files from './file-operations.ts';
+import type {FileSystemParts} from './file-system-parts.ts';
 import type {FileSystem, FileSystemStat, FileSystemStatus} from './filesystem.ts';
 import {getattr} from './get-attributes.ts';
 import * as names from './name-operations.ts';
@@ -11,64 +12,63 @@ import type {OpenFile} from './open-file.ts';
 import {open} from './open-operation.ts';
 import * as ranges from './range-operations.ts';
 import {rename} from './rename.ts';
-import type {Volume} from './volume.ts';
 
 /** The file system over its parts: each operation is in the file of its kind. */
 export const bindOperations = (
-	volume: Volume,
+	parts: FileSystemParts,
 	{cacheBytes, close}: {cacheBytes: () => number; close: () => Promise<void>},
 ): FileSystem & {primeRoot: () => Promise<void>} => {
-	const directories = new Directories(volume);
+	const directories = new Directories(parts);
 	const status = (): FileSystemStatus => {
-		const changed = volume.files.all().filter(file => file.hasChanges);
+		const changed = parts.files.all().filter(file => file.hasChanges);
 		return {
-			openHandles: volume.files.handleCount + directories.openCount,
+			openHandles: parts.files.handleCount + directories.openCount,
 			dirtyBytes: changed.reduce((total, file) => total + file.dirtyBytes, 0),
-			uploadsPending: volume.uploads.pendingCount,
+			uploadsPending: parts.uploads.pendingCount,
 			oldestUploadAgeMs: toOldestAgeMs(changed),
-			uploadsFailed: volume.uploads.failedCount,
-			conflicts: volume.uploads.conflictCount,
+			uploadsFailed: parts.uploads.failedCount,
+			conflicts: parts.uploads.conflictCount,
 			cacheBytes: cacheBytes(),
-			memoryCacheBytes: volume.reader.memoryBytes,
-			stagingBytes: volume.staging.usedBytes,
-			...(volume.uploads.lastError === undefined ? {} : {lastError: volume.uploads.lastError}),
+			memoryCacheBytes: parts.reader.memoryBytes,
+			stagingBytes: parts.staging.usedBytes,
+			...(parts.uploads.lastError === undefined ? {} : {lastError: parts.uploads.lastError}),
 		};
 	};
 
 	return {
-		getattr: async target => getattr(volume, target),
+		getattr: async target => getattr(parts, target),
 		statfs: () => fileSystemStat,
 		open: async (path, flags, create) => {
 			if (flags.create) {
-				names.assertCreatable(volume, path);
+				names.assertCreatable(parts, path);
 			}
 
-			return open(volume, path, flags, create);
+			return open(parts, path, flags, create);
 		},
-		read: async (handle, buffer, offset) => files.read(volume, handle, buffer, offset),
-		write: async (handle, data, offset, options) => files.write(volume, handle, data, offset, options),
-		flush: async (handle, options) => files.flush(volume, handle, options),
-		fsync: async handle => files.fsync(volume, handle),
-		release: async handle => files.release(volume, handle),
+		read: async (handle, buffer, offset) => files.read(parts, handle, buffer, offset),
+		write: async (handle, data, offset, options) => files.write(parts, handle, data, offset, options),
+		flush: async (handle, options) => files.flush(parts, handle, options),
+		fsync: async handle => files.fsync(parts, handle),
+		release: async handle => files.release(parts, handle),
 		truncate: async (target, sizeBytes) => {
-			await files.truncate(volume, target, sizeBytes);
+			await files.truncate(parts, target, sizeBytes);
 		},
-		fallocate: async (handle, request) => ranges.fallocate(volume, handle, request),
-		copyFileRange: async (source, destination, length) => ranges.copyFileRange(volume, source, destination, length),
-		chmod: async (target, permissions) => attributes.chmod(volume, target, permissions),
-		chown: async (target, owner) => attributes.chown(volume, target, owner),
-		utimens: async (target, times) => attributes.utimens(volume, target, times),
-		listxattr: async path => extended.listxattr(volume, path),
-		getxattr: async (path, name) => extended.getxattr(volume, path, name),
-		setxattr: async (path, name, value, mode) => extended.setxattr(volume, path, name, value, mode),
-		removexattr: async (path, name) => extended.removexattr(volume, path, name),
-		mkdir: async (path, permissions, caller) => names.mkdir(volume, path, permissions, caller),
-		rmdir: async path => names.rmdir(volume, path),
-		unlink: async path => names.unlink(volume, path),
-		symlink: async (target, path, caller) => names.symlink(volume, target, path, caller),
-		readlink: async path => names.readlink(volume, path),
-		mknod: async (path, node, caller) => names.mknod(volume, path, node, caller),
-		rename: async (from, to, options) => rename(volume, from, to, options),
+		fallocate: async (handle, request) => ranges.fallocate(parts, handle, request),
+		copyFileRange: async (source, destination, length) => ranges.copyFileRange(parts, source, destination, length),
+		chmod: async (target, permissions) => attributes.chmod(parts, target, permissions),
+		chown: async (target, owner) => attributes.chown(parts, target, owner),
+		utimens: async (target, times) => attributes.utimens(parts, target, times),
+		listxattr: async path => extended.listxattr(parts, path),
+		getxattr: async (path, name) => extended.getxattr(parts, path, name),
+		setxattr: async (path, name, value, mode) => extended.setxattr(parts, path, name, value, mode),
+		removexattr: async (path, name) => extended.removexattr(parts, path, name),
+		mkdir: async (path, permissions, caller) => names.mkdir(parts, path, permissions, caller),
+		rmdir: async path => names.rmdir(parts, path),
+		unlink: async path => names.unlink(parts, path),
+		symlink: async (target, path, caller) => names.symlink(parts, target, path, caller),
+		readlink: async path => names.readlink(parts, path),
+		mknod: async (path, entry, caller) => names.mknod(parts, path, entry, caller),
+		rename: async (from, to, options) => rename(parts, from, to, options),
 		opendir: async path => directories.opendir(path),
 		readdir: async (handle, offset) => directories.readdir(handle, offset),
 		releasedir: async handle => {
@@ -76,7 +76,7 @@ export const bindOperations = (
 		},
 		fsyncdir: async () => undefined,
 		status,
-		drain: async options => drain(volume, status, options),
+		drain: async options => drain(parts, status, options),
 		close,
 		primeRoot: async () => directories.primeRoot(),
 	};

@@ -8,6 +8,7 @@ import {Uploader} from '../staging/uploader.ts';
 import type {ObjectStore} from '../store/object-store.ts';
 import {type AttributeDefaults, readAttributes} from './attributes.ts';
 import {bindOperations} from './bind-operations.ts';
+import type {FileSystemParts} from './file-system-parts.ts';
 import {FileTable} from './file-table.ts';
 import type {FileSystem} from './filesystem.ts';
 import {InodeNumbers} from './inode-numbers.ts';
@@ -18,7 +19,6 @@ import {Namespace} from './namespace.ts';
 import {OpenFile} from './open-file.ts';
 import {PathLocks} from './path-locks.ts';
 import {type UploadEvent, Uploads} from './uploads.ts';
-import type {Volume} from './volume.ts';
 
 export type FileSystemSetup = {
 	readonly store: ObjectStore;
@@ -73,7 +73,7 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 		retryDelayMs: setup.retryDelayMs,
 		metrics,
 	});
-	const volume: Volume = {
+	const parts: FileSystemParts = {
 		options,
 		defaults,
 		store,
@@ -86,10 +86,10 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 		now,
 	};
 	if (!options.readOnly) {
-		await recover(volume);
+		await recover(parts);
 	}
 
-	const fileSystem = bindOperations(volume, {
+	const fileSystem = bindOperations(parts, {
 		cacheBytes: () => blockCache.usedBytes,
 		async close() {
 			await uploads.close();
@@ -123,36 +123,36 @@ const createTables = ({
 	return {cache, markers, namespace, kernelPages, inodes, changes};
 };
 
-const recover = async (volume: Volume): Promise<void> => {
-	const {layers, damaged} = await volume.staging.recover();
+const recover = async (parts: FileSystemParts): Promise<void> => {
+	const {layers, damaged} = await parts.staging.recover();
 	for (const name of damaged) {
-		volume.uploads.report({event: 'journal damaged', path: name});
+		parts.uploads.report({event: 'journal damaged', path: name});
 	}
 
 	for (const {record, layer} of layers) {
-		let file = volume.files.get(record.key);
+		let file = parts.files.get(record.key);
 		if (file === undefined) {
 			const base = record.base === 'previous' ? undefined : record.base;
 			const described = {key: record.key, lastModifiedMs: record.sealedAtMs};
-			const attributes = readAttributes(described, record.metadata, volume.defaults);
+			const attributes = readAttributes(described, record.metadata, parts.defaults);
 			file = new OpenFile({
 				path: record.key,
 				base,
 				attributes,
-				staging: volume.staging,
-				reader: volume.reader,
-				defaults: volume.defaults,
-				now: volume.now(),
+				staging: parts.staging,
+				reader: parts.reader,
+				defaults: parts.defaults,
+				now: parts.now(),
 			});
 		}
 
 		file.pushRecovered(layer, record);
-		volume.files.add(file);
-		volume.uploads.noteRecovered(layer);
-		volume.uploads.report({event: 'recovered', path: record.key, bytes: layer.localBytes});
+		parts.files.add(file);
+		parts.uploads.noteRecovered(layer);
+		parts.uploads.report({event: 'recovered', path: record.key, bytes: layer.localBytes});
 	}
 
-	for (const file of volume.files.all()) {
-		volume.uploads.start(file);
+	for (const file of parts.files.all()) {
+		parts.uploads.start(file);
 	}
 };

@@ -2,11 +2,11 @@ import {FsError} from '../model/fs-error.ts';
 import {isStoreError} from '../model/store-error.ts';
 import type {ObjectHead} from '../store/object-store.ts';
 import {type FileAttributes, directoryContentType, writeAttributes} from './attributes.ts';
-import type {Volume} from './volume.ts';
+import type {FileSystemParts} from './file-system-parts.ts';
 
 /** Makes the object of a new entry, which is the marker if it is a directory. EEXIST when it is there already. */
 export const createObject = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	path: string,
 	body: Uint8Array,
 	attributes: FileAttributes,
@@ -14,15 +14,15 @@ export const createObject = async (
 	const isDirectory = attributes.kind === 'directory';
 	const key = isDirectory ? `${path}/` : path;
 	const contentType = isDirectory ? directoryContentType : undefined;
-	const metadata = writeAttributes(attributes, {}, volume.defaults);
+	const metadata = writeAttributes(attributes, {}, parts.defaults);
 	try {
-		const result = await volume.store.put(key, body, {ifNoneMatch: '*', metadata, contentType});
+		const result = await parts.store.put(key, body, {ifNoneMatch: '*', metadata, contentType});
 		const head = {key, sizeBytes: body.length, lastModifiedMs: Date.now(), metadata, contentType, ...result};
-		volume.changes.created(path, isDirectory ? {state: 'directory', marker: head} : {state: 'object', head});
+		parts.changes.created(path, isDirectory ? {state: 'directory', marker: head} : {state: 'object', head});
 		return head;
 	} catch (error) {
 		if (isStoreError(error, 'preconditionFailed')) {
-			volume.changes.mayHaveChanged(path);
+			parts.changes.mayHaveChanged(path);
 			throw new FsError('EEXIST', `${path} exists`, {cause: error});
 		}
 

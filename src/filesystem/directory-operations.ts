@@ -3,14 +3,14 @@ import {joinPath, parentOf} from '../model/object-key.ts';
 import {StoreError} from '../model/store-error.ts';
 import type {ListPage} from '../store/object-store.ts';
 import {DirectoryStream} from './directory-stream.ts';
+import type {FileSystemParts} from './file-system-parts.ts';
 import type {DirectoryEntry, Handle} from './filesystem.ts';
-import type {Volume} from './volume.ts';
 
 type OpenDirectory = {readonly path: string; readonly stream: DirectoryStream};
 
 /** The open directories of a file system. */
 export class Directories {
-	readonly #volume: Volume;
+	readonly #parts: FileSystemParts;
 	readonly #open = new Map<Handle, OpenDirectory>();
 	#nextHandle = 1;
 	/**
@@ -18,8 +18,8 @@ export class Directories {
 	*/
 	#lastRootPage: ListPage = {objects: [], prefixes: []};
 
-	constructor(volume: Volume) {
-		this.#volume = volume;
+	constructor(parts: FileSystemParts) {
+		this.#parts = parts;
 	}
 
 	get openCount(): number {
@@ -27,14 +27,14 @@ export class Directories {
 	}
 
 	async opendir(path: string): Promise<Handle> {
-		if ((await this.#volume.namespace.require(path)).kind !== 'directory') {
+		if ((await this.#parts.namespace.require(path)).kind !== 'directory') {
 			throw new FsError('ENOTDIR', `${path} is not a directory`);
 		}
 
 		const stream: DirectoryStream = new DirectoryStream({
 			directory: path,
 			list: async continuationToken => this.#list(path, continuationToken),
-			localNames: () => this.#volume.files.localNames(path),
+			localNames: () => this.#parts.files.localNames(path),
 		});
 		const handle = this.#nextHandle++;
 		this.#open.set(handle, {path, stream});
@@ -46,7 +46,7 @@ export class Directories {
 	readonly #beginnings = new WeakMap<DirectoryStream, {token: number; beganAtMs: number}>();
 
 	#noteBeginning(stream: DirectoryStream): void {
-		this.#beginnings.set(stream, {token: this.#volume.cache.beginRead(), beganAtMs: this.#volume.now()});
+		this.#beginnings.set(stream, {token: this.#parts.cache.beginRead(), beganAtMs: this.#parts.now()});
 	}
 
 	/** Offsets: 1 stands after `.`, 2 after `..`, then one more for each entry of the stream. */
@@ -57,7 +57,7 @@ export class Directories {
 		}
 
 		const {path, stream} = directory;
-		const {inodes, options} = this.#volume;
+		const {inodes, options} = this.#parts;
 		const entries: DirectoryEntry[] = [];
 		if (offset === 0) {
 			stream.rewind();
@@ -83,7 +83,7 @@ export class Directories {
 		const names = stream.allNames;
 		const beginning = this.#beginnings.get(stream);
 		if (names !== undefined && beginning !== undefined) {
-			this.#volume.cache.recordListing(path, names, beginning);
+			this.#parts.cache.recordListing(path, names, beginning);
 		}
 
 		return entries;
@@ -95,12 +95,12 @@ export class Directories {
 
 	/** Remembers the root, for the day on which S3 cannot be reached. */
 	async primeRoot(): Promise<void> {
-		this.#lastRootPage = {...(await this.#volume.namespace.list('', undefined)), continuationToken: undefined};
+		this.#lastRootPage = {...(await this.#parts.namespace.list('', undefined)), continuationToken: undefined};
 	}
 
 	async #list(path: string, continuationToken: string | undefined): Promise<ListPage> {
 		try {
-			const page = await this.#volume.namespace.list(path, continuationToken);
+			const page = await this.#parts.namespace.list(path, continuationToken);
 			if (path === '' && continuationToken === undefined) {
 				this.#lastRootPage = {...page, continuationToken: undefined};
 			}

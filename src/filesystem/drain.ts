@@ -1,10 +1,10 @@
 import {isStoreError} from '../model/store-error.ts';
+import type {FileSystemParts} from './file-system-parts.ts';
 import type {FileSystemStatus} from './filesystem.ts';
-import type {Volume} from './volume.ts';
 
 /** Uploads everything that is dirty; resolves when nothing is left, rejects when the signal ends it first. */
 export const drain = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	status: () => FileSystemStatus,
 	options: {signal?: AbortSignal; onProgress?: (status: FileSystemStatus) => void} = {},
 ): Promise<void> => {
@@ -12,19 +12,19 @@ export const drain = async (
 		options.onProgress === undefined ? undefined : setInterval(() => options.onProgress?.(status()), 500);
 	try {
 		for (;;) {
-			const changed = volume.files.all().filter(file => file.hasChanges && !file.isUnlinked);
+			const changed = parts.files.all().filter(file => file.hasChanges && !file.isUnlinked);
 			if (changed.length === 0) {
-				await untilAborted(volume.uploads.idle(), options.signal);
+				await untilAborted(parts.uploads.idle(), options.signal);
 				return;
 			}
 
 			options.signal?.throwIfAborted();
-			volume.uploads.assertOpen(`${changed.length} files with changes stay in the journal`);
+			parts.uploads.assertOpen(`${changed.length} files with changes stay in the journal`);
 			await untilAborted(
 				Promise.allSettled(
 					changed.map(async file => {
 						await file.exclusively(async () => file.seal({waitsForUpload: false}));
-						await volume.uploads.settle(file).catch(async (error: unknown) => waitBeforeRetry(error, options.signal));
+						await parts.uploads.settle(file).catch(async (error: unknown) => waitBeforeRetry(error, options.signal));
 					}),
 				),
 				options.signal,

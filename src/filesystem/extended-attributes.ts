@@ -1,30 +1,30 @@
 import {FsError} from '../model/fs-error.ts';
 import type {FileAttributes} from './attributes.ts';
 import {changeAttributes} from './change-attributes.ts';
-import type {Volume} from './volume.ts';
+import type {FileSystemParts} from './file-system-parts.ts';
 
-export const listxattr = async (volume: Volume, path: string): Promise<string[]> =>
-	Object.keys((await attributesOf(volume, path)).xattrs);
+export const listxattr = async (parts: FileSystemParts, path: string): Promise<string[]> =>
+	Object.keys((await attributesOf(parts, path)).xattrs);
 
-export const getxattr = async (volume: Volume, path: string, name: string): Promise<Uint8Array | undefined> => {
+export const getxattr = async (parts: FileSystemParts, path: string, name: string): Promise<Uint8Array | undefined> => {
 	if (!name.startsWith('user.')) {
 		return undefined;
 	}
 
-	const value = (await attributesOf(volume, path)).xattrs[name];
+	const value = (await attributesOf(parts, path)).xattrs[name];
 	return value === undefined ? undefined : Buffer.from(value, 'base64');
 };
 
 export const setxattr = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	path: string,
 	name: string,
 	value: Uint8Array,
 	mode: 'create' | 'replace' | 'either',
 ): Promise<void> => {
-	assertUserAttribute(volume, name);
+	assertUserAttribute(parts, name);
 	await changeAttributes(
-		volume,
+		parts,
 		{path},
 		attributes => {
 			const exists = name in attributes.xattrs;
@@ -42,10 +42,10 @@ export const setxattr = async (
 	);
 };
 
-export const removexattr = async (volume: Volume, path: string, name: string): Promise<void> => {
-	assertUserAttribute(volume, name);
+export const removexattr = async (parts: FileSystemParts, path: string, name: string): Promise<void> => {
+	assertUserAttribute(parts, name);
 	await changeAttributes(
-		volume,
+		parts,
 		{path},
 		attributes => {
 			if (!(name in attributes.xattrs)) {
@@ -61,11 +61,11 @@ export const removexattr = async (volume: Volume, path: string, name: string): P
 	);
 };
 
-const assertUserAttribute = (volume: Volume, name: string): void => {
-	if (!name.startsWith('user.') || volume.options.attributes === 'uniform') {
+const assertUserAttribute = (parts: FileSystemParts, name: string): void => {
+	if (!name.startsWith('user.') || parts.options.attributes === 'uniform') {
 		throw new FsError('EOPNOTSUPP', `The extended attribute ${name} cannot be kept`);
 	}
 };
 
-const attributesOf = async (volume: Volume, path: string): Promise<FileAttributes> =>
-	volume.files.changed(path)?.attributes ?? (await volume.namespace.require(path)).attributes;
+const attributesOf = async (parts: FileSystemParts, path: string): Promise<FileAttributes> =>
+	parts.files.changed(path)?.attributes ?? (await parts.namespace.require(path)).attributes;

@@ -1,15 +1,21 @@
 import {FsError} from '../model/fs-error.ts';
 import {isStoreError} from '../model/store-error.ts';
 import {assertFileBytes} from './file-size.ts';
+import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Handle, OpenFlags, Target} from './filesystem.ts';
-import type {Node} from './namespace.ts';
+import type {Entry} from './namespace.ts';
 import type {FileHandle, OpenFile} from './open-file.ts';
 import {open} from './open-operation.ts';
 import {truncateFile} from './truncate-file.ts';
-import {type Volume, assertWritable, wallClockNs} from './volume.ts';
+import {wallClockNs} from './wall-clock.ts';
 
-export const read = async (volume: Volume, number: Handle, buffer: Uint8Array, offset: number): Promise<number> => {
-	const handle = volume.files.handle(number);
+export const read = async (
+	parts: FileSystemParts,
+	number: Handle,
+	buffer: Uint8Array,
+	offset: number,
+): Promise<number> => {
+	const handle = parts.files.handle(number);
 	const {file} = handle;
 	if (!handle.flags.read && handle.flags.write && !handle.hasWritten && file.base === undefined) {
 		// The kernel reads through write-only handles to fill a page that is written in part (mmap): that is allowed.
@@ -18,11 +24,11 @@ export const read = async (volume: Volume, number: Handle, buffer: Uint8Array, o
 
 	assertSameVersion(handle, offset);
 	if (handle.hasReachedEnd && offset >= startOfPage(handle.endBytes) && offset + buffer.length > file.sizeBytes) {
-		await growAtEnd(volume, handle);
+		await growAtEnd(parts, handle);
 	}
 
 	let bytesRead = await file.read(handle, offset, buffer);
-	if (bytesRead === 0 && (await growAtEnd(volume, handle))) {
+	if (bytesRead === 0 && (await growAtEnd(parts, handle))) {
 		bytesRead = await file.read(handle, offset, buffer);
 	}
 
@@ -54,52 +60,52 @@ const assertSameVersion = (handle: FileHandle, offset: number): void => {
 const startOfPage = (offset: number): number => offset - (offset % 4096);
 
 /** At the end of the file: whether S3 has a longer version by now (`tail -f` across nodes). */
-const growAtEnd = async (volume: Volume, handle: FileHandle): Promise<boolean> => {
+const growAtEnd = async (parts: FileSystemParts, handle: FileHandle): Promise<boolean> => {
 	const {file} = handle;
 	if (file.hasChanges || file.isUnlinked) {
 		return false;
 	}
 
-	const node = await lookupAtEnd(volume, file);
+	const entry = await lookupAtEnd(parts, file);
 	if (
-		node?.kind !== 'object' ||
+		entry?.kind !== 'object' ||
 		file.hasChanges ||
-		node.head.etag === file.base?.etag ||
-		node.head.sizeBytes <= file.sizeBytes
+		entry.head.etag === file.base?.etag ||
+		entry.head.sizeBytes <= file.sizeBytes
 	) {
 		return false;
 	}
 
 	file.generation++;
 	handle.generation = file.generation;
-	file.replaceBase(node.head, node.attributes);
+	file.replaceBase(entry.head, entry.attributes);
 	return true;
 };
 
 /** What the attributes that this node shows are of; S3 is asked once in `metadata-ttl`. */
-const lookupAtEnd = async (volume: Volume, file: OpenFile): Promise<Node | undefined> => {
-	const known = volume.cache.get(file.path);
+const lookupAtEnd = async (parts: FileSystemParts, file: OpenFile): Promise<Entry | undefined> => {
+	const known = parts.cache.get(file.path);
 	if (known?.state === 'object' && known.head.etag !== file.base?.etag) {
-		return volume.namespace.lookup(file.path);
+		return parts.namespace.lookup(file.path);
 	}
 
-	if (volume.now() - file.checkedAtMs < volume.options.metadataTtlMs) {
+	if (parts.now() - file.checkedAtMs < parts.options.metadataTtlMs) {
 		return undefined;
 	}
 
-	file.checkedAtMs = volume.now();
-	return volume.namespace.lookupObject(file.path);
+	file.checkedAtMs = parts.now();
+	return parts.namespace.lookupObject(file.path);
 };
 
 export const write = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	number: Handle,
 	data: Uint8Array,
 	offset: number,
 	options: {writepage?: boolean} = {},
 ): Promise<number> => {
-	assertWritable(volume);
-	const handle = volume.files.handle(number);
+	assertWritable(parts);
+	const handle = parts.files.handle(number);
 	const {file} = handle;
 	const isAppend = handle.flags.append && options.writepage !== true;
 	await file.exclusively(async () => {
@@ -114,11 +120,11 @@ export const write = async (
 
 /** Returns when S3 (or the journal, as `durability` says) has what was written. */
 export const flush = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	number: Handle,
 	options: {hasOtherDescriptor?: (path: string) => Promise<boolean>} = {},
 ): Promise<void> => {
-	const handle = volume.files.handle(number);
+	const handle = parts.files.handle(number);
 	if (!handle.flags.write) {
 		return;
 	}
@@ -127,14 +133,14 @@ export const flush = async (
 	// A shell closes one of two descriptors of a new file before anything is written: the file is not worth an upload yet.
 	const isUntouched = file.base === undefined && file.sizeBytes === 0 && !handle.hasWritten && file.hasUnsealedChanges;
 	if (!isUntouched || (await options.hasOtherDescriptor?.(file.path)) !== true) {
-		await persist(volume, file);
+		await persist(parts, file);
 	}
 };
 
-export const fsync = async (volume: Volume, number: Handle): Promise<void> => {
-	const {file} = volume.files.handle(number);
+export const fsync = async (parts: FileSystemParts, number: Handle): Promise<void> => {
+	const {file} = parts.files.handle(number);
 	const earlier = file.unreportedError;
-	await persist(volume, file);
+	await persist(parts, file);
 	if (earlier !== undefined && file.unreportedError === earlier) {
 		file.unreportedError = undefined;
 		throw earlier;
@@ -142,24 +148,24 @@ export const fsync = async (volume: Volume, number: Handle): Promise<void> => {
 };
 
 /** Seals what was written and, unless the journal is durable enough, waits until S3 has it. */
-export const persist = async (volume: Volume, file: OpenFile): Promise<void> => {
+export const persist = async (parts: FileSystemParts, file: OpenFile): Promise<void> => {
 	if (file.isUnlinked || !file.hasChanges) {
 		return;
 	}
 
-	const isJournal = volume.options.durability === 'journal';
+	const isJournal = parts.options.durability === 'journal';
 	await file.exclusively(async () => file.seal({waitsForUpload: !isJournal}));
 	if (file.isUnlinked || !file.hasChanges) {
 		return;
 	}
 
 	if (isJournal) {
-		volume.uploads.start(file);
+		parts.uploads.start(file);
 		return;
 	}
 
 	try {
-		await settleUnlessUnlinked(volume, file);
+		await settleUnlessUnlinked(parts, file);
 		file.wasToldOfFailure = false;
 	} catch (error) {
 		file.wasToldOfFailure = true;
@@ -168,9 +174,9 @@ export const persist = async (volume: Volume, file: OpenFile): Promise<void> => 
 };
 
 /** An unlink or a rename stops the upload: when it is over, the file is gone, or still has to be uploaded. */
-const settleUnlessUnlinked = async (volume: Volume, file: OpenFile): Promise<void> => {
+const settleUnlessUnlinked = async (parts: FileSystemParts, file: OpenFile): Promise<void> => {
 	try {
-		await volume.uploads.settle(file);
+		await parts.uploads.settle(file);
 	} catch (error) {
 		if (!isStoreError(error, 'aborted')) {
 			throw error;
@@ -178,13 +184,13 @@ const settleUnlessUnlinked = async (volume: Volume, file: OpenFile): Promise<voi
 
 		await file.exclusively(async () => undefined);
 		if (!file.isUnlinked) {
-			await volume.uploads.settle(file);
+			await parts.uploads.settle(file);
 		}
 	}
 };
 
-export const release = async (volume: Volume, number: Handle): Promise<void> => {
-	const handle = volume.files.removeHandle(number);
+export const release = async (parts: FileSystemParts, number: Handle): Promise<void> => {
+	const handle = parts.files.removeHandle(number);
 	const file = handle?.file;
 	if (file === undefined || file.handles.size > 0) {
 		return;
@@ -200,34 +206,34 @@ export const release = async (volume: Volume, number: Handle): Promise<void> => 
 				// Nobody waits for a release; the upload does not need the journal.
 				file.unreportedError = error as Error;
 			});
-		volume.uploads.start(file);
+		parts.uploads.start(file);
 	}
 
-	volume.files.collect(file);
+	parts.files.collect(file);
 };
 
-export const truncate = async (volume: Volume, target: Target, sizeBytes: number): Promise<void> => {
-	assertWritable(volume);
+export const truncate = async (parts: FileSystemParts, target: Target, sizeBytes: number): Promise<void> => {
+	assertWritable(parts);
 	if ('handle' in target) {
-		await truncateFile(volume.files.handle(target.handle).file, sizeBytes);
+		await truncateFile(parts.files.handle(target.handle).file, sizeBytes);
 	} else {
-		await withFile(volume, target.path, async file => truncateFile(file, sizeBytes));
+		await withFile(parts, target.path, async file => truncateFile(file, sizeBytes));
 	}
 };
 
 /** A task on a file by its path, as between an open and a close. */
 const withFile = async <Result>(
-	volume: Volume,
+	parts: FileSystemParts,
 	path: string,
 	task: (file: OpenFile) => Promise<Result>,
 ): Promise<Result> => {
 	const flags: OpenFlags = {read: true, write: true, append: false, truncate: false, create: false, exclusive: false};
-	const {handle} = await open(volume, path, flags);
+	const {handle} = await open(parts, path, flags);
 	try {
-		const result = await task(volume.files.handle(handle).file);
-		await flush(volume, handle);
+		const result = await task(parts.files.handle(handle).file);
+		await flush(parts, handle);
 		return result;
 	} finally {
-		await release(volume, handle);
+		await release(parts, handle);
 	}
 };

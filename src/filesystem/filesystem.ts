@@ -161,7 +161,7 @@ export interface FileSystem {
 	unlink(path: string): Promise<void>;
 	symlink(target: string, path: string, caller: Caller): Promise<void>;
 	readlink(path: string): Promise<string>;
-	mknod(path: string, node: {kind: EntryKind; permissions: number; rdev: number}, caller: Caller): Promise<void>;
+	mknod(path: string, entry: {kind: EntryKind; permissions: number; rdev: number}, caller: Caller): Promise<void>;
 	rename(
 		from: string,
 		to: string,

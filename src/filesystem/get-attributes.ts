@@ -1,60 +1,60 @@
 import {type FileAttributes, presentAttributes} from './attributes.ts';
+import type {FileSystemParts} from './file-system-parts.ts';
 import type {EntryStat, Target} from './filesystem.ts';
-import type {Node} from './namespace.ts';
+import type {Entry} from './namespace.ts';
 import type {OpenFile} from './open-file.ts';
-import type {Volume} from './volume.ts';
 
-export const getattr = async (volume: Volume, target: Target): Promise<EntryStat> => {
+export const getattr = async (parts: FileSystemParts, target: Target): Promise<EntryStat> => {
 	if ('handle' in target) {
-		return statOfHandle(volume, target.handle);
+		return statOfHandle(parts, target.handle);
 	}
 
-	const file = volume.files.changed(target.path);
+	const file = parts.files.changed(target.path);
 	if (file !== undefined) {
-		return statOfFile(volume, file);
+		return statOfFile(parts, file);
 	}
 
 	// The kernel asks whether a name exists before it opens it: an open must find what was closed elsewhere just now.
-	const doubtsAbsence = volume.options.consistency === 'close-to-open';
-	return statOfNode(volume, await volume.namespace.require(target.path, {doubtsAbsence}));
+	const doubtsAbsence = parts.options.consistency === 'close-to-open';
+	return statOfEntry(parts, await parts.namespace.require(target.path, {doubtsAbsence}));
 };
 
 /** An open file is what its handle reads: its own version, or a longer one for a reader that stands at its end. */
-const statOfHandle = async (volume: Volume, number: number): Promise<EntryStat> => {
-	const handle = volume.files.handle(number);
+const statOfHandle = async (parts: FileSystemParts, number: number): Promise<EntryStat> => {
+	const handle = parts.files.handle(number);
 	const {file} = handle;
 	if (file.isUnlinked || file.hasChanges) {
-		return statOfFile(volume, file);
+		return statOfFile(parts, file);
 	}
 
-	const node = await volume.namespace.lookup(file.path);
-	const isOther = node?.kind !== 'object' || node.head.etag !== file.base?.etag;
-	const mayFollow = handle.hasReachedEnd && node?.kind === 'object' && node.head.sizeBytes > file.sizeBytes;
-	return isOther && !mayFollow ? statOfFile(volume, file) : statOfNode(volume, node);
+	const entry = await parts.namespace.lookup(file.path);
+	const isOther = entry?.kind !== 'object' || entry.head.etag !== file.base?.etag;
+	const mayFollow = handle.hasReachedEnd && entry?.kind === 'object' && entry.head.sizeBytes > file.sizeBytes;
+	return isOther && !mayFollow ? statOfFile(parts, file) : statOfEntry(parts, entry);
 };
 
-const statOfFile = (volume: Volume, file: OpenFile): EntryStat =>
-	toStat(volume, file.path, file.attributes, file.sizeBytes, file.isUnlinked ? 0 : 1);
+const statOfFile = (parts: FileSystemParts, file: OpenFile): EntryStat =>
+	toStat(parts, file.path, file.attributes, file.sizeBytes, file.isUnlinked ? 0 : 1);
 
-const statOfNode = (volume: Volume, node: Node): EntryStat =>
+const statOfEntry = (parts: FileSystemParts, entry: Entry): EntryStat =>
 	toStat(
-		volume,
-		node.path,
-		node.attributes,
-		node.kind === 'directory' ? 0 : node.head.sizeBytes,
-		node.kind === 'directory' ? 2 : 1,
+		parts,
+		entry.path,
+		entry.attributes,
+		entry.kind === 'directory' ? 0 : entry.head.sizeBytes,
+		entry.kind === 'directory' ? 2 : 1,
 	);
 
 const toStat = (
-	volume: Volume,
+	parts: FileSystemParts,
 	path: string,
 	attributes: FileAttributes,
 	sizeBytes: number,
 	nlink: number,
 ): EntryStat => {
-	const {kind, permissions, uid, gid, mtimeNs, atimeNs, rdev} = presentAttributes(attributes, volume.defaults);
+	const {kind, permissions, uid, gid, mtimeNs, atimeNs, rdev} = presentAttributes(attributes, parts.defaults);
 	return {
-		ino: volume.inodes.of(path),
+		ino: parts.inodes.of(path),
 		kind,
 		permissions,
 		uid,

@@ -5,19 +5,19 @@ import {copyObject} from '../staging/server-side-copy.ts';
 import type {ListedObject, ObjectHead} from '../store/object-store.ts';
 import type {MovedObject} from './local-changes.ts';
 import type {OpenFile} from './open-file.ts';
-import type {Volume} from './volume.ts';
+import type {FileSystemParts} from './file-system-parts.ts';
 
 /** Copies an object as it is now; `undefined` when it is gone. */
 export const copyLatest = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	known: ObjectHead | ListedObject,
 	to: string,
 ): Promise<MovedObject | undefined> => {
 	let source: ObjectHead | ListedObject = known;
 	for (let attempt = 1; ; attempt++) {
 		const isWhole = 'metadata' in source;
-		if (!isWhole && (source.sizeBytes > partBytesMax || volume.files.get(source.key) !== undefined)) {
-			const head: ObjectHead | undefined = await volume.store.head(source.key);
+		if (!isWhole && (source.sizeBytes > partBytesMax || parts.files.get(source.key) !== undefined)) {
+			const head: ObjectHead | undefined = await parts.store.head(source.key);
 			if (head === undefined) {
 				return undefined;
 			}
@@ -26,7 +26,7 @@ export const copyLatest = async (
 		}
 
 		try {
-			const copied = await copyObject(volume.store, {metadata: {}, ...source}, to);
+			const copied = await copyObject(parts.store, {metadata: {}, ...source}, to);
 			return {
 				head: {metadata: {}, ...source, key: to, lastModifiedMs: Date.now(), versionId: undefined, ...copied},
 				sourceEtag: source.etag,
@@ -36,7 +36,7 @@ export const copyLatest = async (
 				throw error;
 			}
 
-			const head: ObjectHead | undefined = await volume.store.head(source.key);
+			const head: ObjectHead | undefined = await parts.store.head(source.key);
 			if (head === undefined) {
 				return undefined;
 			}
@@ -47,7 +47,11 @@ export const copyLatest = async (
 };
 
 /** An open file follows its object to the new key. */
-export const moveOpenFile = (volume: Volume, file: OpenFile | undefined, {head, sourceEtag}: MovedObject): void => {
+export const moveOpenFile = (
+	parts: FileSystemParts,
+	file: OpenFile | undefined,
+	{head, sourceEtag}: MovedObject,
+): void => {
 	if (file !== undefined) {
 		const isOther = file.base?.etag !== sourceEtag;
 		if (isOther) {
@@ -56,17 +60,17 @@ export const moveOpenFile = (volume: Volume, file: OpenFile | undefined, {head, 
 		}
 
 		if (!isOther || !file.hasChanges) {
-			file.replaceBase(head, file.hasChanges ? file.attributes : readAttributes(head, head.metadata, volume.defaults));
+			file.replaceBase(head, file.hasChanges ? file.attributes : readAttributes(head, head.metadata, parts.defaults));
 		}
 
-		volume.files.move(file, head.key);
-		volume.files.collect(file);
+		parts.files.move(file, head.key);
+		parts.files.collect(file);
 	}
 };
 
 /** No upload of a file is on its way. To be called exclusively, so that none is sealed meanwhile. */
-export const settle = async (volume: Volume, file: OpenFile | undefined): Promise<void> => {
+export const settle = async (parts: FileSystemParts, file: OpenFile | undefined): Promise<void> => {
 	if (file?.oldestSealed !== undefined) {
-		await volume.uploads.settle(file);
+		await parts.uploads.settle(file);
 	}
 };

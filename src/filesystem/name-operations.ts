@@ -5,12 +5,13 @@ import {isStoreError} from '../model/store-error.ts';
 import {type FileAttributes, newAttributes} from './attributes.ts';
 import {createObject} from './create-object.ts';
 import {ensureMarker} from './ensure-marker.ts';
+import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Caller} from './filesystem.ts';
 import type {OpenFile} from './open-file.ts';
-import {type Volume, assertWritable, wallClockNs} from './volume.ts';
+import {wallClockNs} from './wall-clock.ts';
 
 /** ENAMETOOLONG and EILSEQ for names that cannot be made. */
-export const assertCreatable = (volume: Volume, path: string, suffix = ''): void => {
+export const assertCreatable = (parts: FileSystemParts, path: string, suffix = ''): void => {
 	if (path.includes('\uFFFD')) {
 		// Names come as UTF-8; what is not UTF-8 arrived as this character, and S3 takes UTF-8 only.
 		throw new FsError('EILSEQ', 'Names of files must be valid UTF-8');
@@ -20,30 +21,35 @@ export const assertCreatable = (volume: Volume, path: string, suffix = ''): void
 		throw new FsError('ENAMETOOLONG', `A name has 255 bytes at most: ${nameOf(path).slice(0, 80)} is longer`);
 	}
 
-	assertKeyFits(volume, path + suffix);
+	assertKeyFits(parts, path + suffix);
 };
 
 /** ENAMETOOLONG when S3 does not take the key. */
-export const assertKeyFits = (volume: Volume, key: string): void => {
-	if (Buffer.byteLength(toKeyPrefix(volume.options.prefix) + key) > keyBytesMax) {
+export const assertKeyFits = (parts: FileSystemParts, key: string): void => {
+	if (Buffer.byteLength(toKeyPrefix(parts.options.prefix) + key) > keyBytesMax) {
 		throw new FsError('ENAMETOOLONG', `A key of S3 has ${keyBytesMax} bytes at most: ${key.slice(0, 80)} is longer`);
 	}
 };
 
-export const mkdir = async (volume: Volume, path: string, permissions: number, caller: Caller): Promise<void> => {
-	assertWritable(volume);
-	assertCreatable(volume, path, '/');
-	await volume.locks.run([{path}], async () => {
-		const parent = await requireFree(volume, path);
+export const mkdir = async (
+	parts: FileSystemParts,
+	path: string,
+	permissions: number,
+	caller: Caller,
+): Promise<void> => {
+	assertWritable(parts);
+	assertCreatable(parts, path, '/');
+	await parts.locks.run([{path}], async () => {
+		const parent = await requireFree(parts, path);
 		const attributes = newAttributes({kind: 'directory', permissions, rdev: 0}, caller, parent, wallClockNs());
-		await createObject(volume, path, new Uint8Array(), attributes);
+		await createObject(parts, path, new Uint8Array(), attributes);
 	});
 };
 
-export const rmdir = async (volume: Volume, path: string): Promise<void> => {
-	assertWritable(volume);
-	await volume.locks.run([{path, isTree: true}], async () => {
-		const kind = volume.files.changed(path)?.attributes.kind ?? (await volume.namespace.require(path)).kind;
+export const rmdir = async (parts: FileSystemParts, path: string): Promise<void> => {
+	assertWritable(parts);
+	await parts.locks.run([{path, isTree: true}], async () => {
+		const kind = parts.files.changed(path)?.attributes.kind ?? (await parts.namespace.require(path)).kind;
 		if (kind !== 'directory') {
 			throw new FsError('ENOTDIR', `${path} is not a directory`);
 		}
@@ -52,35 +58,35 @@ export const rmdir = async (volume: Volume, path: string): Promise<void> => {
 			throw new FsError('EBUSY', 'The root of the volume cannot be removed');
 		}
 
-		await removeEmptyDirectory(volume, path);
+		await removeEmptyDirectory(parts, path);
 	});
 };
 
 /** To be called with the tree locked. ENOTEMPTY when anything is in it, also what cannot be shown. */
-export const removeEmptyDirectory = async (volume: Volume, path: string): Promise<void> => {
-	if (volume.files.hasChangedWithin(path) || !(await volume.namespace.isEmpty(path))) {
+export const removeEmptyDirectory = async (parts: FileSystemParts, path: string): Promise<void> => {
+	if (parts.files.hasChangedWithin(path) || !(await parts.namespace.isEmpty(path))) {
 		throw new FsError('ENOTEMPTY', `${path} is not empty`);
 	}
 
-	await ensureMarker(volume, parentOf(path));
-	await volume.store.delete(`${path}/`);
-	volume.changes.directoryRemoved(path);
+	await ensureMarker(parts, parentOf(path));
+	await parts.store.delete(`${path}/`);
+	parts.changes.directoryRemoved(path);
 };
 
-export const unlink = async (volume: Volume, path: string): Promise<void> => {
-	assertWritable(volume);
-	await volume.locks.run([{path}], async () => {
-		const file = volume.files.get(path);
-		if (file?.hasChanges !== true && (await volume.namespace.require(path)).kind === 'directory') {
+export const unlink = async (parts: FileSystemParts, path: string): Promise<void> => {
+	assertWritable(parts);
+	await parts.locks.run([{path}], async () => {
+		const file = parts.files.get(path);
+		if (file?.hasChanges !== true && (await parts.namespace.require(path)).kind === 'directory') {
 			throw new FsError('EISDIR', `${path} is a directory`);
 		}
 
-		await settleCopiesOf(volume, key => key === path);
-		await detachOpenFile(volume, file, async () => {
-			await ensureMarker(volume, parentOf(path));
-			await volume.store.delete(path);
+		await settleCopiesOf(parts, key => key === path);
+		await detachOpenFile(parts, file, async () => {
+			await ensureMarker(parts, parentOf(path));
+			await parts.store.delete(path);
 		});
-		volume.changes.removed(path);
+		parts.changes.removed(path);
 	});
 };
 
@@ -89,7 +95,7 @@ Runs a step that takes the object of a file away (unlink, or a rename over it). 
 what S3 will not keep is brought to local disk first.
 */
 export const detachOpenFile = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	file: OpenFile | undefined,
 	takeAway: () => Promise<void>,
 ): Promise<void> => {
@@ -99,7 +105,7 @@ export const detachOpenFile = async (
 	}
 
 	await file.exclusively(async () => {
-		await volume.uploads.cancel(file);
+		await parts.uploads.cancel(file);
 		const {hasChanges} = file;
 		try {
 			if (file.handles.size > 0 && file.base !== undefined && file.base.versionId === undefined) {
@@ -113,13 +119,13 @@ export const detachOpenFile = async (
 				await file.discardChanges();
 			}
 
-			volume.uploads.start(file);
+			parts.uploads.start(file);
 			throw error;
 		}
 
 		await file.forgetJournal();
 		file.isUnlinked = true;
-		volume.files.detach(file);
+		parts.files.detach(file);
 		if (file.handles.size === 0) {
 			await file.discardChanges();
 		}
@@ -144,33 +150,33 @@ const keepBytes = async (file: OpenFile): Promise<void> => {
 Files whose new version is to be copied on the server from an object that is about to go are uploaded first; a
 bucket with versions keeps the object for them. To be called with the name locked.
 */
-export const settleCopiesOf = async (volume: Volume, isGoing: (key: string) => boolean): Promise<void> => {
-	for (const file of volume.files.all()) {
+export const settleCopiesOf = async (parts: FileSystemParts, isGoing: (key: string) => boolean): Promise<void> => {
+	for (const file of parts.files.all()) {
 		if (!file.isUnlinked && file.refersTo(isGoing)) {
 			await file.exclusively(async () => file.seal({waitsForUpload: false}));
-			await volume.uploads.settle(file);
+			await parts.uploads.settle(file);
 		}
 	}
 };
 
-export const symlink = async (volume: Volume, target: string, path: string, caller: Caller): Promise<void> => {
-	assertWritable(volume);
-	assertCreatable(volume, path);
+export const symlink = async (parts: FileSystemParts, target: string, path: string, caller: Caller): Promise<void> => {
+	assertWritable(parts);
+	assertCreatable(parts, path);
 	if (target.includes('\uFFFD')) {
 		throw new FsError('EILSEQ', 'The target of a symbolic link must be valid UTF-8');
 	}
 
-	await createSpecial(volume, path, {kind: 'symlink', permissions: 0o777, rdev: 0}, caller, Buffer.from(target));
+	await createSpecial(parts, path, {kind: 'symlink', permissions: 0o777, rdev: 0}, caller, Buffer.from(target));
 };
 
-export const readlink = async (volume: Volume, path: string): Promise<string> => {
-	const node = volume.files.changed(path) === undefined ? await volume.namespace.require(path) : undefined;
-	if (node?.kind !== 'object' || node.attributes.kind !== 'symlink') {
+export const readlink = async (parts: FileSystemParts, path: string): Promise<string> => {
+	const entry = parts.files.changed(path) === undefined ? await parts.namespace.require(path) : undefined;
+	if (entry?.kind !== 'object' || entry.attributes.kind !== 'symlink') {
 		throw new FsError('EINVAL', `${path} is not a symbolic link`);
 	}
 
-	const target = Buffer.alloc(Math.min(node.head.sizeBytes, linkBytesMax));
-	await volume.reader.read(node.head, 0, target);
+	const target = Buffer.alloc(Math.min(entry.head.sizeBytes, linkBytesMax));
+	await parts.reader.read(entry.head, 0, target);
 	return target.toString();
 };
 
@@ -179,39 +185,39 @@ const linkBytesMax = 4095;
 
 /** Fifos, sockets and device nodes are type bits on an empty object; a regular file is made empty. */
 export const mknod = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	path: string,
-	node: {kind: EntryKind; permissions: number; rdev: number},
+	entry: {kind: EntryKind; permissions: number; rdev: number},
 	caller: Caller,
 ): Promise<void> => {
-	assertWritable(volume);
-	assertCreatable(volume, path);
-	await createSpecial(volume, path, node, caller, new Uint8Array());
+	assertWritable(parts);
+	assertCreatable(parts, path);
+	await createSpecial(parts, path, entry, caller, new Uint8Array());
 };
 
 const createSpecial = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	path: string,
-	node: {kind: EntryKind; permissions: number; rdev: number},
+	entry: {kind: EntryKind; permissions: number; rdev: number},
 	caller: Caller,
 	body: Uint8Array,
 ): Promise<void> => {
-	if (volume.options.attributes === 'uniform' && node.kind !== 'file') {
+	if (parts.options.attributes === 'uniform' && entry.kind !== 'file') {
 		throw new FsError('EPERM', 'A volume with uniform attributes has files and directories only');
 	}
 
-	await volume.locks.run([{path}], async () => {
-		const parent = await requireFree(volume, path);
-		await createObject(volume, path, body, newAttributes(node, caller, parent, wallClockNs()));
+	await parts.locks.run([{path}], async () => {
+		const parent = await requireFree(parts, path);
+		await createObject(parts, path, body, newAttributes(entry, caller, parent, wallClockNs()));
 	});
 };
 
 /**
 EEXIST when the name is taken, ENOENT or ENOTDIR when it cannot be made; otherwise the attributes of the directory.
 */
-const requireFree = async (volume: Volume, path: string): Promise<FileAttributes> => {
-	const parent = await volume.namespace.requireParent(path);
-	if (volume.files.changed(path) !== undefined || (await volume.namespace.lookup(path)) !== undefined) {
+const requireFree = async (parts: FileSystemParts, path: string): Promise<FileAttributes> => {
+	const parent = await parts.namespace.requireParent(path);
+	if (parts.files.changed(path) !== undefined || (await parts.namespace.lookup(path)) !== undefined) {
 		throw new FsError('EEXIST', `${path} exists`);
 	}
 

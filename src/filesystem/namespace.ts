@@ -8,7 +8,7 @@ import {type AttributeDefaults, type FileAttributes, readAttributes} from './att
 import type {KnownMarkers} from './known-markers.ts';
 
 /** What a path is in S3. A directory without a marker object has no head. */
-export type Node =
+export type Entry =
 	| {
 			readonly kind: 'directory';
 			readonly path: string;
@@ -29,7 +29,7 @@ export class Namespace {
 	readonly #markers: KnownMarkers;
 	readonly #lookupCount: Counter;
 	readonly #missCount: Counter;
-	readonly #lookups = new Map<string, Promise<Node | undefined>>();
+	readonly #lookups = new Map<string, Promise<Entry | undefined>>();
 	readonly #walk = new AttributeWalk();
 	#rootAttributes: FileAttributes;
 
@@ -55,7 +55,7 @@ export class Namespace {
 	async lookup(
 		path: string,
 		options: {/** Asks S3 again before it says that there is nothing. */ doubtsAbsence?: boolean} = {},
-	): Promise<Node | undefined> {
+	): Promise<Entry | undefined> {
 		if (path === '') {
 			return {kind: 'directory', path, marker: undefined, attributes: this.#rootAttributes};
 		}
@@ -68,12 +68,12 @@ export class Namespace {
 			}
 
 			case 'object': {
-				return this.#objectNode(path, known.head);
+				return this.#objectEntry(path, known.head);
 			}
 
 			case 'listed': {
 				if (this.#defaults.attributes === 'uniform') {
-					return this.#objectNode(path, {...known.object, metadata: {}});
+					return this.#objectEntry(path, {...known.object, metadata: {}});
 				}
 
 				this.#lookAhead(path);
@@ -82,7 +82,7 @@ export class Namespace {
 
 			case 'directory': {
 				if (known.marker !== 'unknown' || this.#defaults.attributes === 'uniform') {
-					return this.#directoryNode(path, known.marker === 'unknown' ? undefined : known.marker);
+					return this.#directoryEntry(path, known.marker === 'unknown' ? undefined : known.marker);
 				}
 
 				return this.#miss(path, async () => this.#lookupMarker(path));
@@ -95,13 +95,13 @@ export class Namespace {
 	}
 
 	/** What the path is; ENOENT when there is nothing. */
-	async require(path: string, options: {doubtsAbsence?: boolean} = {}): Promise<Node> {
-		const node = await this.lookup(path, options);
-		if (node === undefined) {
+	async require(path: string, options: {doubtsAbsence?: boolean} = {}): Promise<Entry> {
+		const entry = await this.lookup(path, options);
+		if (entry === undefined) {
 			throw new FsError('ENOENT', `${path} does not exist`);
 		}
 
-		return node;
+		return entry;
 	}
 
 	/** The parent of a name that is to be made must be a directory: its attributes. */
@@ -118,7 +118,7 @@ export class Namespace {
 	async lookupObject(
 		path: string,
 		ask: (key: string) => Promise<ObjectHead | undefined> = async key => this.#store.head(key),
-	): Promise<Node | undefined> {
+	): Promise<Entry | undefined> {
 		const token = this.#cache.beginRead();
 		const head = await ask(path);
 		if (head === undefined) {
@@ -127,7 +127,7 @@ export class Namespace {
 		}
 
 		this.#cache.record(path, {state: 'object', head}, token);
-		return this.#objectNode(path, head);
+		return this.#objectEntry(path, head);
 	}
 
 	/** One page of the entries of a directory, into the cache as well. */
@@ -198,13 +198,13 @@ export class Namespace {
 	}
 
 	/** A look-up that what is known could not answer. */
-	async #miss(path: string, ask: () => Promise<Node | undefined>): Promise<Node | undefined> {
+	async #miss(path: string, ask: () => Promise<Entry | undefined>): Promise<Entry | undefined> {
 		this.#missCount.value++;
 		return this.#share(path, ask);
 	}
 
 	/** Equal look-ups at the same time are one. */
-	async #share(path: string, ask: () => Promise<Node | undefined>): Promise<Node | undefined> {
+	async #share(path: string, ask: () => Promise<Entry | undefined>): Promise<Entry | undefined> {
 		let lookup = this.#lookups.get(path);
 		if (lookup === undefined) {
 			lookup = ask().finally(() => {
@@ -228,7 +228,7 @@ export class Namespace {
 		this.#lookups.clear();
 	}
 
-	async #ask(path: string): Promise<Node | undefined> {
+	async #ask(path: string): Promise<Entry | undefined> {
 		const token = this.#cache.beginRead();
 		const [head, below] = await Promise.all([
 			this.#store.head(path),
@@ -238,17 +238,17 @@ export class Namespace {
 			const hasMarker = below.objects[0]?.key === `${path}/`;
 			if (!hasMarker) {
 				this.#cache.record(path, {state: 'directory', marker: undefined}, token);
-				return this.#directoryNode(path, undefined);
+				return this.#directoryEntry(path, undefined);
 			}
 
 			return this.#lookupMarker(path);
 		}
 
 		this.#cache.record(path, head === undefined ? {state: 'absent'} : {state: 'object', head}, token);
-		return head === undefined ? undefined : this.#objectNode(path, head);
+		return head === undefined ? undefined : this.#objectEntry(path, head);
 	}
 
-	async #lookupMarker(path: string): Promise<Node> {
+	async #lookupMarker(path: string): Promise<Entry> {
 		const token = this.#cache.beginRead();
 		const marker = await this.#store.head(`${path}/`);
 		this.#cache.record(path, {state: 'directory', marker}, token);
@@ -256,14 +256,14 @@ export class Namespace {
 			this.#markers.note(path);
 		}
 
-		return this.#directoryNode(path, marker);
+		return this.#directoryEntry(path, marker);
 	}
 
-	#objectNode(path: string, head: ObjectHead): Node {
+	#objectEntry(path: string, head: ObjectHead): Entry {
 		return {kind: 'object', path, head, attributes: readAttributes(head, head.metadata, this.#defaults)};
 	}
 
-	#directoryNode(path: string, marker: ObjectHead | undefined): Node {
+	#directoryEntry(path: string, marker: ObjectHead | undefined): Entry {
 		const described = marker ?? {key: `${path}/`, lastModifiedMs: this.#startedAtMs, metadata: {}};
 		return {kind: 'directory', path, marker, attributes: readAttributes(described, described.metadata, this.#defaults)};
 	}

@@ -2,40 +2,41 @@ import {FsError} from '../model/fs-error.ts';
 import type {ObjectHead} from '../store/object-store.ts';
 import {type FileAttributes, newAttributes} from './attributes.ts';
 import {createObject} from './create-object.ts';
+import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Caller, OpenFlags, OpenResult} from './filesystem.ts';
-import type {Node} from './namespace.ts';
+import type {Entry} from './namespace.ts';
 import {OpenFile} from './open-file.ts';
 import {truncateFile} from './truncate-file.ts';
-import {type Volume, assertWritable, wallClockNs} from './volume.ts';
+import {wallClockNs} from './wall-clock.ts';
 
 type Creation = {permissions: number; caller: Caller};
 
 export const open = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	path: string,
 	flags: OpenFlags,
 	creation?: Creation,
 ): Promise<OpenResult> => {
 	if (flags.write || flags.truncate || flags.create) {
 		const isChange =
-			flags.write || flags.truncate || (flags.create && (await volume.namespace.lookup(path)) === undefined);
+			flags.write || flags.truncate || (flags.create && (await parts.namespace.lookup(path)) === undefined);
 		if (isChange) {
-			assertWritable(volume);
+			assertWritable(parts);
 		}
 	}
 
-	return volume.locks.run([{path}], async () => {
-		const file = await openFile(volume, path, flags, creation);
+	return parts.locks.run([{path}], async () => {
+		const file = await openFile(parts, path, flags, creation);
 		reportEarlierFailure(file, flags);
-		if (volume.files.get(path) === undefined) {
+		if (parts.files.get(path) === undefined) {
 			// It was forgotten since, as nobody had it open and its upload ended.
-			volume.files.add(file);
+			parts.files.add(file);
 		}
 
-		const handle = volume.files.addHandle({
+		const handle = parts.files.addHandle({
 			file,
 			flags,
-			sequence: volume.reader.createSequence(),
+			sequence: parts.reader.createSequence(),
 			generation: file.generation,
 			hasReachedEnd: false,
 			endBytes: 0,
@@ -46,23 +47,23 @@ export const open = async (
 				await truncateFile(file, 0);
 			}
 		} catch (error) {
-			volume.files.removeHandle(handle);
-			volume.files.collect(file);
+			parts.files.removeHandle(handle);
+			parts.files.collect(file);
 			throw error;
 		}
 
-		return {handle, keepCache: keepsKernelPages(volume, file)};
+		return {handle, keepCache: keepsKernelPages(parts, file)};
 	});
 };
 
 /** The file of a path: open already, found in S3, or new. */
 const openFile = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	path: string,
 	flags: OpenFlags,
 	creation: Creation | undefined,
 ): Promise<OpenFile> => {
-	const changed = volume.files.changed(path);
+	const changed = parts.files.changed(path);
 	if (changed !== undefined) {
 		if (flags.create && flags.exclusive) {
 			throw new FsError('EEXIST', `${path} exists`);
@@ -72,33 +73,33 @@ const openFile = async (
 	}
 
 	if (flags.create && flags.exclusive) {
-		return createExclusively(volume, path, creation);
+		return createExclusively(parts, path, creation);
 	}
 
-	const node = await lookupForOpen(volume, path, flags);
-	if (node === undefined) {
+	const entry = await lookupForOpen(parts, path, flags);
+	if (entry === undefined) {
 		if (!flags.create) {
 			throw new FsError('ENOENT', `${path} does not exist`);
 		}
 
-		return createLocally(volume, path, creation);
+		return createLocally(parts, path, creation);
 	}
 
-	if (node.kind === 'directory') {
+	if (entry.kind === 'directory') {
 		throw new FsError('EISDIR', `${path} is a directory`);
 	}
 
-	if (node.attributes.kind === 'symlink') {
+	if (entry.attributes.kind === 'symlink') {
 		throw new FsError('ELOOP', `${path} is a symbolic link`);
 	}
 
-	return adoptVersion(volume, path, node);
+	return adoptVersion(parts, path, entry);
 };
 
 /** Close-to-open: what S3 has now, not what the cache remembers. */
-const lookupForOpen = async (volume: Volume, path: string, flags: OpenFlags): Promise<Node | undefined> => {
-	const known = await volume.namespace.lookup(path);
-	if (volume.options.consistency === 'ttl' || known?.kind === 'directory') {
+const lookupForOpen = async (parts: FileSystemParts, path: string, flags: OpenFlags): Promise<Entry | undefined> => {
+	const known = await parts.namespace.lookup(path);
+	if (parts.options.consistency === 'ttl' || known?.kind === 'directory') {
 		return known;
 	}
 
@@ -110,18 +111,17 @@ const lookupForOpen = async (volume: Volume, path: string, flags: OpenFlags): Pr
 
 	const ask =
 		known?.kind === 'object' && !flags.write
-			? async (key: string) => volume.reader.openSmall(key, known.head)
+			? async (key: string) => parts.reader.openSmall(key, known.head)
 			: undefined;
 	return (
-		(await volume.namespace.lookupObject(path, ask)) ??
-		(known === undefined ? undefined : volume.namespace.lookup(path))
+		(await parts.namespace.lookupObject(path, ask)) ?? (known === undefined ? undefined : parts.namespace.lookup(path))
 	);
 };
 
-const adoptVersion = (volume: Volume, path: string, node: Extract<Node, {kind: 'object'}>): OpenFile => {
-	const file = volume.files.get(path);
+const adoptVersion = (parts: FileSystemParts, path: string, entry: Extract<Entry, {kind: 'object'}>): OpenFile => {
+	const file = parts.files.get(path);
 	if (file === undefined) {
-		return addFile(volume, path, node.head, node.attributes);
+		return addFile(parts, path, entry.head, entry.attributes);
 	}
 
 	if (file.hasChanges) {
@@ -129,33 +129,41 @@ const adoptVersion = (volume: Volume, path: string, node: Extract<Node, {kind: '
 		return file;
 	}
 
-	if (file.base?.etag !== node.head.etag) {
+	if (file.base?.etag !== entry.head.etag) {
 		file.generation++;
 	}
 
-	file.replaceBase(node.head, node.attributes);
-	file.checkedAtMs = volume.now();
+	file.replaceBase(entry.head, entry.attributes);
+	file.checkedAtMs = parts.now();
 	return file;
 };
 
-const createLocally = async (volume: Volume, path: string, creation: Creation | undefined): Promise<OpenFile> => {
-	const parent = await volume.namespace.requireParent(path);
-	const file = addFile(volume, path, undefined, newFileAttributes(creation, parent));
+const createLocally = async (
+	parts: FileSystemParts,
+	path: string,
+	creation: Creation | undefined,
+): Promise<OpenFile> => {
+	const parent = await parts.namespace.requireParent(path);
+	const file = addFile(parts, path, undefined, newFileAttributes(creation, parent));
 	await file.exclusively(async () => file.writableLayer());
-	volume.changes.created(path, undefined);
+	parts.changes.created(path, undefined);
 	return file;
 };
 
 /** O_EXCL: of all nodes that try, S3 lets one win. */
-const createExclusively = async (volume: Volume, path: string, creation: Creation | undefined): Promise<OpenFile> => {
-	const parent = await volume.namespace.requireParent(path);
-	if ((await volume.namespace.lookup(path)) !== undefined) {
+const createExclusively = async (
+	parts: FileSystemParts,
+	path: string,
+	creation: Creation | undefined,
+): Promise<OpenFile> => {
+	const parent = await parts.namespace.requireParent(path);
+	if ((await parts.namespace.lookup(path)) !== undefined) {
 		throw new FsError('EEXIST', `${path} exists`);
 	}
 
 	const attributes = newFileAttributes(creation, parent);
-	const head = await createObject(volume, path, new Uint8Array(), attributes);
-	return addFile(volume, path, head, attributes);
+	const head = await createObject(parts, path, new Uint8Array(), attributes);
+	return addFile(parts, path, head, attributes);
 };
 
 const newFileAttributes = (creation: Creation | undefined, parent: FileAttributes): FileAttributes =>
@@ -166,17 +174,22 @@ const newFileAttributes = (creation: Creation | undefined, parent: FileAttribute
 		wallClockNs(),
 	);
 
-const addFile = (volume: Volume, path: string, base: ObjectHead | undefined, attributes: FileAttributes): OpenFile => {
+const addFile = (
+	parts: FileSystemParts,
+	path: string,
+	base: ObjectHead | undefined,
+	attributes: FileAttributes,
+): OpenFile => {
 	const file = new OpenFile({
 		path,
 		base,
 		attributes,
-		staging: volume.staging,
-		reader: volume.reader,
-		defaults: volume.defaults,
-		now: volume.now(),
+		staging: parts.staging,
+		reader: parts.reader,
+		defaults: parts.defaults,
+		now: parts.now(),
 	});
-	volume.files.add(file);
+	parts.files.add(file);
 	return file;
 };
 
@@ -189,10 +202,10 @@ const reportEarlierFailure = (file: OpenFile, flags: OpenFlags): void => {
 	}
 };
 
-const keepsKernelPages = (volume: Volume, file: OpenFile): boolean => {
+const keepsKernelPages = (parts: FileSystemParts, file: OpenFile): boolean => {
 	if (file.hasChanges || file.base === undefined) {
 		return file.handles.size > 1;
 	}
 
-	return volume.kernelPages.opened(file.path, file.base.etag);
+	return parts.kernelPages.opened(file.path, file.base.etag);
 };

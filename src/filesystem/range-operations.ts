@@ -1,7 +1,8 @@
 import {FsError} from '../model/fs-error.ts';
 import {assertFileBytes} from './file-size.ts';
+import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Handle} from './filesystem.ts';
-import {type Volume, assertWritable, wallClockNs} from './volume.ts';
+import {wallClockNs} from './wall-clock.ts';
 
 export type AllocationRequest = {
 	offset: number;
@@ -16,9 +17,9 @@ export type AllocationRequest = {
 fallocate(2): space is checked, a range is zeroed (S3 has no holes: a punched one is zeros), and the file grows unless
 `keepSize`. Collapsing and inserting ranges: EOPNOTSUPP.
 */
-export const fallocate = async (volume: Volume, number: Handle, request: AllocationRequest): Promise<void> => {
-	assertWritable(volume);
-	const {file} = volume.files.handle(number);
+export const fallocate = async (parts: FileSystemParts, number: Handle, request: AllocationRequest): Promise<void> => {
+	assertWritable(parts);
+	const {file} = parts.files.handle(number);
 	if (request.otherFlags || (request.punchHole && !request.keepSize)) {
 		throw new FsError('EOPNOTSUPP', 'Ranges of a file cannot be collapsed, inserted or shared');
 	}
@@ -32,8 +33,8 @@ export const fallocate = async (volume: Volume, number: Handle, request: Allocat
 		if (!request.zeroRange && !request.punchHole) {
 			// Room now is all that can be promised: what other files take until then is theirs.
 			const bytes = Math.max(0, end - Math.max(request.offset, sizeBytes));
-			volume.staging.space.reserve(bytes);
-			volume.staging.space.release(bytes);
+			parts.staging.space.reserve(bytes);
+			parts.staging.space.release(bytes);
 		}
 
 		if (start >= clippedEnd) {
@@ -55,14 +56,14 @@ copy_file_range(2). Where the source is an object without changes and the range 
 the server: the new object names them, and the upload copies them there.
 */
 export const copyFileRange = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	source: {handle: Handle; offset: number},
 	destination: {handle: Handle; offset: number},
 	length: number,
 ): Promise<number> => {
-	assertWritable(volume);
-	const from = volume.files.handle(source.handle);
-	const to = volume.files.handle(destination.handle).file;
+	assertWritable(parts);
+	const from = parts.files.handle(source.handle);
+	const to = parts.files.handle(destination.handle).file;
 	if (from.file === to && source.offset < destination.offset + length && destination.offset < source.offset + length) {
 		throw new FsError('EINVAL', 'The ranges of a copy within one file overlap');
 	}
@@ -74,7 +75,7 @@ export const copyFileRange = async (
 
 	assertFileBytes(destination.offset + available);
 	const object = from.file.objectAt(source.offset, available);
-	if (object !== undefined && available >= volume.options.partBytes) {
+	if (object !== undefined && available >= parts.options.partBytes) {
 		await to.exclusively(async () => {
 			const layer = await to.writableLayer();
 			if (destination.offset > to.sizeBytes) {

@@ -3,64 +3,64 @@ import {parentOf} from '../model/object-key.ts';
 import {forEachParallel} from '../model/semaphore.ts';
 import type {ListedObject} from '../store/object-store.ts';
 import {ensureMarker} from './ensure-marker.ts';
+import type {FileSystemParts} from './file-system-parts.ts';
 import type {MovedObject} from './local-changes.ts';
 import {copyLatest, moveOpenFile, settle} from './move-object.ts';
 import {assertKeyFits} from './name-operations.ts';
-import type {Node} from './namespace.ts';
+import type {Entry} from './namespace.ts';
 import type {OpenFile} from './open-file.ts';
-import type {Volume} from './volume.ts';
 
 /**
 Copies a tree whole before the first old key goes, so that a failure or a crash on the way leaves the old tree as it was.
 `target` is what has the new name. To be called with both trees locked.
 */
 export const renameDirectory = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	from: string,
 	to: string,
-	target: Node | 'changed' | undefined,
+	target: Entry | 'changed' | undefined,
 ): Promise<void> => {
 	if (target === 'changed' || target?.kind === 'object') {
 		throw new FsError('ENOTDIR', `${to} is not a directory`);
 	}
 
-	if (target !== undefined && (volume.files.hasChangedWithin(to) || !(await volume.namespace.isEmpty(to)))) {
+	if (target !== undefined && (parts.files.hasChangedWithin(to) || !(await parts.namespace.isEmpty(to)))) {
 		throw new FsError('ENOTEMPTY', `${to} is not empty`);
 	}
 
-	const open = volume.files.within(from);
+	const open = parts.files.within(from);
 	try {
-		await moveTree(volume, from, {to, exists: target !== undefined}, open);
+		await moveTree(parts, from, {to, exists: target !== undefined}, open);
 	} catch (error) {
-		volume.changes.treeMayHaveMoved(from, to);
+		parts.changes.treeMayHaveMoved(from, to);
 		throw error;
 	}
 
-	volume.changes.treeMoved(from, to);
+	parts.changes.treeMoved(from, to);
 };
 
 const moveTree = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	from: string,
 	{to, exists}: {to: string; exists: boolean},
 	open: readonly OpenFile[],
 ): Promise<void> => {
 	await exclusivelyAll(open, async () => {
-		await Promise.all(open.map(async file => settle(volume, file)));
-		await ensureMarker(volume, parentOf(from));
-		const objects = await volume.namespace.listTree(from);
-		const moved = await copyTree(volume, objects, from, {to, exists});
+		await Promise.all(open.map(async file => settle(parts, file)));
+		await ensureMarker(parts, parentOf(from));
+		const objects = await parts.namespace.listTree(from);
+		const moved = await copyTree(parts, objects, from, {to, exists});
 		await deleteKeys(
-			volume,
+			parts,
 			objects.map(object => object.key),
 			from,
 		);
 		for (const file of open) {
 			const head = moved.get(file.path);
 			if (head === undefined) {
-				volume.files.move(file, `${to}${file.path.slice(from.length)}`);
+				parts.files.move(file, `${to}${file.path.slice(from.length)}`);
 			} else {
-				moveOpenFile(volume, file, head);
+				moveOpenFile(parts, file, head);
 			}
 		}
 	});
@@ -68,7 +68,7 @@ const moveTree = async (
 
 /** Copies every object; on a failure the copies go again, and the old tree is as it was. The copies, by old key. */
 const copyTree = async (
-	volume: Volume,
+	parts: FileSystemParts,
 	objects: readonly ListedObject[],
 	from: string,
 	{to, exists}: {to: string; exists: boolean},
@@ -76,7 +76,7 @@ const copyTree = async (
 	const toKey = (key: string) => `${to}${key.slice(from.length)}`;
 	const marker = objects.find(({key}) => key === `${from}/`);
 	for (const {key} of objects) {
-		assertKeyFits(volume, toKey(key));
+		assertKeyFits(parts, toKey(key));
 	}
 
 	const moved = new Map<string, MovedObject>();
@@ -87,8 +87,8 @@ const copyTree = async (
 			copiesAtOnceMax,
 			async object => {
 				tried.push(toKey(object.key));
-				const copy = await copyLatest(volume, object, toKey(object.key));
-				if (copy !== undefined && volume.files.get(object.key) !== undefined) {
+				const copy = await copyLatest(parts, object, toKey(object.key));
+				if (copy !== undefined && parts.files.get(object.key) !== undefined) {
 					moved.set(object.key, copy);
 				}
 			},
@@ -98,18 +98,18 @@ const copyTree = async (
 			tried.push(`${to}/`);
 		}
 
-		await (marker === undefined ? ensureMarker(volume, to) : copyLatest(volume, marker, `${to}/`));
+		await (marker === undefined ? ensureMarker(parts, to) : copyLatest(parts, marker, `${to}/`));
 		return moved;
 	} catch (error) {
 		// What failed is what the caller must hear of; a copy that cannot be deleted either is only one too many.
-		await deleteKeys(volume, tried, 'The tree').catch(() => undefined);
+		await deleteKeys(parts, tried, 'The tree').catch(() => undefined);
 		throw error;
 	}
 };
 
-const deleteKeys = async (volume: Volume, keys: readonly string[], directory: string): Promise<void> => {
+const deleteKeys = async (parts: FileSystemParts, keys: readonly string[], directory: string): Promise<void> => {
 	for (let start = 0; start < keys.length; start += 1000) {
-		const [failure] = await volume.store.deleteMany(keys.slice(start, start + 1000));
+		const [failure] = await parts.store.deleteMany(keys.slice(start, start + 1000));
 		if (failure !== undefined) {
 			throw new FsError(
 				'EIO',

@@ -18,7 +18,7 @@ import type {Uploads} from './uploads.ts';
 The parts of one file system, as its operations use them. What an operation changed it says to `changes`, which says it to
 all tables of names: their methods for that are left out here.
 */
-export type Volume = {
+export type FileSystemParts = {
 	readonly options: VolumeOptions;
 	readonly defaults: AttributeDefaults;
 	readonly store: ObjectStore;
@@ -38,12 +38,8 @@ export type Volume = {
 };
 
 /** EROFS in a read-only volume, before anything is sent. */
-export const assertWritable = (volume: Volume): void => {
-	if (volume.options.readOnly) {
+export const assertWritable = (parts: FileSystemParts): void => {
+	if (parts.options.readOnly) {
 		throw new FsError('EROFS', 'The volume is mounted read-only');
 	}
 };
-
-/** Nanoseconds since the epoch, to the microsecond. */
-export const wallClockNs = (): bigint =>
-	BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
