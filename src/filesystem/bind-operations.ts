@@ -19,22 +19,7 @@ export const bindOperations = (
 	{cacheBytes, close}: {cacheBytes: () => number; close: () => Promise<void>},
 ): FileSystem & {primeRoot: () => Promise<void>} => {
 	const directories = new Directories(parts);
-	const status = (): FileSystemStatus => {
-		const changed = parts.files.all().filter(file => file.hasChanges);
-		return {
-			openHandles: parts.files.handleCount + directories.openCount,
-			dirtyBytes: changed.reduce((total, file) => total + file.dirtyBytes, 0),
-			uploadsPending: parts.uploads.pendingCount,
-			oldestUploadAgeMs: toOldestAgeMs(changed),
-			uploadsFailed: parts.uploads.failedCount,
-			conflicts: parts.uploads.conflictCount,
-			cacheBytes: cacheBytes(),
-			memoryCacheBytes: parts.reader.memoryBytes,
-			stagingBytes: parts.staging.usedBytes,
-			...(parts.uploads.lastError === undefined ? {} : {lastError: parts.uploads.lastError}),
-		};
-	};
-
+	const status = () => statusOf(parts, {openDirectories: directories.openCount, cacheBytes: cacheBytes()});
 	return {
 		getattr: async target => getattr(parts, target),
 		statfs: () => fileSystemStat,
@@ -79,6 +64,25 @@ export const bindOperations = (
 		drain: async options => drain(parts, status, options),
 		close,
 		primeRoot: async () => directories.primeRoot(),
+	};
+};
+
+const statusOf = (
+	parts: FileSystemParts,
+	{openDirectories, cacheBytes}: {openDirectories: number; cacheBytes: number},
+): FileSystemStatus => {
+	const changed = parts.files.all().filter(file => file.hasChanges);
+	return {
+		openHandles: parts.files.handleCount + openDirectories,
+		dirtyBytes: changed.reduce((total, file) => total + file.dirtyBytes, 0),
+		uploadsPending: parts.uploads.pendingCount,
+		oldestUploadAgeMs: toOldestAgeMs(changed),
+		uploadsFailed: parts.uploads.failedCount,
+		conflicts: parts.uploads.conflictCount,
+		cacheBytes,
+		memoryCacheBytes: parts.reader.memoryBytes,
+		stagingBytes: parts.staging.usedBytes,
+		...(parts.uploads.lastError === undefined ? {} : {lastError: parts.uploads.lastError}),
 	};
 };
 
