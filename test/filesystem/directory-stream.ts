@@ -1,6 +1,6 @@
 import test from 'ava';
 import {DirectoryStream} from '../../src/filesystem/directory-stream.ts';
-import {createMemoryObjectStore} from '../../src/store/memory-object-store.ts';
+import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 
 /** A stream over a store in memory, with pages of so many entries; `localNames` may be filled later. */
 const setUp = async (keys: readonly string[], {pageCount = 2, directory = 'd'} = {}) => {

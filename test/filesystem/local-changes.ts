@@ -5,8 +5,8 @@ import {KernelPages} from '../../src/filesystem/kernel-pages.ts';
 import {KnownMarkers} from '../../src/filesystem/known-markers.ts';
 import {LocalChanges} from '../../src/filesystem/local-changes.ts';
 import {Namespace} from '../../src/filesystem/namespace.ts';
-import {createFaultyObjectStore} from '../../src/store/faulty-object-store.ts';
-import {createMemoryObjectStore} from '../../src/store/memory-object-store.ts';
+import {createFaultyObjectStore} from '../store/doubles/faulty-object-store.ts';
+import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import type {ObjectHead} from '../../src/store/object-store.ts';
 
 /** The tables of one node over a store in memory, on a clock that stands still. */

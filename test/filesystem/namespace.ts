@@ -2,8 +2,8 @@ import test from 'ava';
 import {MetadataCache} from '../../src/cache/metadata-cache.ts';
 import {KnownMarkers} from '../../src/filesystem/known-markers.ts';
 import {Namespace} from '../../src/filesystem/namespace.ts';
-import {createFaultyObjectStore} from '../../src/store/faulty-object-store.ts';
-import {createMemoryObjectStore} from '../../src/store/memory-object-store.ts';
+import {createFaultyObjectStore} from '../store/doubles/faulty-object-store.ts';
+import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
 
 /** Names over a store in memory with these keys; time passes when the test says so. */
