@@ -14,7 +14,7 @@ import {volumePaths} from '../node/volumes/volume-directory.ts';
 import type {Logger} from '../observability/logger.ts';
 import {Metrics} from '../observability/metrics.ts';
 import {startProcessMetrics} from '../observability/process-metrics.ts';
-import {StagingArea} from '../staging/staging-area.ts';
+import {StagingArea} from '../upload/staging-area.ts';
 import {provisionBucket} from '../store/provision-bucket.ts';
 import {createS3ObjectStore} from '../store/s3-object-store.ts';
 import {memoryLimitBytes, planMemoryBytes} from './memory-budget.ts';

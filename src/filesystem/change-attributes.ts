@@ -1,7 +1,7 @@
 import {FsError} from '../model/fs-error.ts';
 import {metadataBytes, metadataBytesMax} from '../model/object-attributes.ts';
 import {isStoreError} from '../model/store-error.ts';
-import {copyObject} from '../staging/server-side-copy.ts';
+import {copyObject} from '../upload/copy-object.ts';
 import {type FileAttributes, directoryContentType, readAttributes, writeAttributes} from './attributes.ts';
 import {persist} from './file-operations.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';

@@ -1,5 +1,5 @@
 import {FsError} from '../model/fs-error.ts';
-import {objectBytesMax} from '../model/upload-plan.ts';
+import {objectBytesMax} from '../upload/upload-plan.ts';
 
 /** EFBIG when a file cannot have so many bytes: before anything is changed, as an upload could only fail. */
 export const assertFileBytes = (sizeBytes: number): void => {

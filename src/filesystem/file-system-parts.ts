@@ -2,7 +2,7 @@ import type {MetadataCache} from '../cache/metadata-cache.ts';
 import type {ObjectReader} from '../cache/object-reader.ts';
 import {FsError} from '../model/fs-error.ts';
 import type {VolumeOptions} from '../model/volume-options.ts';
-import type {StagingArea} from '../staging/staging-area.ts';
+import type {StagingArea} from '../upload/staging-area.ts';
 import type {ObjectStore} from '../store/object-store.ts';
 import type {AttributeDefaults} from './attributes.ts';
 import type {FileTable} from './file-table.ts';

@@ -1,7 +1,7 @@
 import {readAttributes} from './attributes.ts';
 import {isStoreError} from '../model/store-error.ts';
-import {partBytesMax} from '../model/upload-plan.ts';
-import {copyObject} from '../staging/server-side-copy.ts';
+import {partBytesMax} from '../upload/upload-plan.ts';
+import {copyObject} from '../upload/copy-object.ts';
 import type {ListedObject, ObjectHead} from '../store/object-store.ts';
 import type {MovedObject} from './local-changes.ts';
 import type {OpenFile} from './open-file.ts';

@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import test from 'ava';
 import {createFileSystem} from '../../src/filesystem/create-file-system.ts';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
-import {StagingArea} from '../../src/staging/staging-area.ts';
+import {StagingArea} from '../../src/upload/staging-area.ts';
 import {MemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import {createTestDirectory} from '../support/dev-server.ts';
 import {directFsUnderTest} from '../support/direct-fs-under-test.ts';

@@ -1,7 +1,7 @@
 /** Section 8, and the promises of sections 9, 10 and 12 that need no kernel, of docs/SEMANTICS.md. */
 import {constants} from 'node:fs';
 import test from 'ava';
-import {planUpload, partCountMax, objectBytesMax} from '../../src/model/upload-plan.ts';
+import {planUpload, partCountMax, objectBytesMax} from '../../src/upload/upload-plan.ts';
 import {readText, writeText} from '../support/fs-text.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
 import {

@@ -1,6 +1,6 @@
 import type {ExecutionContext} from 'ava';
-import {StagingArea} from '../../src/staging/staging-area.ts';
-import type {StagedLayer} from '../../src/staging/staged-layer.ts';
+import {StagingArea} from '../../src/upload/staging-area.ts';
+import type {StagedLayer} from '../../src/upload/staged-layer.ts';
 import {createStagingDirectory} from './volume-nodes.ts';
 
 /** A staging area in a directory of its own, gone after the test. */

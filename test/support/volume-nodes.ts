@@ -7,7 +7,7 @@ import {createFileSystem} from '../../src/filesystem/create-file-system.ts';
 import type {UploadEvent} from '../../src/filesystem/uploads.ts';
 import {parseOpenFlags} from '../../src/fuse/open-flags.ts';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
-import {StagingArea} from '../../src/staging/staging-area.ts';
+import {StagingArea} from '../../src/upload/staging-area.ts';
 import {createFaultyObjectStore, type FaultyObjectStore} from '../store/doubles/faulty-object-store.ts';
 import {createMemoryObjectStore, type MemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import type {ObjectStore} from '../../src/store/object-store.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type fs from 'node:fs/promises';
-import {ExtentMap, type ExtentSource, type Piece} from '../model/extent-map.ts';
-import type {ContentPiece, CopyableObject} from '../model/upload-plan.ts';
+import {ExtentMap, type ExtentSource, type Piece} from './extent-map.ts';
+import type {ContentPiece, CopyableObject} from './upload-plan.ts';
 import type {LayerState} from './layer-state.ts';
 import type {SpaceAccount} from './space-account.ts';
 import {toFsError} from './staging-error.ts';

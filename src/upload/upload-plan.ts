@@ -1,6 +1,6 @@
 /**
 How the bytes of a file get into S3: one PUT, or the parts of a multipart upload, with as many bytes as
-possible copied on the server. A plan is pure: `staging/uploader.ts` carries it out.
+possible copied on the server. A plan is pure: `uploader.ts` carries it out.
 */
 
 /** Limits of S3 (Amazon S3 User Guide, "Amazon S3 multipart upload limits"). */

@@ -1,7 +1,7 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {StoreError, isStoreError} from '../model/store-error.ts';
 import {Semaphore, forEachParallel} from '../model/semaphore.ts';
-import {type ContentPiece, type CopyableObject, type PlannedPart, planUpload} from '../model/upload-plan.ts';
+import {type ContentPiece, type CopyableObject, type PlannedPart, planUpload} from './upload-plan.ts';
 import type {
 	Metadata,
 	MultipartUpload,

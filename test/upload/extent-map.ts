@@ -1,5 +1,5 @@
 import test from 'ava';
-import {ExtentMap, type ExtentSource} from '../../src/model/extent-map.ts';
+import {ExtentMap, type ExtentSource} from '../../src/upload/extent-map.ts';
 import {createRandomSource, testSeed} from '../support/random-source.ts';
 
 const object = {key: 'object', etag: 'etag', sizeBytes: 10_000};

@@ -1,7 +1,7 @@
 import {readFile, readdir, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import test from 'ava';
-import {StagingArea} from '../../src/staging/staging-area.ts';
+import {StagingArea} from '../../src/upload/staging-area.ts';
 import {layerBytes, openStaging} from '../support/staging.ts';
 
 const request = {key: 'file', base: undefined, metadata: {'file-mtime': '1ns'}, contentType: 'text/plain'};

@@ -1,4 +1,4 @@
-import type {Extent} from '../model/extent-map.ts';
+import type {Extent} from './extent-map.ts';
 
 /** What a layer tells of itself in the journal. */
 export type LayerState = {

@@ -1,5 +1,5 @@
 import {forEachParallel} from '../model/semaphore.ts';
-import {type CopyableObject, partBytesMax, planUpload} from '../model/upload-plan.ts';
+import {type CopyableObject, partBytesMax, planUpload} from './upload-plan.ts';
 import type {ObjectHead, ObjectStore, PutResult, UploadedPart, WriteCondition} from '../store/object-store.ts';
 
 /**

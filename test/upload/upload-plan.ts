@@ -8,7 +8,7 @@ import {
 	partBytesMin,
 	partCountMax,
 	planUpload,
-} from '../../src/model/upload-plan.ts';
+} from '../../src/upload/upload-plan.ts';
 import {createRandomSource, testSeed} from '../support/random-source.ts';
 
 const mebibyte = 2 ** 20;
