@@ -4,6 +4,8 @@ import {ObjectReader} from '../cache/object-reader.ts';
 import type {MetricSink} from '../model/metric-sink.ts';
 import type {VolumeOptions} from '../model/volume-options.ts';
 import type {StagingArea} from '../upload/staging-area.ts';
+import type {UploadEvent} from '../upload/upload-event.ts';
+import {UploadQueue, type UploadStep} from '../upload/upload-queue.ts';
 import {Uploader} from '../upload/uploader.ts';
 import type {ObjectStore} from '../store/object-store.ts';
 import {type AttributeDefaults, readAttributes} from './attributes.ts';
@@ -18,7 +20,6 @@ import {LocalChanges} from './local-changes.ts';
 import {Namespace} from './namespace.ts';
 import {OpenFile} from './open-file.ts';
 import {PathLocks} from './path-locks.ts';
-import {type UploadEvent, Uploads} from './uploads.ts';
 
 export type FileSystemSetup = {
 	readonly store: ObjectStore;
@@ -42,6 +43,7 @@ once, in the background.
 */
 export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSystem> => {
 	const {store, staging, options, metrics} = setup;
+	const onEvent = setup.onEvent ?? (() => undefined);
 	const blockCache = setup.blockCache ?? noBlockCache;
 	const now = setup.now ?? (() => performance.now());
 	const {uid, gid, fileMode, dirMode, attributes} = options;
@@ -57,19 +59,20 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 		store,
 		partBytes: options.partBytes,
 		memoryBytesMax: setup.memoryBytesMax * 0.4,
-		readObject: async (object, offset, target) => reader.read({lastModifiedMs: 0, ...object}, offset, target),
+		readObject: async (object, offset, target) => reader.read(object, offset, target),
 		onUselessConditions() {
-			setup.onEvent?.({event: 'the server cannot make a write conditional'});
+			onEvent({event: 'the server cannot make a write conditional'});
 		},
 	});
 	const files = new FileTable();
 	const tables = createTables({store, options, defaults, metrics, now});
-	const uploads = new Uploads({
+	const uploads = new UploadQueue<OpenFile>({
 		uploader,
-		staging,
-		changes: tables.changes,
-		files,
-		onEvent: setup.onEvent ?? (() => undefined),
+		onEvent,
+		items: () => files.all(),
+		onStep(file, step) {
+			followUpload(parts, file, step);
+		},
 		retryDelayMs: setup.retryDelayMs,
 		metrics,
 	});
@@ -86,7 +89,7 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 		now,
 	};
 	if (!options.readOnly) {
-		await recover(parts);
+		await recover(parts, onEvent);
 	}
 
 	const fileSystem = bindOperations(parts, {
@@ -123,13 +126,34 @@ const createTables = ({
 	return {cache, markers, namespace, kernelPages, inodes, changes};
 };
 
-const recover = async (parts: FileSystemParts): Promise<void> => {
+/** What the tables of names know after a step of an upload. */
+const followUpload = ({changes, files}: FileSystemParts, file: OpenFile, step: UploadStep): void => {
+	switch (step.step) {
+		case 'stored': {
+			changes.uploaded(step.path, step.head, {isAsWritten: step.movedBytes === 0});
+			break;
+		}
+
+		case 'dropped': {
+			changes.mayHaveChanged(file.path);
+			break;
+		}
+
+		case 'ended': {
+			files.collect(file);
+			break;
+		}
+	}
+};
+
+const recover = async (parts: FileSystemParts, onEvent: (event: UploadEvent) => void): Promise<void> => {
 	const {layers, damaged} = await parts.staging.recover();
 	for (const name of damaged) {
-		parts.uploads.report({event: 'journal damaged', path: name});
+		onEvent({event: 'journal damaged', path: name});
 	}
 
-	for (const {record, layer} of layers) {
+	for (const recovered of layers) {
+		const {record, layer} = recovered;
 		let file = parts.files.get(record.key);
 		if (file === undefined) {
 			const base = record.base === 'previous' ? undefined : record.base;
@@ -146,10 +170,9 @@ const recover = async (parts: FileSystemParts): Promise<void> => {
 			});
 		}
 
-		file.pushRecovered(layer, record);
+		file.layers.adopt(recovered);
 		parts.files.add(file);
-		parts.uploads.noteRecovered(layer);
-		parts.uploads.report({event: 'recovered', path: record.key, bytes: layer.localBytes});
+		onEvent({event: 'recovered', path: record.key, bytes: layer.localBytes});
 	}
 
 	for (const file of parts.files.all()) {

@@ -3,6 +3,7 @@ import type {ObjectReader} from '../cache/object-reader.ts';
 import {FsError} from '../model/fs-error.ts';
 import type {VolumeOptions} from '../model/volume-options.ts';
 import type {StagingArea} from '../upload/staging-area.ts';
+import type {UploadQueue} from '../upload/upload-queue.ts';
 import type {ObjectStore} from '../store/object-store.ts';
 import type {AttributeDefaults} from './attributes.ts';
 import type {FileTable} from './file-table.ts';
@@ -11,8 +12,8 @@ import type {KernelPages} from './kernel-pages.ts';
 import type {KnownMarkers} from './known-markers.ts';
 import type {LocalChanges} from './local-changes.ts';
 import type {Namespace} from './namespace.ts';
+import type {OpenFile} from './open-file.ts';
 import type {PathLocks} from './path-locks.ts';
-import type {Uploads} from './uploads.ts';
 
 /**
 The parts of one file system, as its operations use them. What an operation changed it says to `changes`, which says it to
@@ -30,7 +31,7 @@ export type FileSystemParts = {
 	readonly markers: Pick<KnownMarkers, 'has' | 'note'>;
 	readonly kernelPages: Pick<KernelPages, 'opened'>;
 	readonly files: FileTable;
-	readonly uploads: Uploads;
+	readonly uploads: UploadQueue<OpenFile>;
 	readonly locks: PathLocks;
 	readonly inodes: Pick<InodeNumbers, 'of'>;
 	/** Milliseconds that only ever grow. */

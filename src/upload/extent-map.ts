@@ -1,22 +1,9 @@
+import {type ExtentSource, advanceSource} from './byte-source.ts';
+
 /**
 Which bytes of a file were changed, and where each changed byte is to be found. Extents are sorted, never
 overlap, and adjacent ones of one source are merged where the source allows it.
 */
-
-/** Bytes in the staging file at the same offset, zeros, or a range of an object that a server-side copy named. */
-export type ExtentSource =
-	| {readonly kind: 'local'}
-	| {readonly kind: 'zero'}
-	| {
-			readonly kind: 'object';
-			readonly object: {
-				readonly key: string;
-				readonly etag: string;
-				readonly versionId?: string | undefined;
-				readonly sizeBytes: number;
-			} /** Offset in the object of the extent's first byte. */;
-			readonly objectOffset: number;
-	  };
 
 export type Extent = {readonly start: number; readonly end: number; readonly source: ExtentSource};
 
@@ -169,6 +156,3 @@ export class ExtentMap {
 		return low;
 	}
 }
-
-const advanceSource = (source: ExtentSource, bytes: number): ExtentSource =>
-	source.kind === 'object' && bytes > 0 ? {...source, objectOffset: source.objectOffset + bytes} : source;

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import type fs from 'node:fs/promises';
-import {ExtentMap, type ExtentSource, type Piece} from './extent-map.ts';
-import type {ContentPiece, CopyableObject} from './upload-plan.ts';
+import type {ObjectVersion} from '../store/object-store.ts';
+import type {ExtentSource, LocalBytes} from './byte-source.ts';
+import {type ContentPiece, pieceOfObject} from './content-piece.ts';
+import {ExtentMap, type Piece} from './extent-map.ts';
 import type {LayerState} from './layer-state.ts';
 import type {SpaceAccount} from './space-account.ts';
 import {toFsError} from './staging-error.ts';
@@ -12,7 +14,7 @@ of which bytes those are. What was not changed shows what lies below: an older l
 
 A layer is written until it is sealed; from then on it never changes, and newer writes go to a layer on top.
 */
-export class StagedLayer {
+export class StagedLayer implements LocalBytes {
 	readonly id: string;
 	readonly #openFile: () => Promise<fs.FileHandle>;
 	#file: fs.FileHandle | undefined;
@@ -81,14 +83,10 @@ export class StagedLayer {
 	}
 
 	/** The objects whose bytes it names. */
-	get objects(): CopyableObject[] {
+	get objects(): ObjectVersion[] {
 		return !this.#hasObjects
 			? []
 			: this.#extents.extents.flatMap(({source}) => (source.kind === 'object' ? [source.object] : []));
-	}
-
-	get isSealed(): boolean {
-		return this.#isSealed;
 	}
 
 	get localBytes(): number {
@@ -106,7 +104,8 @@ export class StagedLayer {
 			lowerBytes: this.#lowerBytes,
 			appendedFrom: this.#appendedFrom,
 			displacementBytes: this.#displacementBytes,
-			extents: this.#extents.toJSON(),
+			// As they are now, whatever moves until the journal has them.
+			extents: [...this.#extents.toJSON()],
 		};
 	}
 
@@ -122,7 +121,7 @@ export class StagedLayer {
 			this.#appendedFrom = undefined;
 		}
 
-		const position = this.positionOf(offset);
+		const position = this.#positionOf(offset);
 		const growth = this.#unallocatedBytes(position, position + data.length);
 		this.#space.reserve(growth);
 		this.#reservedBytes += growth;
@@ -177,26 +176,26 @@ export class StagedLayer {
 		await this.#file?.datasync();
 	}
 
-	/** The pieces of [start, end) as this layer sees them: a source, or `undefined` for what lies below. */
-	slice(start: number, end: number): Piece[] {
-		return this.#extents.slice(start, end).flatMap((piece): Piece[] => {
-			if (piece.source !== undefined || piece.end <= this.#lowerBytes) {
-				return [piece];
+	/** The bytes [start, end) of the file with this layer; `below` says what shows where nothing was changed. */
+	resolve(start: number, end: number, below: (start: number, end: number) => ContentPiece[]): ContentPiece[] {
+		return this.#slice(start, end).flatMap(({source, ...piece}): ContentPiece[] => {
+			const bytes = piece.end - piece.start;
+			if (source === undefined) {
+				return below(piece.start, piece.end);
 			}
 
-			const zero = {kind: 'zero'} as const;
-			return piece.start >= this.#lowerBytes
-				? [{...piece, source: zero}]
-				: [
-						{...piece, end: this.#lowerBytes},
-						{start: this.#lowerBytes, end: piece.end, source: zero},
-					];
+			return source.kind === 'local'
+				? [{bytes, source: {kind: 'local', layer: this, position: this.#positionOf(piece.start)}}]
+				: [{bytes, source}];
 		});
 	}
 
-	/** Where the bytes at an offset of the file are in the staging file: this stays when the layer is displaced. */
-	positionOf(offset: number): number {
-		return offset - this.#displacementBytes;
+	/** The whole file as it will be in S3, over the object that lies below. */
+	content(base: ObjectVersion | undefined): ContentPiece[] {
+		return this.resolve(0, this.#sizeBytes, (start, end) => {
+			assert(base !== undefined && end <= base.sizeBytes, 'what was not changed is in the object');
+			return [pieceOfObject(base, start, end)];
+		});
 	}
 
 	/** Local bytes from a position of the staging file; the range must be local. */
@@ -207,34 +206,6 @@ export class StagedLayer {
 			assert(bytesRead > 0, 'the staging file holds every byte that its map calls local');
 			filled += bytesRead;
 		}
-	}
-
-	/**
-	The whole file as it will be in S3, over the object that lies below. Offsets of local pieces are positions, as
-	`read` takes them.
-	*/
-	content(base: CopyableObject | undefined): ContentPiece[] {
-		return this.slice(0, this.#sizeBytes).map((piece): ContentPiece => {
-			const bytes = piece.end - piece.start;
-			if (piece.source === undefined) {
-				assert(base !== undefined && piece.end <= base.sizeBytes, 'what was not changed is in the object');
-				return {bytes, source: {kind: 'object', object: base, offset: piece.start}};
-			}
-
-			switch (piece.source.kind) {
-				case 'local': {
-					return {bytes, source: {kind: 'local', offset: this.positionOf(piece.start)}};
-				}
-
-				case 'zero': {
-					return {bytes, source: piece.source};
-				}
-
-				case 'object': {
-					return {bytes, source: {kind: 'object', object: piece.source.object, offset: piece.source.objectOffset}};
-				}
-			}
-		});
 	}
 
 	/** Moves a layer that was only appended to: the file below it grew by so many bytes. */
@@ -257,8 +228,8 @@ export class StagedLayer {
 		appendedFrom,
 		movedBytes,
 	}: {
-		before: CopyableObject | undefined;
-		after: CopyableObject;
+		before: ObjectVersion | undefined;
+		after: ObjectVersion;
 		appendedFrom: number;
 		movedBytes: number;
 	}): void {
@@ -266,7 +237,7 @@ export class StagedLayer {
 		this.#appendedFrom = undefined;
 		this.#hasObjects = true;
 		const border = Math.min(appendedFrom, this.#lowerBytes);
-		for (const {start, end, source} of [...this.slice(0, border), ...this.slice(border, this.#lowerBytes)]) {
+		for (const {start, end, source} of [...this.#slice(0, border), ...this.#slice(border, this.#lowerBytes)]) {
 			if (source === undefined) {
 				const [object, objectOffset] = start < border ? [before, start] : [after, start + movedBytes];
 				assert(object !== undefined, 'bytes before the appended ones are in an object');
@@ -303,6 +274,28 @@ export class StagedLayer {
 		this.#space.release(this.#reservedBytes);
 		this.#reservedBytes = 0;
 		await this.#file?.close();
+	}
+
+	/** The pieces of [start, end) as this layer sees them: a source, or `undefined` for what lies below. */
+	#slice(start: number, end: number): Piece[] {
+		return this.#extents.slice(start, end).flatMap((piece): Piece[] => {
+			if (piece.source !== undefined || piece.end <= this.#lowerBytes) {
+				return [piece];
+			}
+
+			const zero = {kind: 'zero'} as const;
+			return piece.start >= this.#lowerBytes
+				? [{...piece, source: zero}]
+				: [
+						{...piece, end: this.#lowerBytes},
+						{start: this.#lowerBytes, end: piece.end, source: zero},
+					];
+		});
+	}
+
+	/** Where the bytes at an offset of the file are in the staging file: this stays when the layer is displaced. */
+	#positionOf(offset: number): number {
+		return offset - this.#displacementBytes;
 	}
 
 	/** The staging file, opened when it is needed first: many layers never have bytes of their own. */

@@ -17,6 +17,7 @@ export type SealRequest = {
 	readonly base: ObjectHead | 'previous' | undefined;
 	readonly metadata: Metadata;
 	readonly contentType: string | undefined;
+	readonly sealedAtMs: number;
 };
 
 /**
@@ -97,10 +98,12 @@ export class StagingArea {
 	on something else now.
 	*/
 	async record(layer: StagedLayer, request: SealRequest): Promise<void> {
+		// At once: what the layer lies on, and what it is over that, must be of one moment.
+		const record: JournalRecord = {format: 1, id: layer.id, ...request, layer: layer.state};
 		const before = this.#recording.get(layer.id) ?? Promise.resolve();
 		const recording = before.then(
-			async () => this.#writeRecord(layer, request),
-			async () => this.#writeRecord(layer, request),
+			async () => this.#writeRecord(layer, record),
+			async () => this.#writeRecord(layer, record),
 		);
 		this.#recording.set(layer.id, recording);
 		try {
@@ -151,6 +154,11 @@ export class StagingArea {
 		const layers: RecoveredLayer[] = [];
 		const keys = new Set<string>();
 		for (const record of records) {
+			if (record.base !== 'previous' && keys.has(record.key)) {
+				// It was written down anew when S3 had what it lay on, and the crash came before that was removed.
+				await this.#discardOf(record.key, layers);
+			}
+
 			const isOrphan = record.base === 'previous' && !keys.has(record.key);
 			if (isOrphan || (await this.#dataBytes(record.id)) < stagingFileBytes(record.layer)) {
 				// Bytes are missing, or what they lie on: nothing that is safe to upload.
@@ -171,15 +179,7 @@ export class StagingArea {
 			layers.push({record, layer});
 		}
 
-		const known = new Set(records.map(record => record.id));
-		for (const name of await fs.readdir(this.#directory)) {
-			const id = /^(\d{14}-\d{10})\.(?:data|json\.tmp)$/.exec(name)?.[1];
-			const isOfThisRun = id?.startsWith(this.#startedAt) ?? false;
-			if (id !== undefined && !known.has(id) && !isOfThisRun && !damaged.includes(`${id}.json`)) {
-				await fs.rm(path.join(this.#directory, name), {force: true});
-			}
-		}
-
+		await this.#removeUnrecorded(new Set([...records.map(({id}) => id), ...damaged.map(toId)]));
 		return {layers, damaged};
 	}
 
@@ -192,16 +192,30 @@ export class StagingArea {
 		this.#layers.clear();
 	}
 
-	async #writeRecord(layer: StagedLayer, request: SealRequest): Promise<void> {
+	async #writeRecord(layer: StagedLayer, record: JournalRecord): Promise<void> {
 		if (this.#isDurable) {
 			await layer.sync();
 		}
 
-		await writeJournalRecord(
-			this.#directory,
-			{format: 1, id: layer.id, ...request, layer: layer.state, sealedAtMs: Date.now()},
-			{isDurable: this.#isDurable},
-		);
+		await writeJournalRecord(this.#directory, record, {isDurable: this.#isDurable});
+	}
+
+	async #discardOf(key: string, layers: RecoveredLayer[]): Promise<void> {
+		for (const recovered of layers.filter(({record}) => record.key === key)) {
+			layers.splice(layers.indexOf(recovered), 1);
+			await this.discard(recovered.layer);
+		}
+	}
+
+	/** Bytes and halves of records of earlier runs, but for these layers. */
+	async #removeUnrecorded(recorded: ReadonlySet<string>): Promise<void> {
+		for (const name of await fs.readdir(this.#directory)) {
+			const id = /^(\d{14}-\d{10})\.(?:data|json\.tmp)$/.exec(name)?.[1];
+			const isOfThisRun = id?.startsWith(this.#startedAt) ?? false;
+			if (id !== undefined && !recorded.has(id) && !isOfThisRun) {
+				await fs.rm(path.join(this.#directory, name), {force: true});
+			}
+		}
 	}
 
 	/** 0 as well for a layer that never had bytes of its own. */
@@ -221,6 +235,8 @@ export class StagingArea {
 		return path.join(this.#directory, `${id}.data`);
 	}
 }
+
+const toId = (recordName: string): string => path.basename(recordName, '.json');
 
 /** How long the staging file of a layer must be to have all of its bytes. */
 const stagingFileBytes = ({extents, displacementBytes}: LayerState): number =>

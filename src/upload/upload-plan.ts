@@ -1,3 +1,6 @@
+import type {ObjectVersion} from '../store/object-store.ts';
+import {type ContentPiece, contentBytes, cutPiece} from './content-piece.ts';
+
 /**
 How the bytes of a file get into S3: one PUT, or the parts of a multipart upload, with as many bytes as
 possible copied on the server. A plan is pure: `uploader.ts` carries it out.
@@ -9,32 +12,23 @@ export const partBytesMax = 5 * 2 ** 30;
 export const partCountMax = 10_000;
 export const objectBytesMax = 5 * 2 ** 40;
 
-/** A stretch of the new object: from an object on the server, from the staging file, or zeros. */
-export type ContentPiece = {
-	readonly bytes: number;
-	readonly source:
-		| {readonly kind: 'local'; readonly offset: number}
-		| {readonly kind: 'zero'}
-		| {readonly kind: 'object'; readonly object: CopyableObject; readonly offset: number};
-};
-
-export type CopyableObject = {
-	readonly key: string;
-	readonly etag: string;
-	readonly versionId?: string | undefined;
-	readonly sizeBytes: number;
+/** The server copies a range of an object. */
+type CopiedPart = {
+	readonly kind: 'copy';
+	readonly object: ObjectVersion;
+	readonly start: number;
+	readonly end: number;
 };
 
 export type PlannedPart =
-	/** The server copies a range of an object. */
-	| {readonly kind: 'copy'; readonly object: CopyableObject; readonly start: number; readonly end: number}
+	| CopiedPart
 	/** We send the bytes of these pieces. */
 	| {readonly kind: 'send'; readonly bytes: number; readonly pieces: readonly ContentPiece[]};
 
 export type UploadPlan =
 	| {readonly kind: 'put'; readonly bytes: number; readonly pieces: readonly ContentPiece[]}
 	/** The object is exactly another object: one server-side copy. */
-	| {readonly kind: 'copy'; readonly object: CopyableObject}
+	| {readonly kind: 'copy'; readonly object: ObjectVersion}
 	| {readonly kind: 'multipart'; readonly parts: readonly PlannedPart[]};
 
 /**
@@ -42,7 +36,7 @@ Plans an upload of the given content. `partBytes` grows where 10,000 parts of it
 A `RangeError` says that the object is larger than S3 takes.
 */
 export const planUpload = (content: readonly ContentPiece[], options: {partBytes: number}): UploadPlan => {
-	const totalBytes = content.reduce((total, piece) => total + piece.bytes, 0);
+	const totalBytes = contentBytes(content);
 	if (totalBytes > objectBytesMax) {
 		throw new RangeError(
 			`Cannot plan upload as an object of S3 must be <= ${objectBytesMax} bytes: current value is ${totalBytes}`,
@@ -52,7 +46,7 @@ export const planUpload = (content: readonly ContentPiece[], options: {partBytes
 	const only = content.length === 1 ? content[0] : undefined;
 	if (
 		only?.source.kind === 'object' &&
-		only.source.offset === 0 &&
+		only.source.objectOffset === 0 &&
 		only.bytes === only.source.object.sizeBytes &&
 		only.bytes > 0 &&
 		only.bytes <= partBytesMax
@@ -105,26 +99,26 @@ const planParts = (
 		let piece = whole;
 		const isLast = index === content.length - 1;
 		if (piece.source.kind === 'object') {
+			const {object, objectOffset} = piece.source;
 			// What is pending must become a part of legal size before a copied part may follow it.
 			const missing = pendingBytes === 0 ? 0 : Math.max(0, partBytesMin - pendingBytes);
 			const copyable = piece.bytes - missing;
 			if (copyable >= copyBytesMin || (isLast && copyable > 0 && missing === 0)) {
 				if (missing > 0) {
-					take(cut(piece, 0, missing));
-					piece = cut(piece, missing, piece.bytes);
+					take(cutPiece(piece, 0, missing));
 				}
 
 				flush();
-				parts.push(...planCopies(piece));
+				parts.push(...planCopies(object, objectOffset + missing, objectOffset + piece.bytes));
 				continue;
 			}
 		}
 
 		while (pendingBytes + piece.bytes >= partBytes) {
 			const room = partBytes - pendingBytes;
-			take(cut(piece, 0, room));
+			take(cutPiece(piece, 0, room));
 			flush();
-			piece = cut(piece, room, piece.bytes);
+			piece = cutPiece(piece, room, piece.bytes);
 		}
 
 		if (piece.bytes > 0) {
@@ -136,27 +130,18 @@ const planParts = (
 	return parts;
 };
 
-/** Ranges of 1 GiB at most, so that one slow copy does not hold up all; none but the last below 5 MiB. */
-const planCopies = (piece: ContentPiece): PlannedPart[] => {
-	if (piece.source.kind !== 'object') {
-		return [];
-	}
-
-	const {object, offset} = piece.source;
-	const copies: PlannedPart[] = [];
-	const stride = Math.max(2 ** 30, growPartBytes(piece.bytes, partBytesMin));
-	for (let start = 0; start < piece.bytes; ) {
-		const rest = piece.bytes - start;
-		const end = rest < stride + partBytesMin ? piece.bytes : start + stride;
-		copies.push({kind: 'copy', object, start: offset + start, end: offset + end});
-		start = end;
+/**
+The copies of the bytes [start, end) of an object: of 1 GiB each, so that one slow copy does not hold up all; none but
+the last below 5 MiB.
+*/
+export const planCopies = (object: ObjectVersion, start: number, end: number): CopiedPart[] => {
+	const stride = Math.max(2 ** 30, growPartBytes(end - start, partBytesMin));
+	const copies: CopiedPart[] = [];
+	for (let position = start; position < end; ) {
+		const next = end - position < stride + partBytesMin ? end : position + stride;
+		copies.push({kind: 'copy', object, start: position, end: next});
+		position = next;
 	}
 
 	return copies;
 };
-
-/** The bytes [start, end) of a piece. */
-const cut = (piece: ContentPiece, start: number, end: number): ContentPiece => ({
-	bytes: end - start,
-	source: piece.source.kind === 'zero' ? piece.source : {...piece.source, offset: piece.source.offset + start},
-});

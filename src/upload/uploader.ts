@@ -1,7 +1,6 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {StoreError, isStoreError} from '../model/store-error.ts';
-import {Semaphore, forEachParallel} from '../model/semaphore.ts';
-import {type ContentPiece, type CopyableObject, type PlannedPart, planUpload} from './upload-plan.ts';
+import {throwIfAborted} from '../store/abort.ts';
 import type {
 	Metadata,
 	MultipartUpload,
@@ -11,10 +10,19 @@ import type {
 	UploadedPart,
 	WriteCondition,
 } from '../store/object-store.ts';
+import {
+	type ContentPiece,
+	type ReadObject,
+	contentBytes,
+	cutContent,
+	cutPiece,
+	pieceOfObject,
+	readContent,
+} from './content-piece.ts';
+import {PartBuffers} from './part-buffers.ts';
 import type {StagedLayer} from './staged-layer.ts';
-
-/** Reads bytes of an object that a part needs and the server cannot copy (below 5 MiB, or at a border). */
-export type ReadObject = (object: CopyableObject, offset: number, target: Uint8Array) => Promise<void>;
+import {storeInParts} from './store-in-parts.ts';
+import {type PlannedPart, planUpload} from './upload-plan.ts';
 
 export type UploadRequest = {
 	readonly key: string;
@@ -49,26 +57,26 @@ export class Uploader {
 	readonly #store: ObjectStore;
 	readonly #readObject: ReadObject;
 	readonly #partBytes: number;
-	readonly #memory: Semaphore;
-	readonly #memoryUnits: number;
+	readonly #buffers: PartBuffers;
 	readonly #onUselessConditions: (() => void) | undefined;
-	#looksFirst = false;
-	readonly #buffers: Buffer[] = [];
+	/** The server refuses conditions that hold: the object is compared just before each write instead. */
+	#checksBeforeWrite = false;
 
-	/** `memoryBytesMax` bounds the bytes of parts on their way, of all files together; one part always fits. */
 	constructor(options: {
 		store: ObjectStore;
+		/** For bytes of objects that a part needs and the server cannot copy (below 5 MiB, or at a border). */
 		readObject: ReadObject;
 		partBytes: number;
-		memoryBytesMax: number /** Called once, when the server turns out to refuse conditions that hold. */;
+		/** Bounds the bytes of parts on their way, of all files together. */
+		memoryBytesMax: number;
+		/** Called once, when the server turns out to refuse conditions that hold. */
 		onUselessConditions?: () => void;
 	}) {
 		this.#store = options.store;
 		this.#readObject = options.readObject;
 		this.#partBytes = options.partBytes;
 		this.#onUselessConditions = options.onUselessConditions;
-		this.#memoryUnits = Math.max(1, Math.floor(options.memoryBytesMax / memoryUnitBytes));
-		this.#memory = new Semaphore(this.#memoryUnits);
+		this.#buffers = new PartBuffers({partBytes: options.partBytes, bytesMax: options.memoryBytesMax});
 	}
 
 	/** One file. Fails with `preconditionFailed` when bytes that the new object needs are gone from S3. */
@@ -80,7 +88,7 @@ export class Uploader {
 		let hasConflict = false;
 		let refusedCount = 0;
 		for (let attempt = 1; ; attempt++) {
-			throwIfStopped(request);
+			throwIfAborted(`upload ${request.key}`, request.stopSignal);
 			if (attempt > eagerAttemptCount) {
 				// Many nodes write this key at once, and one of them wins each time: out of step they all get their turn.
 				await delay(Math.random() * Math.min(attempt * 10, retryDelayMsMax));
@@ -88,13 +96,7 @@ export class Uploader {
 
 			try {
 				const result = await this.#write(request, content, await this.#usableCondition(request, condition));
-				const sizeBytes = content.reduce((total, piece) => total + piece.bytes, 0);
-				const {key, metadata, contentType} = request;
-				return {
-					head: {key, metadata, contentType, sizeBytes, lastModifiedMs: Date.now(), ...result},
-					movedBytes,
-					hasConflict,
-				};
+				return {head: toHead(request, content, result), movedBytes, hasConflict};
 			} catch (error) {
 				if (!isStoreError(error, 'preconditionFailed', 'notFound') || attempt >= attemptCountMax) {
 					throw error;
@@ -124,15 +126,12 @@ export class Uploader {
 
 				expectedEtag = current?.etag;
 				condition = current === undefined ? {ifNoneMatch: '*'} : {ifMatch: current.etag};
-				const {appendedFrom, sizeBytes} = request.layer;
+				const {appendedFrom} = request.layer;
 				if (appendedFrom === undefined) {
 					hasConflict = true;
 				} else {
 					movedBytes = (current?.sizeBytes ?? 0) - appendedFrom;
-					content = [
-						...(current === undefined ? [] : wholeOf(current)),
-						...cutContent(request.layer.content(request.base), appendedFrom, sizeBytes),
-					];
+					content = appendTo(current, request, appendedFrom);
 				}
 			}
 		}
@@ -157,15 +156,15 @@ export class Uploader {
 	If-Match in a versioned bucket.
 	*/
 	#noteRefusal({ifMatch}: WriteCondition, refusedCount: number): void {
-		if (ifMatch !== undefined && refusedCount >= refusalCountMax && !this.#looksFirst) {
-			this.#looksFirst = true;
+		if (ifMatch !== undefined && refusedCount >= refusalCountMax && !this.#checksBeforeWrite) {
+			this.#checksBeforeWrite = true;
 			this.#onUselessConditions?.();
 		}
 	}
 
 	/** The condition of a write; where the server cannot keep it, we look just before, which is nearly as good. */
 	async #usableCondition({key, signal}: UploadRequest, condition: WriteCondition): Promise<WriteCondition> {
-		if (!this.#looksFirst || condition.ifMatch === undefined) {
+		if (!this.#checksBeforeWrite || condition.ifMatch === undefined) {
 			return condition;
 		}
 
@@ -195,21 +194,19 @@ export class Uploader {
 
 	async #hasSameBytes(current: ObjectHead, layer: StagedLayer): Promise<boolean> {
 		const movedBytes = current.sizeBytes - layer.sizeBytes;
-		// Positions before anything is waited for: the layer may be displaced meanwhile, which its bytes on the disk are not.
-		for (const {start, end, source, position} of layer
-			.slice(layer.appendedFrom ?? 0, layer.sizeBytes)
-			.map(piece => ({...piece, position: layer.positionOf(piece.start)}))) {
-			for (let offset = start; source?.kind === 'local' && offset < end; offset += memoryUnitBytes) {
-				const [local, stored] = [
-					Buffer.alloc(Math.min(memoryUnitBytes, end - offset)),
-					Buffer.alloc(Math.min(memoryUnitBytes, end - offset)),
-				];
-				await layer.read(position + offset - start, local);
-				await this.#readObject(current, offset + movedBytes, stored);
+		let offset = layer.appendedFrom ?? 0;
+		for (const piece of layer.resolve(offset, layer.sizeBytes, (start, end) => [pieceOfObject(current, start, end)])) {
+			for (let from = 0; piece.source.kind === 'local' && from < piece.bytes; from += comparedBytes) {
+				const some = cutPiece(piece, from, Math.min(from + comparedBytes, piece.bytes));
+				const [local, stored] = [Buffer.alloc(some.bytes), Buffer.alloc(some.bytes)];
+				await readContent([some], local, this.#readObject);
+				await this.#readObject(current, offset + from + movedBytes, stored);
 				if (!local.equals(stored)) {
 					return false;
 				}
 			}
+
+			offset += piece.bytes;
 		}
 
 		return true;
@@ -228,60 +225,42 @@ export class Uploader {
 			}
 
 			case 'put': {
-				return this.#withBytes(request.layer, plan.pieces, plan.bytes, async bytes => {
-					throwIfStopped(request);
+				return this.#withBytes(plan.pieces, plan.bytes, async bytes => {
+					throwIfAborted(`upload ${key}`, stopSignal);
 					return this.#store.put(key, bytes, {...condition, metadata, contentType, signal});
 				});
 			}
 
 			case 'multipart': {
 				const partSignal = AbortSignal.any([signal, stopSignal].filter(one => one !== undefined));
-				const upload = await this.#store.createMultipartUpload(key, {metadata, contentType, signal: partSignal});
-				try {
-					const parts = await this.#sendParts({...request, signal: partSignal}, upload, plan.parts);
-					throwIfStopped(request);
-					return await this.#store.completeMultipartUpload(upload, parts, {...condition, signal});
-				} catch (error) {
-					// What failed is what the caller must hear of; parts that stay are removed by the bucket's lifecycle rule.
-					await this.#store.abortMultipartUpload(upload).catch(() => undefined);
-					throw error;
-				}
+				return storeInParts(this.#store, key, {
+					...condition,
+					metadata,
+					contentType,
+					signal,
+					partSignal,
+					parts: plan.parts,
+					partsAtOnceMax,
+					sendPart: async (upload, partNumber, part) => this.#sendPart(upload, partNumber, part, partSignal),
+				});
 			}
 		}
 	}
 
-	async #sendParts(
-		request: UploadRequest,
-		upload: MultipartUpload,
-		parts: readonly PlannedPart[],
-	): Promise<UploadedPart[]> {
-		const uploaded: UploadedPart[] = [];
-		await forEachParallel(parts.entries(), partsAtOnceMax, async ([index, part]) => {
-			uploaded[index] = await this.#sendPart(request, upload, index + 1, part);
-		});
-		return uploaded;
-	}
-
 	async #sendPart(
-		request: UploadRequest,
 		upload: MultipartUpload,
 		partNumber: number,
 		part: PlannedPart,
+		signal: AbortSignal,
 	): Promise<UploadedPart> {
-		const {signal} = request;
 		switch (part.kind) {
 			case 'copy': {
-				return this.#store.uploadPartCopy(
-					upload,
-					partNumber,
-					part.object,
-					{start: part.start, end: part.end},
-					{signal},
-				);
+				const {object, start, end} = part;
+				return this.#store.uploadPartCopy(upload, partNumber, object, {start, end}, {signal});
 			}
 
 			case 'send': {
-				return this.#withBytes(request.layer, part.pieces, part.bytes, async bytes =>
+				return this.#withBytes(part.pieces, part.bytes, async bytes =>
 					this.#store.uploadPart(upload, partNumber, bytes, {signal}),
 				);
 			}
@@ -289,58 +268,39 @@ export class Uploader {
 	}
 
 	async #withBytes<Result>(
-		layer: StagedLayer,
 		pieces: readonly ContentPiece[],
 		bytes: number,
 		send: (bytes: Uint8Array) => Promise<Result>,
 	): Promise<Result> {
-		return this.#memory.run(
-			async () => {
-				const isPart = bytes === this.#partBytes;
-				const buffer =
-					(isPart ? this.#buffers.pop() : undefined) ??
-					(bytes < smallBytes ? Buffer.allocUnsafe(bytes) : Buffer.allocUnsafeSlow(bytes));
-				try {
-					let filled = 0;
-					for (const piece of pieces) {
-						const target = buffer.subarray(filled, filled + piece.bytes);
-						switch (piece.source.kind) {
-							case 'local': {
-								await layer.read(piece.source.offset, target);
-								break;
-							}
-
-							case 'zero': {
-								target.fill(0);
-								break;
-							}
-
-							case 'object': {
-								await this.#readObject(piece.source.object, piece.source.offset, target);
-								break;
-							}
-						}
-
-						filled += piece.bytes;
-					}
-
-					return await send(buffer.subarray(0, bytes));
-				} finally {
-					if (isPart && this.#buffers.length * this.#partBytes < this.#memoryUnits * memoryUnitBytes) {
-						this.#buffers.push(buffer);
-					}
-				}
-			},
-			Math.ceil(bytes / memoryUnitBytes),
-		);
+		return this.#buffers.lend(bytes, async buffer => {
+			await readContent(pieces, buffer, this.#readObject);
+			return send(buffer);
+		});
 	}
 }
 
-const throwIfStopped = ({key, stopSignal}: UploadRequest): void => {
-	if (stopSignal?.aborted === true) {
-		throw new StoreError('aborted', `Uploading ${key} was cancelled`);
-	}
-};
+const toHead = (
+	{key, metadata, contentType}: UploadRequest,
+	content: readonly ContentPiece[],
+	result: PutResult,
+): ObjectHead => ({
+	key,
+	metadata,
+	contentType,
+	sizeBytes: contentBytes(content),
+	lastModifiedMs: Date.now(),
+	...result,
+});
+
+/** What was appended here behind the object as somebody else made it. */
+const appendTo = (
+	current: ObjectHead | undefined,
+	{layer, base}: UploadRequest,
+	appendedFrom: number,
+): ContentPiece[] => [
+	...(current === undefined || current.sizeBytes === 0 ? [] : [pieceOfObject(current, 0, current.sizeBytes)]),
+	...cutContent(layer.content(base), appendedFrom, layer.sizeBytes),
+];
 
 /** So many refusals of a condition that holds, and the server is believed not to know it. */
 const refusalCountMax = 3;
@@ -348,29 +308,4 @@ const attemptCountMax = 60;
 const eagerAttemptCount = 4;
 const retryDelayMsMax = 300;
 const partsAtOnceMax = 6;
-const memoryUnitBytes = 2 ** 20;
-const smallBytes = 2 ** 18;
-
-const wholeOf = (object: ObjectHead): ContentPiece[] =>
-	object.sizeBytes === 0 ? [] : [{bytes: object.sizeBytes, source: {kind: 'object', object, offset: 0}}];
-
-/** The part [start, end) of a content. */
-const cutContent = (content: readonly ContentPiece[], start: number, end: number): ContentPiece[] => {
-	const pieces: ContentPiece[] = [];
-	let position = 0;
-	for (const piece of content) {
-		const from = Math.max(start, position);
-		const to = Math.min(end, position + piece.bytes);
-		if (from < to) {
-			const skip = from - position;
-			pieces.push({
-				bytes: to - from,
-				source: piece.source.kind === 'zero' ? piece.source : {...piece.source, offset: piece.source.offset + skip},
-			});
-		}
-
-		position += piece.bytes;
-	}
-
-	return pieces;
-};
+const comparedBytes = 2 ** 20;

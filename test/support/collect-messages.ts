@@ -21,7 +21,7 @@ const errors: Readonly<Record<string, number>> = {
 
 /** Others are answers to programs, as an errno, or mistakes of ours; but for what the local disk does to uploads. */
 const localErrors: Readonly<Record<string, number>> = {...errors, Error: 0, FsError: 1};
-const isAboutLocalDisk = (file: string): boolean => file.startsWith('upload/') || file === 'filesystem/uploads.ts';
+const isAboutLocalDisk = (file: string): boolean => file.startsWith('upload/');
 
 /** Stand-ins for tests; and names in paths of files, which are no messages. */
 const isLeftOut = (file: string): boolean => /^dev-server\/|^store\/(?:memory|faulty)-|^bin\/demo/.test(file);

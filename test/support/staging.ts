@@ -1,4 +1,6 @@
 import type {ExecutionContext} from 'ava';
+import type {ObjectHead} from '../../src/store/object-store.ts';
+import {readContent} from '../../src/upload/content-piece.ts';
 import {StagingArea} from '../../src/upload/staging-area.ts';
 import type {StagedLayer} from '../../src/upload/staged-layer.ts';
 import {createStagingDirectory} from './volume-nodes.ts';
@@ -20,13 +22,10 @@ export const openStaging = async (
 /** The file as a layer shows it over these bytes. */
 export const layerBytes = async (layer: StagedLayer, lower: Uint8Array): Promise<Buffer> => {
 	const file = Buffer.alloc(layer.sizeBytes);
-	for (const {start, end, source} of layer.slice(0, layer.sizeBytes)) {
-		if (source === undefined) {
-			file.set(lower.subarray(start, end), start);
-		} else if (source.kind === 'local') {
-			await layer.read(layer.positionOf(start), file.subarray(start, end));
-		}
-	}
-
+	await readContent(layer.content({...someObject, sizeBytes: lower.length}), file, async (_object, offset, target) => {
+		target.set(lower.subarray(offset, offset + target.length));
+	});
 	return file;
 };
+
+export const someObject: ObjectHead = {key: 'object', etag: 'etag', sizeBytes: 0, lastModifiedMs: 0, metadata: {}};

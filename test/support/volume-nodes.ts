@@ -4,7 +4,7 @@ import {join} from 'node:path';
 import type {ExecutionContext} from 'ava';
 import type {FileSystem} from '../../src/filesystem/filesystem.ts';
 import {createFileSystem} from '../../src/filesystem/create-file-system.ts';
-import type {UploadEvent} from '../../src/filesystem/uploads.ts';
+import type {UploadEvent} from '../../src/upload/upload-event.ts';
 import {parseOpenFlags} from '../../src/fuse/open-flags.ts';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
 import {StagingArea} from '../../src/upload/staging-area.ts';

@@ -1,8 +1,9 @@
 import test from 'ava';
-import {ExtentMap, type ExtentSource} from '../../src/upload/extent-map.ts';
+import type {ExtentSource} from '../../src/upload/byte-source.ts';
+import {ExtentMap} from '../../src/upload/extent-map.ts';
 import {createRandomSource, testSeed} from '../support/random-source.ts';
 
-const object = {key: 'object', etag: 'etag', sizeBytes: 10_000};
+const object = {key: 'object', etag: 'etag', sizeBytes: 10_000, lastModifiedMs: 0};
 
 /** What one byte of the map is, as text: its source and, in an object, which byte of it. */
 const describeByte = (source: ExtentSource | undefined, distance: number): string =>

@@ -4,7 +4,13 @@ import test from 'ava';
 import {StagingArea} from '../../src/upload/staging-area.ts';
 import {layerBytes, openStaging} from '../support/staging.ts';
 
-const request = {key: 'file', base: undefined, metadata: {'file-mtime': '1ns'}, contentType: 'text/plain'};
+const request = {
+	key: 'file',
+	base: undefined,
+	metadata: {'file-mtime': '1ns'},
+	contentType: 'text/plain',
+	sealedAtMs: 1000,
+};
 
 for (const isDurable of [true, false]) {
 	test(`a layer that was recorded is found by the next start, byte for byte, ${isDurable ? 'durable' : 'not durable'}`, async t => {
@@ -23,7 +29,7 @@ for (const isDurable of [true, false]) {
 		t.deepEqual(damaged, []);
 		t.is(layers.length, 1);
 		const [{record, layer: recovered}] = layers as [(typeof layers)[0] & object];
-		t.like(record, {key: 'file', metadata: {'file-mtime': '1ns'}, contentType: 'text/plain', id: layer.id});
+		t.like(record, {...request, id: layer.id});
 		t.deepEqual(await layerBytes(recovered, Buffer.alloc(0)), expected);
 		t.deepEqual(expected.toString(), '0\u000023\0\0\0\0end');
 		t.true(restarted.usedBytes > 0);

@@ -1,6 +1,5 @@
 import test, {type ExecutionContext} from 'ava';
 import {
-	type ContentPiece,
 	type UploadPlan,
 	growPartBytes,
 	objectBytesMax,
@@ -9,22 +8,30 @@ import {
 	partCountMax,
 	planUpload,
 } from '../../src/upload/upload-plan.ts';
+import type {LocalBytes} from '../../src/upload/byte-source.ts';
+import {type ContentPiece, contentBytes} from '../../src/upload/content-piece.ts';
 import {createRandomSource, testSeed} from '../support/random-source.ts';
 
 const mebibyte = 2 ** 20;
 const gibibyte = 2 ** 30;
 const tebibyte = 2 ** 40;
-const object = {key: 'old', etag: 'etag', sizeBytes: 5 * tebibyte};
+const object = {key: 'old', etag: 'etag', sizeBytes: 5 * tebibyte, lastModifiedMs: 0};
 
-const local = (offset: number, bytes: number): ContentPiece => ({bytes, source: {kind: 'local', offset}});
+/** Nothing is read of it: a plan only says what to read. */
+const layer: LocalBytes = {read: () => Promise.reject(new Error('A plan reads nothing')), pin() {}, unpin() {}};
+
+const local = (position: number, bytes: number): ContentPiece => ({bytes, source: {kind: 'local', layer, position}});
 const zero = (bytes: number): ContentPiece => ({bytes, source: {kind: 'zero'}});
-const copied = (offset: number, bytes: number): ContentPiece => ({bytes, source: {kind: 'object', object, offset}});
+const copied = (objectOffset: number, bytes: number): ContentPiece => ({
+	bytes,
+	source: {kind: 'object', object, objectOffset},
+});
 
 /** A content as stretches that follow each other are merged: equal for equal bytes. */
 const normalize = (content: readonly ContentPiece[]): string[] => {
 	const merged: Array<{kind: string; from: number; bytes: number}> = [];
 	for (const {bytes, source} of content) {
-		const from = source.kind === 'zero' ? 0 : source.offset;
+		const from = source.kind === 'zero' ? 0 : source.kind === 'local' ? source.position : source.objectOffset;
 		const last = merged.at(-1);
 		if (last?.kind === source.kind && (source.kind === 'zero' || last.from + last.bytes === from)) {
 			last.bytes += bytes;
@@ -66,18 +73,13 @@ const assertLegal = (t: ExecutionContext, content: readonly ContentPiece[], part
 				`part ${index + 1} of ${plan.parts.length} has ${bytes} bytes`,
 			);
 			if (part.kind === 'send') {
-				t.is(
-					part.pieces.reduce((total, piece) => total + piece.bytes, 0),
-					bytes,
-				);
+				t.is(contentBytes(part.pieces), bytes);
 			}
 		}
 	}
 
 	return plan;
 };
-
-const sum = (content: readonly ContentPiece[]): number => content.reduce((total, {bytes}) => total + bytes, 0);
 
 test('planUpload() covers any content exactly with parts that S3 takes', t => {
 	const seed = testSeed();
@@ -119,7 +121,7 @@ for (const [title, content, kind] of [
 test('planUpload() copies a whole object in one request, and in parts above 5 GiB', t => {
 	const whole = (sizeBytes: number): ContentPiece => ({
 		bytes: sizeBytes,
-		source: {kind: 'object', object: {...object, sizeBytes}, offset: 0},
+		source: {kind: 'object', object: {...object, sizeBytes}, objectOffset: 0},
 	});
 	t.is(planUpload([whole(1)], {partBytes: 8 * mebibyte}).kind, 'copy');
 	t.is(planUpload([whole(5 * gibibyte)], {partBytes: 8 * mebibyte}).kind, 'copy');
@@ -145,7 +147,7 @@ test('planUpload() ends with at most 10,000 parts for a large object that was ch
 
 	const plan = assertLegal(t, content, 8 * mebibyte);
 	t.is(plan.kind, 'multipart');
-	t.is(sum(contentOf(plan)), sum(content));
+	t.is(contentBytes(contentOf(plan)), contentBytes(content));
 });
 
 test('planUpload() refuses what is larger than S3 takes, with both sizes', t => {

@@ -1,0 +1,277 @@
+import assert from 'node:assert/strict';
+import type {Metadata, ObjectHead} from '../store/object-store.ts';
+import {type ContentPiece, type ReadObject, contentBytes, pieceOfObject, readContent} from './content-piece.ts';
+import type {StagedLayer} from './staged-layer.ts';
+import type {RecoveredLayer, StagingArea} from './staging-area.ts';
+import type {UploadOutcome} from './uploader.ts';
+
+/** The object that a layer is to become. */
+export type SealTarget = {
+	readonly key: string;
+	readonly metadata: Metadata;
+	readonly contentType: string | undefined;
+};
+
+/** A layer that never changes again. */
+export type SealedLayer = SealTarget & {
+	readonly layer: StagedLayer;
+	/** When it was sealed first, also in an earlier run. */
+	readonly sealedAtMs: number;
+	/** An earlier try, or an earlier run that died, may have stored it without learning of it. */
+	mayBeStored: boolean;
+	/** What the journal knows: on what the layer lies, and which state of it. */
+	recorded: string | undefined;
+};
+
+/**
+The changes of one file that S3 does not have: layers on top of the object `base`, the oldest first; all are sealed but
+the one that is written to. What changes more than one of them is to be called by one caller at a time; reads may go on
+meanwhile.
+*/
+export class LayerStack {
+	#base: ObjectHead | undefined;
+	#sealed: SealedLayer[] = [];
+	#writable: StagedLayer | undefined;
+	/** Layers that S3 has. Each is removed once the journal does not say any more that another lies on it. */
+	readonly #stored = new Set<StagedLayer>();
+	/**
+	What lies below the layers was written here from its start: to go on at its end is to write the same file, not to
+	append to another.
+	*/
+	#hasOwnContent = false;
+	#isForgotten = false;
+	readonly #staging: StagingArea;
+
+	constructor(options: {base: ObjectHead | undefined; staging: StagingArea}) {
+		this.#base = options.base;
+		this.#staging = options.staging;
+	}
+
+	get base(): ObjectHead | undefined {
+		return this.#base;
+	}
+
+	/** The object became this, by somebody else's hand or by a change of ours that went around the layers. */
+	replaceBase(base: ObjectHead): void {
+		this.#base = base;
+		this.#hasOwnContent = false;
+	}
+
+	/** The size of the file. */
+	get sizeBytes(): number {
+		return this.#layers.at(-1)?.sizeBytes ?? this.#base?.sizeBytes ?? 0;
+	}
+
+	get isEmpty(): boolean {
+		return this.#layers.length === 0;
+	}
+
+	get hasUnsealedChanges(): boolean {
+		return this.#writable !== undefined;
+	}
+
+	/** The oldest layer, when it is sealed and its bytes are wanted in S3. */
+	get next(): SealedLayer | undefined {
+		return this.#isForgotten ? undefined : this.#sealed[0];
+	}
+
+	get localBytes(): number {
+		return this.#layers.reduce((total, layer) => total + layer.localBytes, 0);
+	}
+
+	/** The layer for changes; a new one when all are sealed. */
+	writable(): StagedLayer {
+		this.#writable ??= this.#staging.createLayer({
+			lowerBytes: this.sizeBytes,
+			isOwnContent: this.#hasOwnContent || this.#layers.some(({appendedFrom}) => appendedFrom === undefined),
+		});
+		return this.#writable;
+	}
+
+	/** A layer of an earlier run. */
+	adopt({layer, record}: RecoveredLayer): void {
+		const {key, metadata, contentType, sealedAtMs} = record;
+		const sealed = {layer, key, metadata, contentType, sealedAtMs, mayBeStored: true};
+		this.#sealed.push({...sealed, recorded: toRecorded(layer, this.#sealed.length === 0 ? this.#base : 'previous')});
+	}
+
+	/**
+	What is written so far is to become this object. It will, even when this process dies, from the moment when `record`
+	has returned: before this call does, unless the caller is to wait for a short upload anyway.
+	*/
+	async seal(target: SealTarget, options: {waitsForUpload: boolean}): Promise<void> {
+		const layer = this.#writable;
+		if (layer === undefined || this.#isForgotten) {
+			return;
+		}
+
+		layer.seal();
+		this.#writable = undefined;
+		this.#sealed.push({...target, layer, sealedAtMs: Date.now(), mayBeStored: false, recorded: undefined});
+		if (!options.waitsForUpload || this.#sealed.length > 1 || layer.localBytes > shortUploadBytes) {
+			await this.record();
+		}
+	}
+
+	/**
+	Brings the journal up to date: what a sealed layer lies on changes when the one below it is stored. Only then the
+	layers that S3 has are removed, so that a crash at any moment loses none that another lies on.
+	*/
+	async record(): Promise<void> {
+		const stored = [...this.#stored];
+		for (const sealed of [...this.#sealed]) {
+			const index = this.#sealed.indexOf(sealed);
+			if (index === -1 || this.#isForgotten) {
+				continue;
+			}
+
+			const {layer, key, metadata, contentType, sealedAtMs} = sealed;
+			const base = index === 0 ? this.#base : 'previous';
+			const recorded = toRecorded(layer, base);
+			if (sealed.recorded !== recorded) {
+				await this.#staging.record(layer, {key, base, metadata, contentType, sealedAtMs});
+				sealed.recorded = recorded;
+			}
+		}
+
+		for (const layer of stored) {
+			if (this.#stored.delete(layer)) {
+				await this.#staging.discard(layer);
+			}
+		}
+	}
+
+	/**
+	S3 has the oldest layer: the file lies on that object now. `onMoved` is called in the same turn, and hears whether the
+	layers above replace bytes of somebody else's.
+	*/
+	async take(outcome: UploadOutcome, onMoved: (replacesOthers: boolean) => void): Promise<void> {
+		onMoved(this.#moveTo(outcome));
+		await this.record();
+	}
+
+	/** Forgets all changes. */
+	async discard(): Promise<void> {
+		for (const layer of this.#removeAll()) {
+			await this.#staging.discard(layer);
+		}
+
+		await this.record();
+	}
+
+	/** Takes all changes away, which can never be uploaded, and keeps their bytes; says where. */
+	async keepFailed(): Promise<string | undefined> {
+		let keptAt: string | undefined;
+		for (const layer of this.#removeAll()) {
+			keptAt = await this.#staging.keepFailed(layer);
+		}
+
+		await this.record();
+		return keptAt;
+	}
+
+	/** The changes stay readable, and never reach S3 any more, nor does a start of ours find them. */
+	async forgetJournal(): Promise<void> {
+		for (const layer of [...this.#stored, ...this.#layers]) {
+			await this.#staging.forget(layer);
+		}
+
+		this.#isForgotten = true;
+	}
+
+	/** Brings all bytes of objects that still show to local disk: the objects are about to go. */
+	async materialize(readObject: ReadObject): Promise<void> {
+		const buffer = Buffer.allocUnsafe(Math.min(materializeBytes, this.sizeBytes));
+		for (let offset = 0; offset < this.sizeBytes; ) {
+			const content = this.#resolve(this.#layers, offset, Math.min(offset + materializeBytes, this.sizeBytes));
+			for (const piece of content) {
+				if (piece.source.kind === 'object') {
+					const target = buffer.subarray(0, piece.bytes);
+					await readContent([piece], target, readObject);
+					await this.writable().write(offset, target, {isAppend: false});
+				}
+
+				offset += piece.bytes;
+			}
+		}
+	}
+
+	/** Whether changes name bytes of such an object, of which the bucket keeps no old version. */
+	refersTo(isGoing: (key: string) => boolean): boolean {
+		return this.#layers.some(layer =>
+			layer.objects.some(object => object.versionId === undefined && isGoing(object.key)),
+		);
+	}
+
+	/** Fills the target from an offset; how many bytes, fewer only at the end. */
+	async read(offset: number, target: Uint8Array, readObject: ReadObject): Promise<number> {
+		const end = Math.min(offset + target.length, this.sizeBytes);
+		if (end <= offset) {
+			return 0;
+		}
+
+		const content = this.#resolve(this.#layers, offset, end);
+		await readContent(content, target.subarray(0, contentBytes(content)), readObject);
+		return end - offset;
+	}
+
+	get #layers(): StagedLayer[] {
+		const sealed = this.#sealed.map(({layer}) => layer);
+		return this.#writable === undefined ? sealed : [...sealed, this.#writable];
+	}
+
+	#removeAll(): StagedLayer[] {
+		const layers = this.#layers;
+		this.#sealed = [];
+		this.#writable = undefined;
+		return layers;
+	}
+
+	/**
+	Layers above follow what was appended elsewhere; when they cannot, they keep what they show, and the answer is that
+	this replaces somebody else's bytes.
+	*/
+	#moveTo({head, movedBytes}: UploadOutcome): boolean {
+		const layer = this.#sealed.shift()?.layer;
+		assert(layer !== undefined, 'an upload was of the oldest layer');
+		const before = this.#base;
+		this.#base = head;
+		this.#stored.add(layer);
+		this.#hasOwnContent ||= layer.appendedFrom === undefined;
+		const above = this.#layers;
+		if (movedBytes === 0 || above.length === 0) {
+			return false;
+		}
+
+		if (above.every(({appendedFrom}) => appendedFrom !== undefined)) {
+			for (const one of above) {
+				one.displace(movedBytes);
+			}
+
+			return false;
+		}
+
+		above[0]?.keepView({before, after: head, appendedFrom: layer.appendedFrom ?? 0, movedBytes});
+		return true;
+	}
+
+	/** Where the bytes [start, end) are, in these layers or below them. */
+	#resolve(layers: readonly StagedLayer[], start: number, end: number): ContentPiece[] {
+		const top = layers.at(-1);
+		if (top !== undefined) {
+			return top.resolve(start, end, (from, to) => this.#resolve(layers.slice(0, -1), from, to));
+		}
+
+		return this.#base === undefined
+			? [{bytes: end - start, source: {kind: 'zero'}}]
+			: [pieceOfObject(this.#base, start, end)];
+	}
+}
+
+/** On what a record says that a layer lies, and the state that it has of the layer. */
+const toRecorded = (layer: StagedLayer, base: ObjectHead | 'previous' | undefined): string =>
+	`${base === 'previous' ? base : (base?.etag ?? 'none')} ${layer.version}`;
+
+const materializeBytes = 2 ** 20;
+/** An upload of so few bytes is over before a record of it would be of use. */
+const shortUploadBytes = 2 ** 18;

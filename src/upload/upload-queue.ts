@@ -1,0 +1,290 @@
+import {AssertionError} from 'node:assert';
+import {noMetrics, type MetricSink} from '../model/metric-sink.ts';
+import {Semaphore} from '../model/semaphore.ts';
+import {StoreError, isStoreError} from '../model/store-error.ts';
+import type {ObjectHead} from '../store/object-store.ts';
+import type {LayerStack, SealedLayer} from './layer-stack.ts';
+import type {UploadEvent} from './upload-event.ts';
+import type {UploadOutcome, Uploader} from './uploader.ts';
+
+/** A file, as far as the queue knows it. */
+export type UploadItem = {
+	/** Its name for messages. */
+	readonly path: string;
+	readonly layers: LayerStack;
+	/** Whether anybody has it open who can be told of a failure. */
+	readonly isOpen: boolean;
+	/** Whether a close or fsync reported the failure of the changes that are still here. */
+	readonly wasToldOfFailure: boolean;
+	/** The failure of an upload that nobody was told of yet. */
+	unreportedError: Error | undefined;
+};
+
+/** What becomes of an item, for those who keep tables of what S3 has. */
+export type UploadStep =
+	/** The object of the path is this one; what was appended here stands so many bytes further on. */
+	| {readonly step: 'stored'; readonly path: string; readonly head: ObjectHead; readonly movedBytes: number}
+	/** Its changes are gone: it is what S3 has. */
+	| {readonly step: 'dropped'}
+	/** Nothing of it is on its way any more. */
+	| {readonly step: 'ended'};
+
+type Running = {
+	readonly promise: Promise<void>;
+	/** Ends it at once. */
+	readonly abort: AbortController;
+	/** Ends it where it is known what S3 has. */
+	readonly stop: AbortController;
+};
+
+/**
+Brings sealed layers to S3: the layers of one file in their order, several files at once. What fails for a reason
+that may pass is tried again in the background for as long as the process lives, and at the next start.
+*/
+export class UploadQueue<Item extends UploadItem> {
+	readonly #uploader: Uploader;
+	readonly #items: () => readonly Item[];
+	readonly #onStep: (item: Item, step: UploadStep) => void;
+	readonly #onEvent: (event: UploadEvent) => void;
+	readonly #retryDelayMs: number;
+	readonly #slots = new Semaphore(uploadsAtOnceMax);
+	readonly #running = new Map<Item, Running>();
+	readonly #retries = new Map<Item, {readonly timer: NodeJS.Timeout; readonly delayMs: number}>();
+	readonly #waitingForCopies = new Set<Item>();
+	readonly #counts: ReturnType<typeof createCounts>;
+	#isClosed = false;
+	conflictCount = 0;
+	failedCount = 0;
+	lastError: {readonly atMs: number; readonly message: string} | undefined;
+
+	constructor(options: {
+		uploader: Uploader;
+		/** All files that may have changes. */
+		items: () => readonly Item[];
+		/** Told in the turn in which the item lies on the stored object, so that nobody finds the one without the other. */
+		onStep: (item: Item, step: UploadStep) => void;
+		onEvent: (event: UploadEvent) => void;
+		retryDelayMs?: number | undefined;
+		metrics?: MetricSink | undefined;
+	}) {
+		this.#uploader = options.uploader;
+		this.#items = options.items;
+		this.#onStep = options.onStep;
+		this.#onEvent = options.onEvent;
+		this.#retryDelayMs = options.retryDelayMs ?? 1000;
+		this.#counts = createCounts(options.metrics ?? noMetrics);
+	}
+
+	/** Files whose bytes are on their way or wait for it. */
+	get pendingCount(): number {
+		return this.#items().filter(({layers}) => layers.next !== undefined).length;
+	}
+
+	/** Uploads all that is sealed of an item; fails with the reason when that does not work now. */
+	async settle(item: Item): Promise<void> {
+		do {
+			await (this.#running.get(item) ?? this.#begin(item)).promise;
+			// What was sealed while the last upload was being tidied up was not in it.
+		} while (item.layers.next !== undefined);
+	}
+
+	/** When nothing is on its way any more. */
+	async idle(): Promise<void> {
+		await Promise.allSettled([...this.#running.values()].map(async ({promise}) => promise));
+	}
+
+	/** As `settle`, in the background: a failure is kept for the next fsync or open of the file. */
+	start(item: Item): void {
+		this.settle(item).catch((error: unknown) => {
+			item.unreportedError = error as Error;
+		});
+	}
+
+	/** Stops what is on its way for an item; after that nothing of it becomes visible any more. Its layers stay. */
+	async cancel(item: Item): Promise<void> {
+		this.#forgetRetry(item);
+		const running = this.#running.get(item);
+		if (running !== undefined) {
+			running.stop.abort();
+			await running.promise.catch(() => undefined); // Its failure is told to those who wait for the upload.
+			this.#forgetRetry(item);
+		}
+	}
+
+	/** `aborted` once uploads have ended; the message says what was not done. */
+	assertOpen(what: string): void {
+		if (this.#isClosed) {
+			throw new StoreError('aborted', `${what}: the volume is being unmounted`);
+		}
+	}
+
+	/** Ends retries; what was not uploaded stays in the journal. */
+	async close(): Promise<void> {
+		this.#isClosed = true;
+		for (const item of [...this.#retries.keys()]) {
+			this.#forgetRetry(item);
+		}
+
+		await Promise.allSettled(
+			[...this.#running.values()].map(async ({promise, abort}) => {
+				abort.abort();
+				await promise;
+			}),
+		);
+	}
+
+	#begin(item: Item): Running {
+		this.assertOpen(`Uploading ${item.path} was not begun`);
+		clearTimeout(this.#retries.get(item)?.timer);
+		const [abort, stop] = [new AbortController(), new AbortController()];
+		const promise = this.#run(item, abort.signal, stop.signal).finally(() => {
+			this.#running.delete(item);
+			this.#onStep(item, {step: 'ended'});
+		});
+		const running = {promise, abort, stop};
+		this.#running.set(item, running);
+		return running;
+	}
+
+	async #run(item: Item, signal: AbortSignal, stopSignal: AbortSignal): Promise<void> {
+		for (let sealed = item.layers.next; sealed !== undefined; sealed = item.layers.next) {
+			try {
+				await this.#settleCopiesOf(item, sealed.key);
+				await this.#store(item, sealed, signal, stopSignal);
+			} catch (error) {
+				// Also what failed may have been stored, if only the answer was lost: the next try looks.
+				sealed.mayBeStored = true;
+				await this.#fail(item, error as Error);
+				throw error;
+			}
+		}
+
+		this.#forgetRetry(item);
+		item.unreportedError = undefined;
+		this.lastError = this.#retries.size === 0 ? undefined : this.lastError;
+	}
+
+	async #store(item: Item, sealed: SealedLayer, signal: AbortSignal, stopSignal: AbortSignal): Promise<void> {
+		const outcome = await this.#slots.run(async () =>
+			this.#uploader.upload({...sealed, base: item.layers.base, signal, stopSignal}),
+		);
+		await item.layers.take(outcome, replacesOthers => {
+			this.#noteStored(item, outcome, replacesOthers);
+		});
+	}
+
+	#noteStored(item: Item, {head, movedBytes, hasConflict}: UploadOutcome, replacesOthers: boolean): void {
+		this.#counts.stored.value++;
+		this.#onStep(item, {step: 'stored', path: head.key, head, movedBytes});
+		if (hasConflict || replacesOthers) {
+			this.conflictCount++;
+			this.#onEvent({event: 'conflict', path: head.key});
+		}
+	}
+
+	/**
+	Files that were copied on the server from the version that is to be replaced go first, where the bucket keeps no
+	old one.
+	*/
+	async #settleCopiesOf(item: Item, key: string): Promise<void> {
+		if (item.layers.base === undefined || item.layers.base.versionId !== undefined) {
+			return;
+		}
+
+		for (const other of this.#items()) {
+			// Two that were copied from each other cannot both go first.
+			if (
+				other === item ||
+				this.#waitingForCopies.has(other) ||
+				other.layers.next === undefined ||
+				!other.layers.refersTo(source => source === key)
+			) {
+				continue;
+			}
+
+			this.#waitingForCopies.add(item);
+			try {
+				await this.settle(other);
+			} catch (error) {
+				if (isStoreError(error) && error.isTransient) {
+					throw error;
+				}
+			} finally {
+				this.#waitingForCopies.delete(item);
+			}
+		}
+	}
+
+	async #fail(item: Item, error: Error): Promise<void> {
+		if (isStoreError(error, 'aborted')) {
+			return;
+		}
+
+		this.failedCount++;
+		this.lastError = {atMs: Date.now(), message: `${item.path}: ${error.message}`};
+		const isFinal =
+			isBug(error) || (isStoreError(error) && !error.isTransient && !isStoreError(error, ...curableCodes));
+		(isFinal ? this.#counts.refused : this.#counts.delayed).value++;
+		let keptAt: string | undefined;
+		await item.layers.record().catch((cause: unknown) => {
+			this.#onEvent({
+				event: 'upload failed',
+				path: item.path,
+				error: new Error(`The journal could not be written: ${(cause as Error).message}`, {cause}),
+				isFinal: false,
+			});
+		});
+		if (isFinal && !item.isOpen) {
+			// Nobody has the file open who could be told. Unless a close was: the bytes are kept for a person to look at.
+			if (item.wasToldOfFailure) {
+				await item.layers.discard();
+			} else {
+				keptAt = await item.layers.keepFailed();
+			}
+
+			this.#onStep(item, {step: 'dropped'});
+		} else if (!isFinal) {
+			this.#retryLater(item);
+		}
+
+		this.#onEvent({event: 'upload failed', path: item.path, error, isFinal, keptAt});
+	}
+
+	#retryLater(item: Item): void {
+		if (this.#isClosed) {
+			return;
+		}
+
+		const delayMs = Math.min((this.#retries.get(item)?.delayMs ?? this.#retryDelayMs / 2) * 2, retryDelayMsMax);
+		const timer = setTimeout(() => {
+			this.start(item);
+		}, delayMs);
+		timer.unref();
+		this.#retries.set(item, {timer, delayMs});
+	}
+
+	#forgetRetry(item: Item): void {
+		clearTimeout(this.#retries.get(item)?.timer);
+		this.#retries.delete(item);
+	}
+}
+
+const createCounts = (metrics: MetricSink) => ({
+	stored: metrics.counter('pnx_volume_uploads_total', {result: 'stored'}),
+	delayed: metrics.counter('pnx_volume_uploads_total', {result: 'delayed'}),
+	refused: metrics.counter('pnx_volume_uploads_total', {result: 'refused'}),
+});
+
+/**
+What met a bug of ours never reaches S3: an error for its writer, and kept on disk, is better than wrong bytes in
+the bucket.
+*/
+const isBug = (error: Error): boolean =>
+	error instanceof AssertionError || error instanceof TypeError || error instanceof RangeError;
+
+const uploadsAtOnceMax = 16;
+const retryDelayMsMax = 60_000;
+/**
+Failures that an operator can cure while we try on: credentials that are renewed, clocks, a disk that is made free.
+*/
+const curableCodes = ['badCredentials', 'clockSkew', 'noSpace', 'corrupt'] as const;
