@@ -3,6 +3,8 @@ import {cp, readFile, readdir, truncate, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {createFaultyObjectStore} from '../store/doubles/faulty-object-store.ts';
+import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
+import {readJournal, writeJournalRecord} from '../../src/upload/journal.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
 import {readText, writeText} from '../support/fs-text.ts';
 import {
@@ -49,6 +51,35 @@ test('a crash between the uploads of two synced states of a file loses neither',
 		['recovered'],
 	);
 	t.is(restarted.fileSystem.status().conflicts, 0);
+});
+
+test('how long an upload waits is counted from its close, whatever was written down anew since', async t => {
+	const {a, start} = await startNodes(t, journal);
+	a.store.inject({method: 'put', key: 'file', isBlocked: true});
+	const handle = await openHandle(a, 'file', O_CREAT | O_WRONLY);
+	for (const text of ['one', 'two']) {
+		await write(a, handle, text);
+		await a.fileSystem.fsync(handle);
+	}
+
+	const left = await crash(t, a);
+	for (const record of (await readJournal(left.stagingDirectory)).records) {
+		await writeJournalRecord(left.stagingDirectory, {...record, sealedAtMs: 1000}, {isDurable: false});
+	}
+
+	const bucket = createMemoryObjectStore();
+	const slow = createFaultyObjectStore(bucket);
+	const second = slow.inject({method: 'put', key: 'file', skipCount: 1, isBlocked: true});
+	const restarted = await startNode(t, slow, {...journal, ...left});
+	await second.reached;
+	t.deepEqual(
+		(await readJournal(left.stagingDirectory)).records.map(({sealedAtMs}) => sealedAtMs),
+		[1000],
+	);
+	t.true(restarted.fileSystem.status().oldestUploadAgeMs! > 365 * 24 * 3_600_000); // There is one that waits.
+	await restarted.fileSystem.close();
+	const again = await start({...journal, ...left});
+	await again.fileSystem.drain();
 });
 
 test('an append that moved and was stored just before the crash is there once', async t => {

@@ -1,0 +1,87 @@
+import {mkdir, readdir, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {crc32} from 'node:zlib';
+import test from 'ava';
+import {type JournalRecord, readJournal, removeJournalRecord, writeJournalRecord} from '../../src/upload/journal.ts';
+import {someObject} from '../support/staging.ts';
+import {createStagingDirectory} from '../support/volume-nodes.ts';
+
+const idOf = (count: number): string => `00000000000001-${count.toString().padStart(10, '0')}`;
+
+const recordOf = (count: number, change: Partial<JournalRecord> = {}): JournalRecord => ({
+	format: 1,
+	id: idOf(count),
+	key: 'file',
+	base: someObject,
+	metadata: {'file-mtime': '1ns'},
+	contentType: 'text/plain',
+	layer: {
+		sizeBytes: 9,
+		lowerBytes: 4,
+		appendedFrom: 4,
+		displacementBytes: 2,
+		extents: [{start: 4, end: 9, source: {kind: 'object', object: someObject, objectOffset: 3}}],
+	},
+	sealedAtMs: 1000,
+	...change,
+});
+
+for (const isDurable of [true, false]) {
+	test(`records are read as they were written, in the order of their seals, ${isDurable ? 'durable' : 'not durable'}`, async t => {
+		const directory = await createStagingDirectory(t);
+		for (const count of [3, 1, 2]) {
+			await writeJournalRecord(directory, recordOf(count), {isDurable});
+		}
+
+		await writeJournalRecord(directory, recordOf(2, {base: 'previous'}), {isDurable});
+		await removeJournalRecord(directory, idOf(1));
+		await removeJournalRecord(directory, idOf(1));
+		t.deepEqual(await readJournal(directory), {
+			records: [recordOf(2, {base: 'previous'}), recordOf(3)],
+			damaged: [],
+		});
+	});
+}
+
+test('a record of an earlier version, to the byte, is read', async t => {
+	const directory = await createStagingDirectory(t);
+	const line =
+		`{"format":1,"id":"${idOf(7)}","key":"dir/file","base":{"key":"dir/file","etag":"e","sizeBytes":10,"lastModifiedMs":5,"metadata":{"file-owner":"1"}},` +
+		'"metadata":{"file-mtime":"1ns"},"layer":{"sizeBytes":12,"lowerBytes":10,"appendedFrom":10,"displacementBytes":0,' +
+		'"extents":[{"start":0,"end":4,"source":{"kind":"zero"}},{"start":4,"end":6,"source":{"kind":"object","object":{"key":"o","etag":"f","sizeBytes":9,"lastModifiedMs":5,"metadata":{}},"objectOffset":2}},' +
+		'{"start":10,"end":12,"source":{"kind":"local"}}]},"sealedAtMs":1700000000000}';
+	await writeFile(join(directory, `${idOf(7)}.data`), 'twelve bytes');
+	await writeFile(join(directory, `${idOf(7)}.json`), `${line}\n${crc32(line).toString(16).padStart(8, '0')}\n`);
+	const {records, damaged} = await readJournal(directory);
+	t.deepEqual(damaged, []);
+	t.is(records[0]?.key, 'dir/file');
+	t.is(records[0]?.sealedAtMs, 1_700_000_000_000);
+	t.is(records[0]?.layer.extents.length, 3);
+});
+
+test('what is no whole record of ours is damaged: another format, another name, bytes that are gone', async t => {
+	const directory = await createStagingDirectory(t);
+	const local = recordOf(3, {
+		layer: {...recordOf(3).layer, extents: [{start: 4, end: 9, source: {kind: 'local'}}]},
+	});
+	await writeJournalRecord(directory, {...recordOf(1), format: 2 as unknown as 1}, {isDurable: false});
+	await writeJournalRecord(directory, local, {isDurable: false});
+	await writeFile(join(directory, `${idOf(2)}.json`), 'no record');
+	await writeFile(join(directory, `${idOf(4)}.json`), '');
+	await writeFile(join(directory, `${idOf(5)}.json.tmp`), 'half');
+	const {records, damaged} = await readJournal(directory);
+	t.deepEqual(records, []);
+	t.deepEqual(
+		damaged,
+		[1, 2, 3, 4].map(count => `${idOf(count)}.json`),
+	);
+});
+
+test('a record that cannot be written leaves the one before it', async t => {
+	const directory = await createStagingDirectory(t);
+	await writeJournalRecord(directory, recordOf(1), {isDurable: false});
+	await mkdir(join(directory, `${idOf(1)}.json.tmp`));
+	await t.throwsAsync(writeJournalRecord(directory, recordOf(1, {key: 'other'}), {isDurable: false}));
+	t.deepEqual((await readJournal(directory)).records, [recordOf(1)]);
+	t.true((await readdir(directory)).includes(`${idOf(1)}.json`));
+});

@@ -1,0 +1,179 @@
+import {readFile} from 'node:fs/promises';
+import test, {type ExecutionContext} from 'ava';
+import {createFaultyObjectStore} from '../store/doubles/faulty-object-store.ts';
+import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
+import {LayerStack} from '../../src/upload/layer-stack.ts';
+import type {UploadEvent} from '../../src/upload/upload-event.ts';
+import {UploadQueue, type UploadItem} from '../../src/upload/upload-queue.ts';
+import {Uploader} from '../../src/upload/uploader.ts';
+import {putText, readFrom, writeToStack} from '../support/layer-stack.ts';
+import {openStaging} from '../support/staging.ts';
+import {eventually, objectText} from '../support/volume-nodes.ts';
+
+type Item = UploadItem & {isOpen: boolean; wasToldOfFailure: boolean};
+
+const start = async (t: ExecutionContext) => {
+	const bucket = createMemoryObjectStore();
+	const store = createFaultyObjectStore(bucket);
+	const staging = await openStaging(t);
+	const items: Item[] = [];
+	const steps: string[] = [];
+	const events: UploadEvent[] = [];
+	const queue = new UploadQueue<Item>({
+		uploader: new Uploader({store, readObject: readFrom(store), partBytes: 2 ** 23, memoryBytesMax: 2 ** 24}),
+		items: () => items,
+		onStep: ({path}, {step}) => void steps.push(`${path} ${step}`),
+		onEvent: event => void events.push(event),
+		retryDelayMs: 1,
+	});
+	t.teardown(async () => {
+		store.heal();
+		await queue.close();
+		await staging.close();
+	});
+	const add = async (path: string, text?: string): Promise<Item> => {
+		const base = text === undefined ? undefined : await putText(bucket, path, text);
+		const layers = new LayerStack({base, staging});
+		const item = {path, layers, isOpen: true, wasToldOfFailure: false, unreportedError: undefined};
+		items.push(item);
+		return item;
+	};
+
+	return {bucket, store, staging, queue, steps, events, add};
+};
+
+const seal = async ({path, layers}: UploadItem) =>
+	layers.seal({key: path, metadata: {}, contentType: undefined}, {waitsForUpload: false});
+
+const write = async (item: UploadItem, text: string, offset = 0) => {
+	await writeToStack(item.layers, text, offset);
+	await seal(item);
+};
+
+test('the layers of a file are stored in their order, and each step is told', async t => {
+	const {bucket, staging, queue, steps, add} = await start(t);
+	const item = await add('file');
+	await write(item, 'one');
+	await write(item, 'two');
+	t.is(queue.pendingCount, 1);
+	await queue.settle(item);
+	t.is(await objectText(bucket, 'file'), 'two');
+	t.deepEqual(steps, ['file stored', 'file stored', 'file ended']);
+	t.is(queue.pendingCount, 0);
+	t.is(staging.usedBytes, 0);
+});
+
+test('what is sealed during an upload is stored before settle() returns', async t => {
+	const {bucket, store, queue, add} = await start(t);
+	const item = await add('file');
+	const fault = store.inject({method: 'put', isBlocked: true});
+	await write(item, 'one');
+	const settling = queue.settle(item);
+	await fault.reached;
+	await write(item, 'two');
+	fault.release();
+	await settling;
+	t.is(await objectText(bucket, 'file'), 'two');
+});
+
+test('an upload that fails for a reason that passes is tried again by itself', async t => {
+	const {bucket, store, queue, events, add} = await start(t);
+	const item = await add('file');
+	await write(item, 'content');
+	const fault = store.inject({method: 'put', error: 'unavailable'});
+	await t.throwsAsync(queue.settle(item), {name: 'StoreError'});
+	t.like(events[0], {event: 'upload failed', path: 'file', isFinal: false});
+	t.regex(queue.lastError?.message ?? '', /^file: /);
+	fault.remove();
+	await eventually(t, 'S3 has it', async () => (await objectText(bucket, 'file')) === 'content');
+	await queue.idle();
+	t.is(queue.lastError, undefined);
+	t.true(item.layers.isEmpty);
+});
+
+for (const [isOpen, wasToldOfFailure, what] of [
+	[true, false, 'stays when somebody has the file open'],
+	[false, true, 'is dropped when a close reported it'],
+	[false, false, 'is kept for a person when nobody was told'],
+] as const) {
+	test(`what S3 refuses for good ${what}`, async t => {
+		const {store, queue, steps, events, add} = await start(t);
+		const item = await add('file');
+		await write(item, 'content');
+		Object.assign(item, {isOpen, wasToldOfFailure});
+		store.inject({method: 'put', error: 'accessDenied'});
+		await t.throwsAsync(queue.settle(item), {name: 'StoreError'});
+		t.is(item.layers.isEmpty, !isOpen);
+		t.deepEqual(steps, isOpen ? ['file ended'] : ['file dropped', 'file ended']);
+		const [event] = events;
+		t.true(event?.event === 'upload failed' && event.isFinal);
+		const keptAt = event?.event === 'upload failed' ? event.keptAt : undefined;
+		t.is(
+			keptAt === undefined ? undefined : await readFile(keptAt, 'utf8'),
+			isOpen || wasToldOfFailure ? undefined : 'content',
+		);
+	});
+}
+
+test('after cancel() nothing becomes visible, and a later start stores it', async t => {
+	const {bucket, store, queue, add} = await start(t);
+	const item = await add('file', 'old');
+	await write(item, 'new');
+	const fault = store.inject({method: 'head', isBlocked: true});
+	const refused = store.inject({method: 'put', error: 'preconditionFailed', countMax: 1});
+	const settling = queue.settle(item);
+	await fault.reached;
+	const cancelling = queue.cancel(item);
+	fault.release();
+	await t.throwsAsync(settling, {code: 'aborted'} as object);
+	await cancelling;
+	t.is(await objectText(bucket, 'file'), 'old');
+	t.is(item.unreportedError, undefined);
+	refused.remove();
+	queue.start(item);
+	await queue.idle();
+	t.is(await objectText(bucket, 'file'), 'new');
+});
+
+test('files that were copied from the version that is to be replaced go first', async t => {
+	const {bucket, queue, steps, add} = await start(t);
+	const [source, copy] = [await add('source', 'content'), await add('copy')];
+	const object = source.layers.base!; // It was made with one.
+	copy.layers.writable().setSource(0, 7, {kind: 'object', object, objectOffset: 0});
+	await seal(copy);
+	await write(source, 'CHANGED');
+	await queue.settle(source);
+	t.deepEqual(steps, ['copy stored', 'copy ended', 'source stored', 'source ended']);
+	t.is(await objectText(bucket, 'copy'), 'content');
+	t.is(await objectText(bucket, 'source'), 'CHANGED');
+});
+
+test('two files that were copied from each other do not wait for each other', async t => {
+	const {bucket, queue, add} = await start(t);
+	const [a, b] = [await add('a', 'of a'), await add('b', 'of b')];
+	for (const [to, from] of [
+		[a, b],
+		[b, a],
+	] as const) {
+		to.layers.writable().setSource(0, 4, {kind: 'object', object: from.layers.base!, objectOffset: 0}); // Both have one.
+	}
+
+	await seal(a);
+	await seal(b);
+	await Promise.allSettled([queue.settle(a), queue.settle(b)]);
+	const texts = [await objectText(bucket, 'a'), await objectText(bucket, 'b')];
+	t.true(texts.includes('of a') || texts.includes('of b'));
+});
+
+test('after close() nothing is begun, and what was on its way stays', async t => {
+	const {bucket, store, queue, add} = await start(t);
+	const item = await add('file');
+	await write(item, 'content');
+	const fault = store.inject({method: 'put', isBlocked: true});
+	const settling = queue.settle(item);
+	await fault.reached;
+	await Promise.all([queue.close(), t.throwsAsync(settling, {code: 'aborted'} as object)]);
+	await t.throwsAsync(queue.settle(item), {message: /Uploading file was not begun: the volume is being unmounted/});
+	t.is(await objectText(bucket, 'file'), undefined);
+	t.is(item.layers.next?.mayBeStored, true);
+});
