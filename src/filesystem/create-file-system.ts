@@ -8,6 +8,7 @@ import type {UploadEvent} from '../upload/upload-event.ts';
 import {UploadQueue, type UploadStep} from '../upload/upload-queue.ts';
 import {Uploader} from '../upload/uploader.ts';
 import type {ObjectStore} from '../store/object-store.ts';
+import {addFile} from './add-file.ts';
 import {type AttributeDefaults, readAttributes} from './attributes.ts';
 import {bindOperations} from './bind-operations.ts';
 import type {FileSystemParts} from './file-system-parts.ts';
@@ -18,7 +19,7 @@ import {KernelPages} from './kernel-pages.ts';
 import {KnownMarkers} from './known-markers.ts';
 import {LocalChanges} from './local-changes.ts';
 import {Namespace} from './namespace.ts';
-import {OpenFile} from './open-file.ts';
+import type {OpenFile} from './open-file.ts';
 import {PathLocks} from './path-locks.ts';
 
 export type FileSystemSetup = {
@@ -153,26 +154,13 @@ const recover = async (parts: FileSystemParts, onEvent: (event: UploadEvent) => 
 	}
 
 	for (const recovered of layers) {
-		const {record, layer} = recovered;
-		let file = parts.files.get(record.key);
-		if (file === undefined) {
-			const base = record.base === 'previous' ? undefined : record.base;
-			const described = {key: record.key, lastModifiedMs: record.sealedAtMs};
-			const attributes = readAttributes(described, record.metadata, parts.defaults);
-			file = new OpenFile({
-				path: record.key,
-				base,
-				attributes,
-				staging: parts.staging,
-				reader: parts.reader,
-				defaults: parts.defaults,
-				now: parts.now(),
-			});
-		}
-
+		const {key, base, metadata, sealedAtMs} = recovered.record;
+		const attributes = readAttributes({key, lastModifiedMs: sealedAtMs}, metadata, parts.defaults);
+		const file = parts.files.get(key) ?? addFile(parts, key, base === 'previous' ? undefined : base, attributes);
+		// Those of the layer that was closed last.
+		file.setAttributes(attributes);
 		file.layers.adopt(recovered);
-		parts.files.add(file);
-		onEvent({event: 'recovered', path: record.key, bytes: layer.localBytes});
+		onEvent({event: 'recovered', path: key, bytes: recovered.layer.localBytes});
 	}
 
 	for (const file of parts.files.all()) {

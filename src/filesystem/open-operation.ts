@@ -1,11 +1,11 @@
 import {FsError} from '../model/fs-error.ts';
-import type {ObjectHead} from '../store/object-store.ts';
+import {addFile} from './add-file.ts';
 import {type FileAttributes, newAttributes} from './attributes.ts';
 import {createObject} from './create-object.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Caller, OpenFlags, OpenResult} from './filesystem.ts';
 import type {Entry} from './namespace.ts';
-import {OpenFile} from './open-file.ts';
+import type {OpenFile} from './open-file.ts';
 import {truncateFile} from './truncate-file.ts';
 import {wallClockNs} from './wall-clock.ts';
 
@@ -173,25 +173,6 @@ const newFileAttributes = (creation: Creation | undefined, parent: FileAttribute
 		parent,
 		wallClockNs(),
 	);
-
-const addFile = (
-	parts: FileSystemParts,
-	path: string,
-	base: ObjectHead | undefined,
-	attributes: FileAttributes,
-): OpenFile => {
-	const file = new OpenFile({
-		path,
-		base,
-		attributes,
-		staging: parts.staging,
-		reader: parts.reader,
-		defaults: parts.defaults,
-		now: parts.now(),
-	});
-	parts.files.add(file);
-	return file;
-};
 
 /** A failed upload that nobody heard of is told to the next who opens the file for writing. */
 const reportEarlierFailure = (file: OpenFile, flags: OpenFlags): void => {

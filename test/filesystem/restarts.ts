@@ -53,6 +53,29 @@ test('a crash between the uploads of two synced states of a file loses neither',
 	t.is(restarted.fileSystem.status().conflicts, 0);
 });
 
+test('a start shows the attributes of the state that was synced last, and keeps them with what is written then', async t => {
+	const {bucket, a} = await startNodes(t, journal);
+	a.store.inject({method: 'put', key: 'file', isBlocked: true});
+	const handle = await openHandle(a, 'file', O_CREAT | O_WRONLY);
+	await write(a, handle, 'one');
+	await a.fileSystem.fsync(handle);
+	await a.fileSystem.chmod({handle}, 0o751);
+	await write(a, handle, 'two');
+	await a.fileSystem.fsync(handle);
+	const slow = createFaultyObjectStore(bucket);
+	const upload = slow.inject({method: 'put', isBlocked: true});
+	const restarted = await startNode(t, slow, {...journal, ...(await crash(t, a))});
+	await upload.reached;
+	t.is((await restarted.fileSystem.getattr({path: 'file'})).permissions, 0o751);
+	const again = await openHandle(restarted, 'file', O_WRONLY);
+	await write(restarted, again, 'three');
+	await closeHandle(restarted, again);
+	upload.remove();
+	await restarted.fileSystem.drain();
+	t.is(await objectText(bucket, 'file'), 'three');
+	t.is((await restarted.fileSystem.getattr({path: 'file'})).permissions, 0o751);
+});
+
 test('how long an upload waits is counted from its close, whatever was written down anew since', async t => {
 	const {a, start} = await startNodes(t, journal);
 	a.store.inject({method: 'put', key: 'file', isBlocked: true});
