@@ -59,11 +59,11 @@ export class LayerStack {
 
 	/** The size of the file. */
 	get sizeBytes(): number {
-		return this.#layers.at(-1)?.sizeBytes ?? this.#base?.sizeBytes ?? 0;
+		return (this.#writable ?? this.#sealed.at(-1)?.layer ?? this.#base)?.sizeBytes ?? 0;
 	}
 
 	get isEmpty(): boolean {
-		return this.#layers.length === 0;
+		return this.#writable === undefined && this.#sealed.length === 0;
 	}
 
 	get hasUnsealedChanges(): boolean {

@@ -15,10 +15,10 @@ import {
 	type ReadObject,
 	contentBytes,
 	cutContent,
-	cutPiece,
 	pieceOfObject,
 	readContent,
 } from './content-piece.ts';
+import {isSameUpload} from './is-same-upload.ts';
 import {PartBuffers} from './part-buffers.ts';
 import type {StagedLayer} from './staged-layer.ts';
 import {storeInParts} from './store-in-parts.ts';
@@ -104,23 +104,18 @@ export class Uploader {
 
 				const current = await this.#store.head(request.key, {signal: request.signal});
 				if (current?.etag === expectedEtag) {
-					refusedCount++;
-					if (await this.#hasSources(content, request)) {
-						// Bytes and target are as we expect them: a racing write held up the request and is gone (409), or the
-						// parts were; or always so.
-						this.#noteRefusal(condition, refusedCount);
-						continue;
-					}
-
-					// The target is as we expected it: what failed is a source that is gone.
-					throw new StoreError(
-						'preconditionFailed',
-						`Uploading ${request.key}: bytes that the new version needs were changed or deleted in S3 meanwhile, and the bucket has no old versions of them`,
-						{cause: error},
-					);
+					await this.#assertSources(content, request, error);
+					// Bytes and target are as we expect them: a racing write held up the request and is gone (409), or the
+					// parts were; or the server always refuses.
+					this.#noteRefusal(condition, ++refusedCount);
+					continue;
 				}
 
-				if (current !== undefined && request.mayBeStored === true && (await this.#isSameUpload(current, request))) {
+				if (
+					current !== undefined &&
+					request.mayBeStored === true &&
+					(await isSameUpload(current, request, this.#readObject))
+				) {
 					return {head: current, movedBytes: current.sizeBytes - request.layer.sizeBytes, hasConflict: false};
 				}
 
@@ -137,18 +132,20 @@ export class Uploader {
 		}
 	}
 
-	/** Whether all objects that a content names are still the ones that it means. */
-	async #hasSources(content: readonly ContentPiece[], {signal}: UploadRequest): Promise<boolean> {
+	/** Fails when an object that a content names is not the version any more that is meant. */
+	async #assertSources(content: readonly ContentPiece[], {key, signal}: UploadRequest, cause: unknown): Promise<void> {
 		const objects = new Map(
 			content.flatMap(({source}) => (source.kind === 'object' ? [[source.object.key, source.object] as const] : [])),
 		);
-		for (const {key, etag, versionId} of objects.values()) {
-			if (versionId === undefined && (await this.#store.head(key, {signal}))?.etag !== etag) {
-				return false;
+		for (const object of objects.values()) {
+			if (object.versionId === undefined && (await this.#store.head(object.key, {signal}))?.etag !== object.etag) {
+				throw new StoreError(
+					'preconditionFailed',
+					`Uploading ${key}: bytes that the new version needs were changed or deleted in S3 meanwhile, and the bucket has no old versions of them`,
+					{cause},
+				);
 			}
 		}
-
-		return true;
 	}
 
 	/**
@@ -173,43 +170,6 @@ export class Uploader {
 		}
 
 		return {};
-	}
-
-	/**
-	Whether an object is what an earlier try made of this layer: its attributes are the same, with a
-	modification time to the nanosecond. Where they do not hold one, the bytes must be the same.
-	*/
-	async #isSameUpload(current: ObjectHead, {layer, metadata}: UploadRequest): Promise<boolean> {
-		const keys = new Set([...Object.keys(current.metadata), ...Object.keys(metadata)]);
-		const isMoved = current.sizeBytes !== layer.sizeBytes;
-		if (
-			(isMoved && (layer.appendedFrom === undefined || current.sizeBytes < layer.sizeBytes - layer.appendedFrom)) ||
-			![...keys].every(key => current.metadata[key] === metadata[key])
-		) {
-			return false;
-		}
-
-		return 'file-mtime' in metadata || this.#hasSameBytes(current, layer);
-	}
-
-	async #hasSameBytes(current: ObjectHead, layer: StagedLayer): Promise<boolean> {
-		const movedBytes = current.sizeBytes - layer.sizeBytes;
-		let offset = layer.appendedFrom ?? 0;
-		for (const piece of layer.resolve(offset, layer.sizeBytes, (start, end) => [pieceOfObject(current, start, end)])) {
-			for (let from = 0; piece.source.kind === 'local' && from < piece.bytes; from += comparedBytes) {
-				const some = cutPiece(piece, from, Math.min(from + comparedBytes, piece.bytes));
-				const [local, stored] = [Buffer.alloc(some.bytes), Buffer.alloc(some.bytes)];
-				await readContent([some], local, this.#readObject);
-				await this.#readObject(current, offset + from + movedBytes, stored);
-				if (!local.equals(stored)) {
-					return false;
-				}
-			}
-
-			offset += piece.bytes;
-		}
-
-		return true;
 	}
 
 	async #write(
@@ -308,4 +268,3 @@ const attemptCountMax = 60;
 const eagerAttemptCount = 4;
 const retryDelayMsMax = 300;
 const partsAtOnceMax = 6;
-const comparedBytes = 2 ** 20;
