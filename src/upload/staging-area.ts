@@ -136,8 +136,8 @@ export class StagingArea {
 	async keepFailed(layer: StagedLayer): Promise<string> {
 		const failed = path.join(this.#directory, 'failed');
 		await fs.mkdir(failed, {recursive: true, mode: 0o700});
-		// The record first: a crash between the two leaves bytes that the next start reports, not a record without them.
-		for (const suffix of ['json', 'data']) {
+		// The bytes first: a start reports a record without them, and removes bytes without a record.
+		for (const suffix of ['data', 'json']) {
 			await fs
 				.rename(path.join(this.#directory, `${layer.id}.${suffix}`), path.join(failed, `${layer.id}.${suffix}`))
 				.catch(ignoreAbsence);

@@ -1,6 +1,6 @@
 import test from 'ava';
-import {createFaultyObjectStore} from '../../src/store/faulty-object-store.ts';
-import {createMemoryObjectStore} from '../../src/store/memory-object-store.ts';
+import {createFaultyObjectStore} from '../store/doubles/faulty-object-store.ts';
+import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import type {ByteRange, ObjectHead, ObjectStore} from '../../src/store/object-store.ts';
 import {copyObject} from '../../src/upload/copy-object.ts';
 import {putText} from '../support/layer-stack.ts';

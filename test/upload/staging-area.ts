@@ -1,6 +1,7 @@
-import {readFile, readdir, rm, writeFile} from 'node:fs/promises';
+import {mkdir, readFile, readdir, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import test from 'ava';
+import {readJournal} from '../../src/upload/journal.ts';
 import {StagingArea} from '../../src/upload/staging-area.ts';
 import {layerBytes, openStaging} from '../support/staging.ts';
 
@@ -134,6 +135,43 @@ test('discard() while the record is being written leaves nothing', async t => {
 	t.deepEqual(await readdir(staging.directory), []);
 	t.is(staging.usedBytes, 0);
 });
+
+test('a record is of the moment in which it was asked for, also when the layer moves before it is written', async t => {
+	const staging = await openStaging(t);
+	const layer = staging.createLayer({lowerBytes: 10});
+	await layer.write(10, Buffer.from('more'), {isAppend: true});
+	layer.seal();
+	const {state} = layer;
+	const recording = staging.record(layer, request);
+	layer.displace(5);
+	await recording;
+	t.deepEqual((await readJournal(staging.directory)).records[0]?.layer, state);
+	await staging.discard(layer);
+});
+
+for (const suffix of ['json', 'data']) {
+	test(`bytes that are to be kept for a person are kept when the step is cut off at the ${suffix}`, async t => {
+		const staging = await openStaging(t);
+		const layer = staging.createLayer({lowerBytes: 0});
+		await layer.write(0, Buffer.from('content'), {isAppend: false});
+		layer.seal();
+		await staging.record(layer, request);
+		const failed = join(staging.directory, 'failed');
+		await mkdir(join(failed, `${layer.id}.${suffix}`), {recursive: true});
+		await t.throwsAsync(staging.keepFailed(layer), {code: 'EISDIR'});
+		await staging.close();
+		const restarted = await openStaging(t, {directory: staging.directory});
+		const {layers, damaged} = await restarted.recover();
+		if (suffix === 'data') {
+			t.is(layers.length, 1);
+		} else {
+			t.deepEqual(damaged, [`${layer.id}.json`]);
+			t.is(await readFile(join(failed, `${layer.id}.data`), 'utf8'), 'content');
+		}
+
+		await restarted.close();
+	});
+}
 
 test('a staging directory that is gone is a failure with an errno, not a crash', async t => {
 	const staging = await openStaging(t);

@@ -1,7 +1,9 @@
-import {readFile} from 'node:fs/promises';
+import {mkdir, readFile, readdir, rmdir} from 'node:fs/promises';
+import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {createFaultyObjectStore} from '../store/doubles/faulty-object-store.ts';
 import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
+import {readJournal} from '../../src/upload/journal.ts';
 import {LayerStack} from '../../src/upload/layer-stack.ts';
 import type {UploadEvent} from '../../src/upload/upload-event.ts';
 import {UploadQueue, type UploadItem} from '../../src/upload/upload-queue.ts';
@@ -89,6 +91,27 @@ test('an upload that fails for a reason that passes is tried again by itself', a
 	await queue.idle();
 	t.is(queue.lastError, undefined);
 	t.true(item.layers.isEmpty);
+});
+
+test('when the journal cannot be written after an upload, the rest is tried again, and nothing stays behind', async t => {
+	const {bucket, store, staging, queue, events, add} = await start(t);
+	const item = await add('file');
+	const fault = store.inject({method: 'put', isBlocked: true});
+	await write(item, 'one');
+	await write(item, 'two');
+	const [, second] = (await readJournal(staging.directory)).records;
+	const settling = queue.settle(item);
+	await fault.reached;
+	const obstacle = join(staging.directory, `${second?.id}.json.tmp`);
+	await mkdir(obstacle);
+	fault.release();
+	await t.throwsAsync(settling, {name: 'FsError'});
+	t.true(events.some(event => event.event === 'upload failed' && !event.isFinal));
+	await rmdir(obstacle);
+	await eventually(t, 'S3 has the newest', async () => (await objectText(bucket, 'file')) === 'two');
+	await queue.idle();
+	t.deepEqual(await readdir(staging.directory), []);
+	t.is(staging.usedBytes, 0);
 });
 
 for (const [isOpen, wasToldOfFailure, what] of [
