@@ -51,7 +51,6 @@ export class LocalChanges {
 	directoryRemoved(path: string): void {
 		this.#markers.forget(path);
 		this.#cache.changeTree(path);
-		this.#changed(path, undefined);
 		this.#namespace.forgetLookups();
 		this.#inodes.unlinked(path);
 	}
@@ -75,7 +74,6 @@ export class LocalChanges {
 		this.#markers.forget(from);
 		for (const directory of [from, to]) {
 			this.#cache.changeTree(directory);
-			this.#cache.change(directory, undefined);
 			this.#kernelPages.forgetTree(directory);
 		}
 

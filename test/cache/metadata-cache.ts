@@ -119,3 +119,27 @@ test('listings have a bound too', t => {
 	});
 	t.is(cache.get('large/x'), undefined);
 });
+
+test('listings of empty directories have a bound as well', t => {
+	const {cache} = setUp({entryCountMax: 10});
+	for (let index = 0; index < 30; index++) {
+		cache.recordListing(`d${index}`, new Set(), {token: cache.beginRead(), beganAtMs: 0});
+	}
+
+	t.is(
+		Array.from({length: 30}, (_, index) => index).filter(index => cache.get(`d${index}/x`) !== undefined).length,
+		10,
+	);
+});
+
+test('changeTree() also forgets the directory itself and what was listed beside it', t => {
+	const {cache} = setUp();
+	const token = cache.beginRead();
+	cache.record('p/d', head('p/d'), token);
+	cache.recordListing('p', new Set(['d']), {token, beganAtMs: 0});
+	cache.changeTree('p/d');
+	t.is(cache.get('p/d'), undefined);
+	t.is(cache.get('p/other'), undefined);
+	cache.record('p/d', head('p/d'), token);
+	t.is(cache.get('p/d'), undefined);
+});

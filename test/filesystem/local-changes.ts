@@ -136,7 +136,7 @@ test('uploaded() keeps the pages only when the version has the bytes that the ke
 	t.true(kernelPages.opened('a', '1'));
 	changes.uploaded('a', headOf('a', '2'), {isAsWritten: false});
 	t.deepEqual(cache.get('a'), {state: 'object', head: headOf('a', '2')});
-	t.false(kernelPages.opened('a', '2'));
+	t.false(kernelPages.opened('a', '1'), 'the bytes that the kernel has are of no version');
 });
 
 test('mayHaveChanged() and markerMade() make the path be asked for again', t => {
