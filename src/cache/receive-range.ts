@@ -12,18 +12,19 @@ export type RangeSource = {
 const attemptCountMax = 4;
 
 /**
-Exactly the bytes of a range of one version, in pieces. Where a connection breaks on the way, the next one goes on.
+Exactly the bytes of a range of one version, in pieces. Where a connection breaks on the way, the next one goes on. The
+`body` of the range may be there already: then that is read first.
 */
 export const receiveRange = async (
 	source: RangeSource,
 	version: ObjectVersion,
-	{start, end}: ByteRange,
+	{start, end, body: begun}: ByteRange & {readonly body?: AsyncIterable<Uint8Array> | undefined},
 	take: (bytes: Uint8Array) => void,
 ): Promise<void> => {
 	let position = start;
 	for (let attempt = 1; position < end; attempt++) {
 		// The store itself tries again what fails before the first byte.
-		const body = await open(source, version, {start: position, end});
+		const body = attempt === 1 && begun !== undefined ? begun : await open(source, version, {start: position, end});
 		try {
 			for await (const bytes of body) {
 				if (bytes.length > end - position) {

@@ -4,6 +4,7 @@ import {type FileAttributes, newAttributes} from './attributes.ts';
 import {createObject} from './create-object.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Caller, OpenFlags, OpenResult} from './filesystem.ts';
+import {lookUpWithContent} from './look-up-with-content.ts';
 import type {Entry} from './namespace.ts';
 import type {OpenFile} from './open-file.ts';
 import {truncateFile} from './truncate-file.ts';
@@ -111,7 +112,7 @@ const lookupForOpen = async (parts: FileSystemParts, path: string, flags: OpenFl
 
 	const ask =
 		known?.kind === 'object' && !flags.write
-			? async (key: string) => parts.reader.openSmall(key, known.head)
+			? async (key: string) => lookUpWithContent(parts, key, known.head)
 			: undefined;
 	return (
 		(await parts.namespace.lookupObject(path, ask)) ?? (known === undefined ? undefined : parts.namespace.lookup(path))
