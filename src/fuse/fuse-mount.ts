@@ -58,94 +58,119 @@ const run = promisify(execFile);
 
 /** Mounts a file system and resolves when the kernel has it in its table and it answers. */
 export const mountFuse = async (options: FuseMountOptions): Promise<FuseMount> => {
-	const {fileSystem, mountPoint, log} = options;
-	const metrics = new OperationMetrics(options.metrics);
-	const runner = new OperationRunner({
-		log,
-		metrics,
-		isEachLogged: options.isEachLogged,
-		durationMsMax: options.operationMsMax,
-	});
-	const {promise: ended, resolve} = Promise.withResolvers<void>();
-	let hasEnded = false;
-	const end = (): void => {
-		hasEnded = true;
-		runner.close();
-		resolve();
-	};
+	const mount = new KernelMount(options);
+	await mount.begin();
+	return mount;
+};
 
-	const {listxattr, getxattr, setxattr, removexattr, ...operations} = createFuseOperations({
-		fileSystem,
-		runner,
-		log,
-		metrics,
-		operationCountMax,
-		requestBytesMax,
-		requestContext: () => fuse.context(),
-	});
-	const fuse = new Fuse(
-		mountPoint,
-		{
-			...operations,
-			...(options.hasExtendedAttributes === false ? {} : {listxattr, getxattr, setxattr, removexattr}),
-			initWithConfig: (connection, callback) => callback(0, {want: connection.want & ~spliceReadCapability}),
-		} as Fuse.OPERATIONS,
-		{
-			timeout: false, // Ours are in the file system and in the runner.
-			defaultPermissions: true,
-			nullPathOk: true,
-			maxConcurrency: operationCountMax,
-			maxRead: requestBytesMax,
-			entryTimeout: options.attributeCacheMs / 1000,
-			attrTimeout: options.attributeCacheMs / 1000,
-			fsname: options.source.replaceAll(/[\0,\\\r\n]/g, '_'),
-			subtype: 'pnx',
-			onError(error, operation) {
-				if (isLoopExit(error)) {
-					log.info({mountPoint}, 'file system was unmounted');
-					end();
-				} else {
-					log.error({op: operation, err: error}, 'operation met a bug');
-				}
+/** A mount from its beginning to its end. */
+class KernelMount implements FuseMount {
+	readonly #options: FuseMountOptions;
+	readonly #runner: OperationRunner;
+	readonly #fuse: Fuse;
+	readonly #end = Promise.withResolvers<void>();
+	#hasEnded = false;
+
+	constructor(options: FuseMountOptions) {
+		const metrics = new OperationMetrics(options.metrics);
+		this.#options = options;
+		this.#runner = new OperationRunner({
+			log: options.log,
+			metrics,
+			isEachLogged: options.isEachLogged,
+			durationMsMax: options.operationMsMax,
+		});
+		const operations = createFuseOperations({
+			fileSystem: options.fileSystem,
+			runner: this.#runner,
+			log: options.log,
+			metrics,
+			operationCountMax,
+			requestBytesMax,
+			requestContext: () => this.#fuse.context(),
+			hasExtendedAttributes: options.hasExtendedAttributes ?? true,
+		});
+		this.#fuse = new Fuse(
+			options.mountPoint,
+			{
+				...operations,
+				initWithConfig: (connection, callback) => callback(0, {want: connection.want & ~spliceReadCapability}),
 			},
-		},
-	);
-	addMountOptions(fuse, [...(await accessOptions(log)), 'nodev', 'nosuid', ...(options.readOnly ? ['ro'] : [])]);
-
-	const close = async (): Promise<void> => {
-		await promisify(fuse.unmount.bind(fuse))();
-		end();
-	};
-
-	try {
-		await promisify(fuse.mount.bind(fuse))();
-		const mount = await findMount(mountPoint);
-		if (mount === undefined) {
-			throw new Error(`Cannot find ${mountPoint} in the table of mounts although it was mounted`);
-		}
-
-		await tuneKernel(mount, log);
-	} catch (error) {
-		await close();
-		throw new Error(`Cannot mount FUSE on ${mountPoint}: ${messageOf(error)}`, {cause: error});
+			{...toFuseOptions(options), onError: (error, operation) => this.#onError(error, operation)},
+		);
 	}
 
-	return {
-		ended,
-		status: () => runner.status(),
-		async unmount({graceMs}) {
-			if (!hasEnded) {
-				// An ordinary umount first: the kernel writes back what programs have changed through mmap.
-				await run('fusermount3', ['-u', '--', mountPoint]).catch((error: unknown) => {
-					log.warn({mountPoint, err: error}, 'cannot unmount: still in use?');
-				});
-				await Promise.race([ended, delay(graceMs, undefined, {ref: false})]);
+	get ended(): Promise<void> {
+		return this.#end.promise;
+	}
+
+	status(): ReturnType<FuseMount['status']> {
+		return this.#runner.status();
+	}
+
+	async begin(): Promise<void> {
+		const {mountPoint, readOnly, log} = this.#options;
+		addMountOptions(this.#fuse, [...(await accessOptions(log)), 'nodev', 'nosuid', ...(readOnly ? ['ro'] : [])]);
+		try {
+			await promisify(this.#fuse.mount.bind(this.#fuse))();
+			const mount = await findMount(mountPoint);
+			if (mount === undefined) {
+				throw new Error(`Cannot find ${mountPoint} in the table of mounts although it was mounted`);
 			}
 
-			await close();
-		},
-	};
-};
+			await tuneKernel(mount, log);
+		} catch (error) {
+			await this.#close();
+			throw new Error(`Cannot mount FUSE on ${mountPoint}: ${messageOf(error)}`, {cause: error});
+		}
+	}
+
+	async unmount({graceMs}: {graceMs: number}): Promise<void> {
+		const {mountPoint, log} = this.#options;
+		if (!this.#hasEnded) {
+			// An ordinary umount first: the kernel writes back what programs have changed through mmap.
+			await run('fusermount3', ['-u', '--', mountPoint]).catch((error: unknown) => {
+				log.warn({mountPoint, err: error}, 'cannot unmount: still in use?');
+			});
+			await Promise.race([this.ended, delay(graceMs, undefined, {ref: false})]);
+		}
+
+		await this.#close();
+	}
+
+	async #close(): Promise<void> {
+		await promisify(this.#fuse.unmount.bind(this.#fuse))();
+		this.#noteEnd();
+	}
+
+	#noteEnd(): void {
+		this.#hasEnded = true;
+		this.#runner.close();
+		this.#end.resolve();
+	}
+
+	#onError(error: unknown, operation: string): void {
+		const {mountPoint, log} = this.#options;
+		if (isLoopExit(error)) {
+			log.info({mountPoint}, 'file system was unmounted');
+			this.#noteEnd();
+		} else {
+			log.error({op: operation, err: error}, 'operation met a bug');
+		}
+	}
+}
+
+const toFuseOptions = ({attributeCacheMs, source}: FuseMountOptions): Fuse.OPTIONS => ({
+	timeout: false, // Ours are in the file system and in the runner.
+	defaultPermissions: true,
+	nullPathOk: true,
+	maxConcurrency: operationCountMax,
+	maxRead: requestBytesMax,
+	entryTimeout: attributeCacheMs / 1000,
+	attrTimeout: attributeCacheMs / 1000,
+	fsname: source.replaceAll(/[\0,\\\r\n]/g, '_'),
+	subtype: 'pnx',
+});
 
 /**
 Options that the kernel and libfuse take, but the wrapper does not know: it composes the option string in this

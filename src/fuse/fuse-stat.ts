@@ -47,10 +47,10 @@ export const toFuseStatfs = (stat: FileSystemStat): Fuse.Statfs => ({
 });
 
 /** The kind in the mode of mknod(2): no type bits mean a regular file. */
-export const kindOfNewNode = (mode: number): EntryKind => {
+export const kindOfMknod = (mode: number): EntryKind => {
 	const kind = (mode & ~0o7777) === 0 ? 'file' : kindOfMode(mode);
 	if (kind === undefined) {
-		throw new FsError('EINVAL', `Cannot create a node of mode 0${mode.toString(8)}: its type is unknown`);
+		throw new FsError('EINVAL', `Cannot create a file of mode 0${mode.toString(8)}: its type is unknown`);
 	}
 
 	return kind;

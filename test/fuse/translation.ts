@@ -2,7 +2,7 @@ import {constants} from 'node:os';
 import test from 'ava';
 import {errnoNameOf, toFuseResult} from '../../src/fuse/errno.ts';
 import {toNewPath, toPath, toUtf8} from '../../src/fuse/fuse-path.ts';
-import {kindOfNewNode, toFuseStat, toTimeChange} from '../../src/fuse/fuse-stat.ts';
+import {kindOfMknod, toFuseStat, toTimeChange} from '../../src/fuse/fuse-stat.ts';
 import {parseMountInfo} from '../../src/fuse/mount-info.ts';
 import {parseOpenFlags} from '../../src/fuse/open-flags.ts';
 import {parseFallocateMode, parseRenameFlags, parseXattrFlags} from '../../src/fuse/operation-flags.ts';
@@ -70,13 +70,13 @@ test('toTimeChange() knows UTIME_NOW and UTIME_OMIT', t => {
 	t.is(toTimeChange({seconds: -1, nanoseconds: 999_999_999}), -1n);
 });
 
-test('kindOfNewNode() reads the type bits of mknod(), where none mean a file', t => {
-	t.is(kindOfNewNode(0o644), 'file');
-	t.is(kindOfNewNode(0o100_644), 'file');
-	t.is(kindOfNewNode(0o010_644), 'fifo');
-	t.is(kindOfNewNode(0o140_777), 'socket');
+test('kindOfMknod() reads the type bits of mknod(), where none mean a file', t => {
+	t.is(kindOfMknod(0o644), 'file');
+	t.is(kindOfMknod(0o100_644), 'file');
+	t.is(kindOfMknod(0o010_644), 'fifo');
+	t.is(kindOfMknod(0o140_777), 'socket');
 	t.like(
-		t.throws(() => kindOfNewNode(0o170_000)),
+		t.throws(() => kindOfMknod(0o170_000)),
 		{errno: 'EINVAL'},
 	);
 });

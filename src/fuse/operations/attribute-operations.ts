@@ -1,0 +1,54 @@
+import type Fuse from 'fuse-native';
+import type {FuseSession} from '../fuse-session.ts';
+import {permissionsOfMode, toFuseStat, toFuseStatfs, toTimeChange} from '../fuse-stat.ts';
+
+/** chown(2): this id stays as it is. */
+const idUnchanged = 0xff_ff_ff_ff;
+
+export const createAttributeOperations = (session: FuseSession) => {
+	const {fileSystem, shown} = session;
+	return {
+		getattr(path, callback) {
+			session.ask(
+				{name: 'getattr', path, callback},
+				async () => fileSystem.getattr(session.targetOf(path)),
+				stat => {
+					shown.note(path ?? '', stat.sizeBytes);
+					callback(0, toFuseStat(stat));
+				},
+			);
+		},
+		fgetattr(path, fd, callback) {
+			session.ask(
+				{name: 'fgetattr', fd, callback},
+				async () => fileSystem.getattr(session.targetOf(path, fd)),
+				stat => callback(0, toFuseStat(stat)),
+			);
+		},
+		statfs(path, callback) {
+			session.ask(
+				{name: 'statfs', path, callback},
+				async () => fileSystem.statfs(),
+				stat => callback(0, toFuseStatfs(stat)),
+			);
+		},
+		chmodWithHandle(path, fd, mode, callback) {
+			session.run({name: 'chmod', path, fd, callback}, async () =>
+				fileSystem.chmod(session.targetOf(path, fd), permissionsOfMode(mode)),
+			);
+		},
+		chownWithHandle(path, fd, uid, gid, callback) {
+			session.run({name: 'chown', path, fd, callback}, async () =>
+				fileSystem.chown(session.targetOf(path, fd), {
+					uid: uid === idUnchanged ? undefined : uid,
+					gid: gid === idUnchanged ? undefined : gid,
+				}),
+			);
+		},
+		utimensWithHandle(path, fd, atime, mtime, callback) {
+			session.run({name: 'utimens', path, fd, callback}, async () =>
+				fileSystem.utimens(session.targetOf(path, fd), {atime: toTimeChange(atime), mtime: toTimeChange(mtime)}),
+			);
+		},
+	} satisfies Fuse.OPERATIONS;
+};

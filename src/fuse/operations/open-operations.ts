@@ -1,0 +1,77 @@
+import {constants} from 'node:fs';
+import type Fuse from 'fuse-native';
+import type {OpenFlags, OpenResult} from '../../filesystem/filesystem.ts';
+import {toFuseResult} from '../errno.ts';
+import {toNewPath, toPath} from '../fuse-path.ts';
+import {type FuseSession, toFd, toHandle} from '../fuse-session.ts';
+import {permissionsOfMode} from '../fuse-stat.ts';
+import {parseOpenFlags} from '../open-flags.ts';
+import {hasOtherDescriptor} from '../other-descriptors.ts';
+
+/** From the opening of a file to its last close. */
+export const createOpenOperations = (session: FuseSession) => {
+	const {fileSystem, hidden} = session;
+	return {
+		open(path, flags, callback) {
+			session.run(
+				{name: 'open', path, callback},
+				async () => openAsShown(session, path, parseOpenFlags(flags & ~(constants.O_CREAT | constants.O_EXCL))),
+				{
+					succeed(result) {
+						if (result === undefined) {
+							callback(toFuseResult('ESTALE'));
+						} else {
+							callback(0, toFileInfo(result));
+						}
+					},
+					abandon(result) {
+						if (result !== undefined) {
+							void hidden.release(result.handle);
+						}
+					},
+				},
+			);
+		},
+		createWithFlags(path, mode, flags, callback) {
+			const creation = {permissions: permissionsOfMode(mode), caller: session.caller()};
+			session.run(
+				{name: 'create', path, callback},
+				async () => fileSystem.open(toNewPath(path), {...parseOpenFlags(flags), create: true}, creation),
+				{succeed: result => callback(0, toFileInfo(result))},
+			);
+		},
+		flush(_path, fd, callback) {
+			const threadId = session.callingThreadId();
+			session.run({name: 'flush', fd, callback}, async () =>
+				fileSystem.flush(toHandle(fd), {hasOtherDescriptor: async path => hasOtherDescriptor(threadId, path)}),
+			);
+		},
+		fsync(_path, _dataOnly, fd, callback) {
+			session.run({name: 'fsync', fd, callback}, async () => fileSystem.fsync(toHandle(fd)));
+		},
+		release(_path, fd, callback) {
+			session.run({name: 'release', fd, callback}, async () => hidden.release(toHandle(fd)));
+		},
+	} satisfies Fuse.OPERATIONS;
+};
+
+const toFileInfo = ({handle, keepCache}: OpenResult): Fuse.FileInfoResult => ({fd: toFd(handle), keepCache});
+
+/** Opens a file; `undefined` when the kernel has to look it up again first. */
+const openAsShown = async (
+	{fileSystem, hidden, shown}: FuseSession,
+	fusePath: string,
+	flags: OpenFlags,
+): Promise<OpenResult | undefined> => {
+	const result = await hidden.open(toPath(fusePath), flags);
+	// A program that does not read misses nothing; appends go to the end, wherever the kernel believes it to be.
+	if (!result.keepCache && !flags.truncate && flags.read) {
+		const {sizeBytes} = await fileSystem.getattr({handle: result.handle});
+		if (shown.takeIsWrong(fusePath, sizeBytes)) {
+			await hidden.release(result.handle);
+			return undefined;
+		}
+	}
+
+	return result;
+};
