@@ -1,9 +1,9 @@
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
+import {toReason} from '../model/error-text.ts';
 import {findCurrentRuntime} from '../install/current-runtime.ts';
 import {toNodeCommandLine, type NodeRoot} from '../install/node-root.ts';
 import type {Notice, WatchMessage, WatchReport} from '../healing/watch-message.ts';
-import {toReason} from '../node/node-error.ts';
 import type {Logger} from '../observability/logger.ts';
 import type {AgentSnapshot} from './agent-snapshot.ts';
 import {startAgentServer, type AgentServer} from './http/agent-server.ts';
@@ -12,7 +12,7 @@ import {
 	type InstallationKeeper,
 	type InstallationKeeperOptions,
 } from './installation-keeper.ts';
-import {createEventPoster, type EventPoster} from './kubernetes/event-poster.ts';
+import {EventPoster} from './kubernetes/event-poster.ts';
 import type {KubernetesClient} from './kubernetes/kubernetes-client.ts';
 import {createMetricsPage} from './metrics/metrics-page.ts';
 import {copyPolicy} from './policy-copy.ts';
@@ -79,7 +79,7 @@ class Agent {
 		this.#ending = ending;
 		this.#keeper = createInstallationKeeper({...options, signal: ending});
 		const {client, nodeName, log} = options;
-		this.#events = client === undefined ? undefined : createEventPoster({client, nodeName, log});
+		this.#events = client === undefined ? undefined : new EventPoster({client, nodeName, log});
 	}
 
 	async serve(): Promise<AgentServer> {

@@ -1,5 +1,5 @@
 import test, {type ExecutionContext} from 'ava';
-import {createEventPoster, type EventPoster, type EventPosterOptions} from '../../src/agent/kubernetes/event-poster.ts';
+import {EventPoster, type EventPosterOptions} from '../../src/agent/kubernetes/event-poster.ts';
 import {createKubernetesClient} from '../../src/agent/kubernetes/kubernetes-client.ts';
 import {createDeadline, waitUntil} from '../../src/node/deadline.ts';
 import type {Notice} from '../../src/healing/watch-message.ts';
@@ -28,7 +28,7 @@ type Poster = {readonly api: ApiServer; readonly poster: EventPoster; readonly l
 const startPoster = async (t: ExecutionContext, options: Partial<EventPosterOptions> = {}): Promise<Poster> => {
 	const api = await startApiServer(t);
 	const lines: unknown[] = [];
-	const poster = createEventPoster({
+	const poster = new EventPoster({
 		client: createKubernetesClient(api.access),
 		nodeName: 'node-1',
 		log: {warn: (fields: unknown) => lines.push(fields)} as never,
