@@ -54,9 +54,6 @@ const importTable = readImportTable(readFileSync(join(root, 'docs/ARCHITECTURE.m
 const importExceptions: Readonly<Record<string, string>> = {
 	'src/node/launch/daemon-protocol.ts -> src/filesystem/filesystem.ts':
 		'the status of a daemon contains that of its file system; a type only',
-	'src/agent/plugin-directory.ts -> src/doctor/driver-check.ts': 'the default of the plugin directory',
-	'src/install/kubelet-settings.ts -> src/doctor/driver-check.ts': 'the default of the plugin directory',
-	'src/policy/node-policy-file.ts -> src/node/node-error.ts': 'an error of the node and its reason',
 };
 
 /** Implementations of interfaces: only what puts a process together may name them. */
@@ -69,14 +66,20 @@ const implementations: readonly string[] = [
 /** Files of `src/` over the limit, each with its reason. */
 const sizeExceptions: Readonly<Record<string, string>> = {};
 
+/** What the driver loads is read and compiled at each start of a pod. */
+const driverFileCountMax = 64;
+
 const lineCountMax = {src: 490, test: 650};
 const bannedNames = /^(?:utils?|helpers?|common|types|misc|index|.*-?managers?)$/;
 
 type SourceFile = {readonly path: string; readonly folder: string; readonly text: string};
 type Import = {
 	readonly from: SourceFile;
-	readonly specifier: string /** Of a file of ours. */;
+	readonly specifier: string;
+	/** Of a file of ours. */
 	readonly path: string | undefined;
+	/** Static, and of more than types. */
+	readonly isLoaded: boolean;
 };
 
 const readSources = (top: 'src' | 'test'): SourceFile[] =>
@@ -98,6 +101,7 @@ const importsOf = (from: SourceFile): Import[] =>
 			from,
 			specifier,
 			path: specifier.startsWith('.') ? relative(root, join(root, dirname(from.path), specifier)) : undefined,
+			isLoaded: match[3] === undefined && !/^\s*(?:import|export)\s+type\b/.test(match[0]),
 		};
 	});
 
@@ -105,6 +109,30 @@ const sources = readSources('src');
 const tests = readSources('test');
 const imports = sources.flatMap(file => importsOf(file));
 const folderOf = (path: string): string => path.split('/')[1] ?? '';
+
+/** What each file loads as it starts: neither types nor what it imports later. */
+const valueImports: ReadonlyMap<string, readonly string[]> = new Map(
+	sources.map(file => [
+		file.path,
+		imports.flatMap(({from, path, isLoaded}) => (from === file && path !== undefined && isLoaded ? [path] : [])),
+	]),
+);
+
+/** All files that a file loads, itself only if it is on a circle. */
+const reachedFrom = (start: string): Set<string> => {
+	const reached = new Set<string>();
+	const waiting = [start];
+	for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+		for (const next of valueImports.get(path) ?? []) {
+			if (!reached.has(next)) {
+				reached.add(next);
+				waiting.push(next);
+			}
+		}
+	}
+
+	return reached;
+};
 
 test('the import table has every folder of src and no others', t => {
 	const folders = readdirSync(join(root, 'src'), {withFileTypes: true});
@@ -198,6 +226,32 @@ test('nothing imports bin, and only bin imports cli', t => {
 	);
 	t.deepEqual(
 		wrong.map(({from, path}) => `${from.path} -> ${path}`),
+		[],
+	);
+});
+
+test('no file imports itself through others', t => {
+	t.deepEqual(
+		[...valueImports.keys()].filter(path => reachedFrom(path).has(path)),
+		[],
+	);
+});
+
+test('the driver loads little: no package, no logger, no S3', t => {
+	const loaded = ['src/bin/driver.ts', ...reachedFrom('src/bin/driver.ts')];
+	t.true(loaded.length <= driverFileCountMax, `${loaded.length} files`);
+	t.deepEqual([...new Set(loaded.map(path => folderOf(path)))].sort(), [
+		'bin',
+		'flexvolume',
+		'model',
+		'node',
+		'policy',
+	]);
+	const packages = imports.filter(
+		({from, specifier, path}) => loaded.includes(from.path) && path === undefined && !specifier.startsWith('node:'),
+	);
+	t.deepEqual(
+		packages.map(({from, specifier}) => `${from.path} -> ${specifier}`),
 		[],
 	);
 });

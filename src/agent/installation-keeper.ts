@@ -1,9 +1,9 @@
 import {setTimeout as delay} from 'node:timers/promises';
+import {toReason} from '../model/error-text.ts';
 import {touchLauncher} from '../install/install-launcher.ts';
 import {installOnNode, type InstallOutcome} from '../install/install-on-node.ts';
 import type {NodeRoot} from '../install/node-root.ts';
 import {readRuntimeSource, type RuntimeSource} from '../install/runtime-source.ts';
-import {toReason} from '../node/node-error.ts';
 import type {Logger} from '../observability/logger.ts';
 import type {AgentInstallation} from './agent-snapshot.ts';
 import type {PluginDirectory} from './plugin-directory.ts';

@@ -1,4 +1,5 @@
-import {defaultPluginDirectory} from '../doctor/driver-check.ts';
+import {messageOf} from '../model/error-text.ts';
+import {defaultPluginDirectory} from '../node/host/plugin-directories.ts';
 import type {Logger} from '../observability/logger.ts';
 
 export type PluginDirectory = {
@@ -49,7 +50,7 @@ export const createPluginDirectoryFinder = ({
 			return answered;
 		} catch (error) {
 			signal.throwIfAborted();
-			const reason = error instanceof Error ? error.message : String(error);
+			const reason = messageOf(error);
 			if (reason !== lastReason) {
 				log.warn(
 					{err: error, pluginDirectory: defaultPluginDirectory},

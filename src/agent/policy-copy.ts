@@ -1,9 +1,9 @@
 import {existsSync, readFileSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
+import {hasErrorCode, toReason} from '../model/error-text.ts';
 import {parseNodePolicy} from '../policy/node-policy.ts';
 import {replaceFile} from '../install/durable-file.ts';
 import {ensureDirectory, reach, type NodeRoot} from '../install/node-root.ts';
-import {hasErrorCode, toReason} from '../node/node-error.ts';
 
 export type PolicyCopy = {
 	readonly outcome: 'same' | 'copied' | 'kept';

@@ -2,8 +2,8 @@ import {spawn, type ChildProcessWithoutNullStreams} from 'node:child_process';
 import {once} from 'node:events';
 import {createInterface} from 'node:readline';
 import {setTimeout as delay} from 'node:timers/promises';
+import {toReason} from '../model/error-text.ts';
 import type {WatchMessage} from '../healing/watch-message.ts';
-import {toReason} from '../node/node-error.ts';
 import {systemPath} from '../node/host/run-command.ts';
 import type {Logger} from '../observability/logger.ts';
 

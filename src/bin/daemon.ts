@@ -6,11 +6,13 @@ SIGUSR2 goes through the levels info, debug and trace, which has a line for ever
 Core files would hold credentials; Node.js cannot forbid them, so the starter does (`ulimit -c 0`).
 */
 import {closeSync, createReadStream, writeSync} from 'node:fs';
-import {join} from 'node:path';
+import {messageOf, toOneLine} from '../model/error-text.ts';
 import type {RunningMount} from '../daemon/run-mount.ts';
+import {findLogLevel} from '../model/log-level.ts';
 import type {DaemonReady, DaemonRequest} from '../node/launch/daemon-protocol.ts';
 import {findHomeDirectory} from '../node/host/home-directory.ts';
-import {createServedPods} from '../daemon/pod-log-fields.ts';
+import {PodLogFields} from '../daemon/pod-log-fields.ts';
+import {volumePathsIn} from '../node/volumes/volume-directory.ts';
 import {createLogger, flushLog, type Logger} from '../observability/logger.ts';
 
 const requestDescriptor = 3;
@@ -70,7 +72,7 @@ const main = async (): Promise<void> => {
 		mount = await runMount(request, {log, isEachOperationLogged: process.argv.includes('--debug')});
 	} catch (error) {
 		log.fatal({err: error}, 'the volume cannot be mounted');
-		report({status: 'failed', message: toOneLine(error)});
+		report({status: 'failed', message: toOneLine(messageOf(error))});
 		return finish(exitStatus.failed);
 	}
 
@@ -92,13 +94,15 @@ const readRequest = async (): Promise<DaemonRequest> => {
 	return JSON.parse(text) as DaemonRequest;
 };
 
-const createRequestLogger = ({volumeId, options, volumeDirectory, credentials}: DaemonRequest): Logger =>
-	createLogger({
-		level: process.argv.includes('--debug') ? 'debug' : toLevel(options['log-level']),
+const createRequestLogger = ({volumeId, options, volumeDirectory, credentials}: DaemonRequest): Logger => {
+	const pods = new PodLogFields(volumePathsIn(volumeDirectory).stateFile);
+	return createLogger({
+		// The option is checked with all the others; until then a wrong one counts as the default.
+		level: process.argv.includes('--debug') ? 'debug' : (findLogLevel(options['log-level']) ?? 'info'),
 		destination: 1,
 		isSynchronous: false,
 		fields: {volume: volumeId, bucket: options['name'] ?? ''},
-		currentFields: createServedPods(join(volumeDirectory, 'state.json')),
+		currentFields: () => pods.current(),
 		secrets: [
 			credentials?.secretAccessKey,
 			credentials?.sessionToken,
@@ -106,11 +110,7 @@ const createRequestLogger = ({volumeId, options, volumeDirectory, credentials}: 
 			process.env['AWS_SESSION_TOKEN'],
 		].filter(secret => secret !== undefined),
 	});
-
-const levels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
-
-/** The option is checked with all the others; until then a wrong one counts as the default. */
-const toLevel = (text: string | undefined): (typeof levels)[number] => levels.find(level => level === text) ?? 'info';
+};
 
 /** The starter waits for one line and the end of the pipe. */
 const report = (ready: DaemonReady): void => {
@@ -121,9 +121,6 @@ const report = (ready: DaemonReady): void => {
 		// The starter is gone. A mount that is ready serves whoever finds it; the log has everything else.
 	}
 };
-
-const toOneLine = (error: unknown): string =>
-	(error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ');
 
 process.env['HOME'] ||= findHomeDirectory();
 await main();

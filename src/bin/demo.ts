@@ -11,6 +11,7 @@ import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
+import {messageOf} from '../model/error-text.ts';
 import {createS3ObjectStore} from '../store/s3-object-store.ts';
 
 const run = promisify(execFile);
@@ -239,7 +240,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
 	await main({keep: isKept});
 } catch (error) {
-	process.stderr.write(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}\n`);
+	process.stderr.write(`\nThe demo failed: ${messageOf(error)}\n`);
 	process.exitCode = 1;
 } finally {
 	await cleanUp();

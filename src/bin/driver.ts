@@ -7,21 +7,25 @@ pod's start.
 
 import {readFileSync, writeSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
+import {messageOf} from '../model/error-text.ts';
 import {decideMount} from '../policy/decide-mount.ts';
-import {formatReply, toOneLine, type CallOutcome} from '../flexvolume/format-reply.ts';
+import {formatReply, toReplyMessage, type CallOutcome} from '../flexvolume/format-reply.ts';
 import {CallOutError, parseCallOut, type CallOut} from '../flexvolume/parse-call-out.ts';
 import {parseMountOptions, type MountOptions} from '../flexvolume/parse-mount-options.ts';
 import {checkPodIdentity, parsePodPath} from '../flexvolume/pod-path.ts';
 import {redactSecrets} from '../flexvolume/redact-secrets.ts';
 import {OptionError} from '../model/volume-options.ts';
-import {logCall, logLine, toPodName, type CallSubject} from '../node/call-log.ts';
-import {findCallSubject} from '../node/calls/call-log-fields.ts';
+import {logCall, logLine, toPodName, type CallLogFields} from '../node/call-log.ts';
+import {findCallLogFields} from '../node/calls/call-log-fields.ts';
 import {mountVolume} from '../node/calls/mount-volume.ts';
 import {readNodeEnvironment, type NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';
-import {readNodePolicy} from '../policy/node-policy-file.ts';
+import {PolicyFileError, readNodePolicy} from '../policy/node-policy-file.ts';
 import {assertTrustedParents} from '../node/mounts/trusted-path.ts';
 import {unmountVolume} from '../node/calls/unmount-volume.ts';
+
+/** Their messages are written for users. */
+const userErrors = [CallOutError, NodeError, OptionError, PolicyFileError];
 
 /** How much later than the mount's own time-out the last resort is. */
 const graceMs = 10_000;
@@ -34,7 +38,7 @@ let logPath = process.env['PNX_VOLUME_LOG'] || '/var/log/pnx-volume.log';
 /** For the log alone: the kubelet does not look at the message of a success. */
 let remark: string | undefined;
 /** For the log as well. */
-let subject: CallSubject = {};
+let logFields: CallLogFields = {};
 
 const main = async (): Promise<CallOutcome> => {
 	try {
@@ -62,7 +66,7 @@ const answer = async (callOut: CallOut, environment: NodeEnvironment): Promise<C
 
 		case 'unmount': {
 			parsePodPath(callOut.path, 'unmount');
-			subject = findCallSubject(callOut.path, environment.stateDirectory); // It is forgotten with the mount.
+			logFields = findCallLogFields(callOut.path, environment.stateDirectory); // It is forgotten with the mount.
 			const {journal} = await unmountVolume(callOut.path, environment);
 			remark = journal === undefined ? undefined : `bytes that S3 lacks are kept in ${journal}`;
 			return {outcome: 'success'};
@@ -81,7 +85,7 @@ const mount = async (
 	const podPath = parsePodPath(directory, 'mount');
 	const request = parseMountOptions(optionsJson);
 	const {namespace} = checkPodIdentity(podPath, request);
-	subject = {bucket: request.options.name, pod: toPodName(request.pod)};
+	logFields = {bucket: request.options.name, pod: toPodName(request.pod)};
 	const lastResort = setTimeout(() => {
 		finish({
 			outcome: 'failure',
@@ -92,7 +96,7 @@ const mount = async (
 		const allowed = applyPolicy(request, namespace, environment);
 		assertTrustedParents(directory, podPath.podsDirectory);
 		await mountVolume(directory, allowed, environment);
-		subject = {...subject, volume: findCallSubject(directory, environment.stateDirectory).volume};
+		logFields = {...logFields, volume: findCallLogFields(directory, environment.stateDirectory).volume};
 		return {outcome: 'success'};
 	} catch (error) {
 		return {outcome: 'failure', message: redactSecrets(toMessage(error), request.credentials)};
@@ -115,14 +119,14 @@ const applyPolicy = (request: MountOptions, namespace: string, {policyPath}: Nod
 	return {...request, options: decision.options, rule: decision.rule};
 };
 
-/** What we say ourselves is written for users; anything else is a mistake of ours, and says so. */
+/** Anything but the errors for users is a mistake of ours, and says so. */
 const toMessage = (error: unknown): string => {
-	if (error instanceof NodeError || error instanceof CallOutError || error instanceof OptionError) {
-		return error.message;
+	if (userErrors.some(userError => error instanceof userError)) {
+		return messageOf(error);
 	}
 
 	logLine(logPath, 'fatal', {
-		...subject,
+		...logFields,
 		call,
 		err:
 			error instanceof Error
@@ -130,7 +134,7 @@ const toMessage = (error: unknown): string => {
 				: {message: String(error)},
 		msg: 'call met a bug',
 	});
-	return `An error that should not happen: ${error instanceof Error ? error.message : String(error)}`;
+	return `An error that should not happen: ${messageOf(error)}`;
 };
 
 /** The one answer of this process. Nothing may run after it, so that there is never a second. */
@@ -138,8 +142,8 @@ const finish = (outcome: CallOutcome): never => {
 	const status = {initialised: 'Success', success: 'Success', unsupported: 'Not supported', failure: 'Failure'}[
 		outcome.outcome
 	];
-	const message = outcome.outcome === 'failure' ? toOneLine(outcome.message) : remark;
-	logCall(logPath, {call, path, durationMs: performance.now() - startedAtMs, status, message, subject});
+	const message = outcome.outcome === 'failure' ? toReplyMessage(outcome.message) : remark;
+	logCall(logPath, {call, path, durationMs: performance.now() - startedAtMs, status, message, fields: logFields});
 	try {
 		writeSync(1, formatReply(outcome));
 	} catch {

@@ -7,6 +7,7 @@ The command line: one file of `cli/` for each command; an error is one line on s
 import {fileURLToPath} from 'node:url';
 import yargs from 'yargs';
 import {hideBin} from 'yargs/helpers';
+import {messageOf, toOneLine} from '../model/error-text.ts';
 import {agentCommand} from '../cli/agent.ts';
 import {devServerCommand} from '../cli/dev-server.ts';
 import {doctorCommand} from '../cli/doctor.ts';
@@ -54,7 +55,7 @@ const main = async (): Promise<void> => {
 			// yargs' own complaints (a flag without its value) are about the usage as well.
 			throw error instanceof Error && error.name !== 'YError'
 				? error
-				: new UsageError(describeUsageError(message ?? (error as Error).message));
+				: new UsageError(describeUsageError(message ?? messageOf(error)));
 		})
 		.parseAsync();
 };
@@ -69,7 +70,7 @@ try {
 	await main();
 } catch (error) {
 	const isUsage = error instanceof UsageError || error instanceof OptionError;
-	const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, ' ');
+	const message = toOneLine(messageOf(error));
 	process.stderr.write(`pnx-volume: ${message}${isUsage ? ' (pnx-volume --help shows how)' : ''}\n`);
 	process.exitCode = isUsage ? 2 : 1;
 }

@@ -1,14 +1,14 @@
 import {resolve} from 'node:path';
+import {messageOf} from '../model/error-text.ts';
 import {askPluginDirectory} from '../agent/kubernetes/ask-plugin-directory.ts';
 import type {KubernetesClient} from '../agent/kubernetes/kubernetes-client.ts';
-import {findLaunchers, knownPluginDirectories, type InstalledLauncher} from '../install/find-launchers.ts';
+import {findLaunchers, type InstalledLauncher} from '../install/find-launchers.ts';
 import {readKubeletPluginDirectory} from '../install/kubelet-settings.ts';
 import type {NodeRoot} from '../install/node-root.ts';
 import {uninstallFromNode} from '../install/uninstall-from-node.ts';
+import {knownPluginDirectories} from '../node/host/plugin-directories.ts';
 import {readNodeEnvironment, type NodeEnvironment} from '../node/node-environment.ts';
-import type {AgentFlags} from './agent.ts';
-
-export const defaultRuntimeDirectory = '/opt/pnx-volume';
+import {defaultRuntimeDirectory, type AgentFlags} from './agent-flags.ts';
 
 type UninstallContext = {
 	readonly root: NodeRoot;
@@ -81,7 +81,7 @@ const findPluginDirectories = async ({
 		return [...(asked === undefined ? [] : [asked]), ...knownPluginDirectories];
 	} catch (error) {
 		process.stderr.write(
-			`pnx-volume: the kubelet could not be asked for its plugin directory, so the known ones are looked at: ${(error as Error).message}\n`,
+			`pnx-volume: the kubelet could not be asked for its plugin directory, so the known ones are looked at: ${messageOf(error)}\n`,
 		);
 		return knownPluginDirectories;
 	}

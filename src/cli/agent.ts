@@ -1,42 +1,25 @@
 import {resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
-import type {Argv, CommandModule} from 'yargs';
+import type {CommandModule} from 'yargs';
 import {parseListenAddress} from '../agent/http/listen-address.ts';
 import {createInstallationKeeper} from '../agent/installation-keeper.ts';
 import {askPluginDirectory} from '../agent/kubernetes/ask-plugin-directory.ts';
-import {defaultServiceAccountDirectory, findClusterAccess} from '../agent/kubernetes/cluster-access.ts';
+import {findClusterAccess} from '../agent/kubernetes/cluster-access.ts';
 import {createKubernetesClient, type KubernetesClient} from '../agent/kubernetes/kubernetes-client.ts';
 import {createPluginDirectoryFinder} from '../agent/plugin-directory.ts';
 import {copyPolicy} from '../agent/policy-copy.ts';
 import {runAgent, type AgentOptions} from '../agent/run-agent.ts';
-import {defaultPluginDirectory} from '../doctor/driver-check.ts';
 import {assertNodeReachable} from '../install/assert-node-reachable.ts';
 import {readKubeletPluginDirectory} from '../install/kubelet-settings.ts';
 import {createNodeRoot, type NodeRoot} from '../install/node-root.ts';
+import {findLogLevel, logLevels, type LogLevel} from '../model/log-level.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';
 import {createLogger, type Logger} from '../observability/logger.ts';
-import {defaultRuntimeDirectory, uninstallAgent} from './agent-uninstall.ts';
+import {addAgentFlags, defaultRuntimeDirectory, type AgentFlags} from './agent-flags.ts';
+import {uninstallAgent} from './agent-uninstall.ts';
 import {packageVersion} from '../daemon/package-version.ts';
 import {UsageError} from './usage-error.ts';
-
-export type AgentFlags = {
-	'host-pid'?: string | undefined;
-	'node-name'?: string | undefined;
-	source?: string | undefined;
-	'runtime-directory'?: string | undefined;
-	'plugin-directory'?: string | undefined;
-	policy?: string | undefined;
-	'metrics-listen'?: string | undefined;
-	'status-listen'?: string | undefined;
-	'service-account-directory': string;
-	once: boolean;
-	uninstall: boolean;
-	'discard-journals': boolean;
-	'log-level': string;
-};
-
-const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
 /** `agent`: what the DaemonSet runs on each node. */
 export const agentCommand = (environment: NodeEnvironment): CommandModule<object, AgentFlags> => ({
@@ -73,89 +56,6 @@ export const agentCommand = (environment: NodeEnvironment): CommandModule<object
 		await (flags.once ? installOnce(options, ending.signal) : runAgent(options, ending.signal));
 	},
 });
-
-const addAgentFlags = (yargs: Argv): Argv<AgentFlags> =>
-	yargs
-		.option('host-pid', {
-			type: 'string',
-			requiresArg: true,
-			describe:
-				'In a container with hostPID: a process of the node (1), through which its files and namespaces are reached',
-			defaultDescription: 'this machine is the node',
-		})
-		.option('node-name', {
-			type: 'string',
-			requiresArg: true,
-			describe: 'The name of this node in Kubernetes',
-			defaultDescription: 'the variable NODE_NAME',
-		})
-		.option('source', {
-			type: 'string',
-			requiresArg: true,
-			describe: 'The packaged runtime to install',
-			defaultDescription: 'the one that this command belongs to',
-		})
-		.option('runtime-directory', {
-			type: 'string',
-			requiresArg: true,
-			describe: 'Where versions of the runtime are kept on the node: persistent, and not mounted noexec',
-			defaultDescription: defaultRuntimeDirectory,
-		})
-		.option('plugin-directory', {
-			type: 'string',
-			requiresArg: true,
-			describe: 'Where the kubelet looks for drivers (its --volume-plugin-dir)',
-			defaultDescription: `as the kubelet has it, else ${defaultPluginDirectory}`,
-		})
-		.option('policy', {
-			type: 'string',
-			requiresArg: true,
-			describe: 'The node policy, as the ConfigMap is mounted; it is copied to the node when it changes',
-			defaultDescription: 'the policy that the node has',
-		})
-		.option('metrics-listen', {
-			type: 'string',
-			requiresArg: true,
-			describe: 'Serve /metrics, /healthz and /readyz here, as :9809',
-			defaultDescription: 'not at all',
-		})
-		.option('status-listen', {
-			type: 'string',
-			requiresArg: true,
-			describe: 'Serve the status page here, as 127.0.0.1:9810',
-			defaultDescription: 'not at all',
-		})
-		.option('service-account-directory', {
-			type: 'string',
-			requiresArg: true,
-			default: defaultServiceAccountDirectory,
-			describe: 'Holds token and CA for the API server',
-		})
-		.option('once', {type: 'boolean', default: false, describe: 'Copy the policy, install, and end'})
-		.option('uninstall', {
-			type: 'boolean',
-			default: false,
-			describe: 'Take everything away from the node; refuses, with exit code 1 and a list, while volumes are used',
-		})
-		.option('discard-journals', {
-			type: 'boolean',
-			default: false,
-			describe: 'With --uninstall: also what has not reached S3',
-		})
-		.option('log-level', {
-			type: 'string',
-			default: 'info',
-			requiresArg: true,
-			describe: `What goes to stdout as JSON lines: ${logLevels.join(', ')}`,
-		})
-		.example('$0 agent --host-pid 1 --policy /etc/pnx-volume/policy/policy.json', 'In the container of the DaemonSet')
-		.example('$0 agent --once --source build/pnx-volume-0.1.0-linux-x64', 'By hand, on a node: install and end')
-		.example('$0 agent --uninstall --host-pid 1', 'Leave the node as it was before')
-		.epilogue(
-			'Variables: NODE_NAME (the node), KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT (the API server; without them there are no Events), ' +
-				'and those of every command: PNX_VOLUME_STATE_DIR, PNX_VOLUME_RUN_DIR, PNX_VOLUME_LOG, PNX_VOLUME_POLICY, PNX_VOLUME_LAUNCH, PNX_VOLUME_IDLE_MS, PNX_VOLUME_MOUNT_TIMEOUT_MS, PNX_VOLUME_DRAIN_TIMEOUT_MS, ' +
-				'all about the node; the driver that is installed uses the same.',
-		);
 
 type OptionsContext = {
 	readonly flags: AgentFlags;
@@ -252,8 +152,8 @@ const parseHostPid = ({'host-pid': hostPid}: AgentFlags): number | undefined => 
 	return hostPid === undefined ? undefined : Number(hostPid);
 };
 
-const parseLevel = (value: string): (typeof logLevels)[number] => {
-	const level = logLevels.find(candidate => candidate === value);
+const parseLevel = (value: string): LogLevel => {
+	const level = findLogLevel(value);
 	if (level === undefined) {
 		throw new UsageError(`--log-level takes one of ${logLevels.join(', ')}: current value is "${value.slice(0, 40)}"`);
 	}

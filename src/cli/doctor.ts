@@ -2,7 +2,7 @@ import {resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import type {CommandModule} from 'yargs';
 import {checkNode} from '../doctor/check-node.ts';
-import {defaultPluginDirectory} from '../doctor/driver-check.ts';
+import {defaultPluginDirectory} from '../node/host/plugin-directories.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {resolveMountPath} from '../node/mounts/pod-directory.ts';
 import {formatChecks, isHealthy} from '../doctor/format-checks.ts';

@@ -1,3 +1,4 @@
+import {toOneLine} from '../model/error-text.ts';
 import {createLogger, type Logger, type LoggerOptions} from '../observability/logger.ts';
 
 /**
@@ -30,5 +31,5 @@ export const formatLine = (json: string): string => {
 	const {err} = fields;
 	const reason = typeof err === 'object' && err !== null && 'message' in err ? `: ${text(err.message)}` : '';
 	const line = [text(fields['time']).slice(11, 23), text(fields['level']), text(fields['msg']), ...rest].join(' ');
-	return `${`${line}${reason}`.replaceAll(/\s+/g, ' ').trim()}\n`;
+	return `${toOneLine(`${line}${reason}`)}\n`;
 };

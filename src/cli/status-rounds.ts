@@ -1,7 +1,7 @@
 import {askMetrics} from '../node/launch/control-client.ts';
 import {createDeadline} from '../node/deadline.ts';
 import {listVolumes, type VolumeReport} from '../node/volumes/list-volumes.ts';
-import {toVolumeFigures, type SampledMetrics} from '../node/volumes/volume-statistics.ts';
+import {toVolumeStatistics, type SampledMetrics} from '../node/volumes/volume-statistics.ts';
 import {volumePaths} from '../node/volumes/volume-directory.ts';
 import type {StatusRow} from './status-table.ts';
 
@@ -42,7 +42,7 @@ export class StatusRounds {
 	rows(): StatusRow[] {
 		return this.#volumes.map(volume => ({
 			volume,
-			figures: toVolumeFigures(volume, this.#atMs, this.#earlier.get(volume.volumeId)),
+			figures: toVolumeStatistics(volume, this.#atMs, this.#earlier.get(volume.volumeId)),
 		}));
 	}
 

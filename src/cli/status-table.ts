@@ -1,9 +1,9 @@
 import {formatAge} from '../model/format-age.ts';
 import type {VolumeReport} from '../node/volumes/list-volumes.ts';
-import type {VolumeFigures} from '../node/volumes/volume-statistics.ts';
+import type {VolumeStatistics} from '../node/volumes/volume-statistics.ts';
 import {describeVolumeProblems, toVolumeName} from '../node/volumes/volume-problems.ts';
 
-export type StatusRow = {readonly volume: VolumeReport; readonly figures: VolumeFigures};
+export type StatusRow = {readonly volume: VolumeReport; readonly figures: VolumeStatistics};
 
 const columns = ['VOLUME', 'PODS', 'HEALTH', 'READ/S', 'WRITE/S', 'CACHE', 'DIRTY', 'FILES', 'AGE', 'DAEMON'] as const;
 
@@ -43,7 +43,7 @@ export const formatStatus = (
 const toPlace = ({path, namespace, name, isMounted}: VolumeReport['directories'][number]): string =>
 	printable(`${name === undefined ? path : `${namespace ?? '?'}/${name}`}${isMounted ? '' : ' (not mounted)'}`);
 
-const toNumbers = ({health, daemon, daemonPid, launch}: VolumeReport, figures: VolumeFigures): string[] => [
+const toNumbers = ({health, daemon, daemonPid, launch}: VolumeReport, figures: VolumeStatistics): string[] => [
 	health,
 	shortBytes(figures.readBytesPerSecond, '-'),
 	shortBytes(figures.writtenBytesPerSecond, '-'),

@@ -1,5 +1,6 @@
 import {chmod, rm} from 'node:fs/promises';
 import {createServer, type Socket} from 'node:net';
+import {messageOf} from '../model/error-text.ts';
 import type {MetricSamples} from '../model/metric-samples.ts';
 import type {ControlReply, ControlRequest, DaemonStatus} from '../node/launch/daemon-protocol.ts';
 
@@ -108,7 +109,7 @@ const serve = async (socket: Socket, handler: ControlHandler): Promise<void> => 
 			}
 		}
 	} catch (error) {
-		send({reply: 'failed', message: error instanceof Error ? error.message : String(error)});
+		send({reply: 'failed', message: messageOf(error)});
 	} finally {
 		socket.end();
 	}

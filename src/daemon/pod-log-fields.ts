@@ -8,7 +8,7 @@ const freshMs = 1000;
 const podCountMax = 8;
 
 /** For the lines of a daemon's log: the one pod that it serves, or all of them. */
-export type ServedPods =
+export type PodFields =
 	| {readonly pod: string}
 	| {readonly pods: readonly string[]; readonly podCount?: number}
 	| Record<string, never>;
@@ -18,33 +18,41 @@ Tells for which pods a volume is mounted now, from the state that mounts and unm
 the daemon, and one that has just been started knows it as well. Looks at most once a second, and reads only what
 has changed.
 */
-export const createServedPods = (stateFile: string): (() => ServedPods) => {
-	let served: ServedPods = {};
-	let lookedAtMs = Number.NEGATIVE_INFINITY;
-	let version = '';
-	return () => {
-		if (performance.now() - lookedAtMs < freshMs) {
-			return {...served};
+export class PodLogFields {
+	readonly #stateFile: string;
+	#fields: PodFields = {};
+	#lookedAtMs = Number.NEGATIVE_INFINITY;
+	#version = '';
+
+	constructor(stateFile: string) {
+		this.#stateFile = stateFile;
+	}
+
+	current(): PodFields {
+		if (performance.now() - this.#lookedAtMs >= freshMs) {
+			this.#lookedAtMs = performance.now();
+			this.#look();
 		}
 
-		lookedAtMs = performance.now();
+		return {...this.#fields};
+	}
+
+	#look(): void {
 		try {
-			const {ino, mtimeMs} = statSync(stateFile);
-			if (version !== `${ino} ${mtimeMs}`) {
-				version = `${ino} ${mtimeMs}`;
-				served = toServedPods(
-					(readVolumeState(stateFile)?.pods ?? []).map(pod => toPodName(pod)).filter(name => name !== undefined),
+			const {ino, mtimeMs} = statSync(this.#stateFile);
+			if (this.#version !== `${ino} ${mtimeMs}`) {
+				this.#version = `${ino} ${mtimeMs}`;
+				this.#fields = toPodFields(
+					(readVolumeState(this.#stateFile)?.pods ?? []).map(pod => toPodName(pod)).filter(name => name !== undefined),
 				);
 			}
 		} catch {
 			// No state: mounted by hand in the foreground, or just taken away.
 		}
+	}
+}
 
-		return {...served};
-	};
-};
-
-const toServedPods = (names: readonly string[]): ServedPods => {
+const toPodFields = (names: readonly string[]): PodFields => {
 	const [first] = names;
 	if (first === undefined) {
 		return {};

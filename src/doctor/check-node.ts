@@ -1,8 +1,8 @@
+import {toReason} from '../model/error-text.ts';
 import {createDeadline, type Deadline} from '../node/deadline.ts';
 import {listVolumes} from '../node/volumes/list-volumes.ts';
 import {readMountTable} from '../node/mounts/mount-table.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
-import {toReason} from '../node/node-error.ts';
 import {readAllVolumeStates, type VolumeState} from '../node/volumes/volume-state.ts';
 import type {Check} from './check.ts';
 import {checkDaemons} from './daemon-check.ts';

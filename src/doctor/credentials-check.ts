@@ -1,3 +1,4 @@
+import {messageOf, toOneLine} from '../model/error-text.ts';
 import type {VolumeOptions} from '../model/volume-options.ts';
 import type {Check} from './check.ts';
 import {createSdkClient} from '../store/s3-sdk-client.ts';
@@ -33,7 +34,7 @@ export const checkCredentials = async ({region, endpoint, pathStyle}: VolumeOpti
 			nowMs: Date.now(),
 		});
 	} catch (error) {
-		const reason = (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ');
+		const reason = toOneLine(messageOf(error));
 		return {
 			name: 'credentials',
 			status: 'failed',

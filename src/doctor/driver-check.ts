@@ -1,13 +1,12 @@
 import {existsSync, readdirSync, readFileSync, statSync} from 'node:fs';
 import {join} from 'node:path';
+import {toReason} from '../model/error-text.ts';
 import type {Deadline} from '../node/deadline.ts';
-import {toReason} from '../node/node-error.ts';
+import {defaultPluginDirectory} from '../node/host/plugin-directories.ts';
 import {runCommand} from '../node/host/run-command.ts';
 import {toCheck, type Check, type Finding} from './check.ts';
 import {isExecutable} from './runtime-checks.ts';
 
-/** Where kubelets look unless they are told otherwise (`--volume-plugin-dir`). */
-export const defaultPluginDirectory = '/usr/libexec/kubernetes/kubelet-plugins/volume/exec';
 const kubeletDirectory = '/var/lib/kubelet';
 const initMs = 5000;
 

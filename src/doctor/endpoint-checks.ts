@@ -1,5 +1,6 @@
 import {request as requestHttp} from 'node:http';
 import {request as requestHttps} from 'node:https';
+import {messageOf} from '../model/error-text.ts';
 import type {VolumeOptions} from '../model/volume-options.ts';
 import type {Check} from './check.ts';
 import {createSdkClient} from '../store/s3-sdk-client.ts';
@@ -117,5 +118,5 @@ const toReason = (error: unknown): string => {
 	}
 
 	const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
-	return first instanceof Error ? first.message : String(first);
+	return messageOf(first);
 };

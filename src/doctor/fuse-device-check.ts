@@ -1,5 +1,5 @@
 import {closeSync, openSync} from 'node:fs';
-import {hasErrorCode, toReason} from '../node/node-error.ts';
+import {hasErrorCode, toReason} from '../model/error-text.ts';
 import {toCheck, type Check} from './check.ts';
 
 /** Whether the kernel has FUSE, and lets us have it. */

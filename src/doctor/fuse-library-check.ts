@@ -2,7 +2,7 @@ import {join} from 'node:path';
 import type {Deadline} from '../node/deadline.ts';
 import {runCommand} from '../node/host/run-command.ts';
 import {toCheck, type Check, type Finding} from './check.ts';
-import {findRuntimeNode, isExecutable} from './runtime-checks.ts';
+import {findRuntimeNodejs, isExecutable} from './runtime-checks.ts';
 
 const loadMs = 10_000;
 
@@ -26,8 +26,8 @@ const loadScript = `
 /** Whether the programs of FUSE are there: `fusermount3`, and `libfuse3` in a form that the runtime can load. */
 export const checkFuseLibraries = async (home: string | undefined, deadline: Deadline): Promise<Check> => {
 	const name = 'fuse-libraries';
-	const node = home === undefined ? undefined : findRuntimeNode(home);
-	if (home === undefined || node === undefined) {
+	const nodejs = home === undefined ? undefined : findRuntimeNodejs(home);
+	if (home === undefined || nodejs === undefined) {
 		return {name, status: 'skipped', found: 'there is no runtime to load libfuse3 with'};
 	}
 
@@ -35,7 +35,7 @@ export const checkFuseLibraries = async (home: string | undefined, deadline: Dea
 	const program = isExecutable(packaged) ? packaged : 'fusermount3';
 	// One after the other: the load of the addon is what takes long.
 	const fusermount = await runCommand(program, ['--version'], deadline.within(loadMs));
-	const addon = await runCommand(node, ['-e', loadScript, home], deadline.within(loadMs));
+	const addon = await runCommand(nodejs, ['-e', loadScript, home], deadline.within(loadMs));
 	const remedy =
 		program === packaged
 			? 'install the runtime again'

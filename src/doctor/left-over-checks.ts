@@ -1,9 +1,9 @@
 import {existsSync, readdirSync} from 'node:fs';
 import {join} from 'node:path';
+import {hasErrorCode} from '../model/error-text.ts';
 import {formatBytes} from '../model/volume-options.ts';
 import type {VolumeReport} from '../node/volumes/list-volumes.ts';
 import {mountsAt, readMountTable} from '../node/mounts/mount-table.ts';
-import {hasErrorCode} from '../node/node-error.ts';
 import {readProcessIdentity} from '../node/host/process-identity.ts';
 import {listVolumeIds, volumePaths} from '../node/volumes/volume-directory.ts';
 import {isNewerState} from '../node/volumes/volume-state.ts';

@@ -1,7 +1,7 @@
 import type {Deadline} from '../node/deadline.ts';
 import type {VolumeReport} from '../node/volumes/list-volumes.ts';
 import {mountsAt, type Mount} from '../node/mounts/mount-table.ts';
-import {toNodeCommand} from '../node/host/nodejs-command.ts';
+import {toNodejsCommand} from '../node/host/nodejs-command.ts';
 import {runCommand} from '../node/host/run-command.ts';
 import type {VolumeState} from '../node/volumes/volume-state.ts';
 import {toCheck, type Check, type Finding} from './check.ts';
@@ -97,7 +97,7 @@ const probe = async (path: string, deadline: Deadline): Promise<MountAnswer> => 
 	const script =
 		'try { require("node:fs").statfsSync(process.argv[1]); } catch (error) { console.log(error.code); process.exitCode = 1; }';
 	const {exitCode, message} = await runCommand(
-		toNodeCommand(process.execPath),
+		toNodejsCommand(process.execPath),
 		['-e', script, path],
 		deadline.within(probeMs),
 	);

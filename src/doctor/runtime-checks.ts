@@ -37,7 +37,7 @@ const readRuntimeLine = (driverPath: string): string =>
 const followLink = (path: string): string => (lstatSync(path).isSymbolicLink() ? realpathSync(path) : path);
 
 /** The Node.js of a runtime: as `driver/volume` chooses it. */
-export const findRuntimeNode = (home: string): string | undefined =>
+export const findRuntimeNodejs = (home: string): string | undefined =>
 	[join(home, 'node_modules/node/bin/node'), join(home, 'bin/node')].find(path => isExecutable(path));
 
 export const isExecutable = (path: string): boolean => {
@@ -80,12 +80,12 @@ export const checkRuntime = async (home: string | undefined, deadline: Deadline)
 		fail(`${home} lacks ${missing.join(', ')}`);
 	}
 
-	const node = findRuntimeNode(home);
-	const version = node === undefined ? undefined : await runCommand(node, ['--version'], deadline.within(runMs));
-	if (node === undefined) {
+	const nodejs = findRuntimeNodejs(home);
+	const version = nodejs === undefined ? undefined : await runCommand(nodejs, ['--version'], deadline.within(runMs));
+	if (nodejs === undefined) {
 		fail(`${home} has no Node.js in it`);
 	} else if (version?.exitCode !== 0) {
-		fail(`${node} does not run: ${version?.message}`);
+		fail(`${nodejs} does not run: ${version?.message}`);
 	}
 
 	return toCheck('runtime', findings, `${home}: pnx-volume ${readVersion(home)} on Node.js ${version?.message}`);

@@ -1,7 +1,7 @@
 import {accessSync, constants, existsSync, statfsSync, statSync} from 'node:fs';
 import {dirname} from 'node:path';
+import {toReason} from '../model/error-text.ts';
 import {isInMemory} from '../node/launch/launch-record.ts';
-import {toReason} from '../node/node-error.ts';
 import {toCheck, type Check, type Finding} from './check.ts';
 
 const freeBytesMin = 2 ** 30;

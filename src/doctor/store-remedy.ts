@@ -1,3 +1,4 @@
+import {toOneLine} from '../model/error-text.ts';
 import {isStoreError, type StoreErrorCode} from '../model/store-error.ts';
 import type {Check} from './check.ts';
 
@@ -29,5 +30,5 @@ export const toFailedCheck = (name: string, error: unknown): Check => {
 			? `give --region ${error.region}`
 			: (remedies[error.code] ??
 				'the server says no more: look at its log, or try another S3 tool with the same credentials');
-	return {name, status: 'failed', found: error.message.replaceAll(/\s+/g, ' '), remedy};
+	return {name, status: 'failed', found: toOneLine(error.message), remedy};
 };

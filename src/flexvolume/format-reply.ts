@@ -1,3 +1,5 @@
+import {toOneLine} from '../model/error-text.ts';
+
 /** What a call came to. */
 export type CallOutcome =
 	| {readonly outcome: 'initialised'}
@@ -39,13 +41,13 @@ const toReply = (outcome: CallOutcome): object => {
 		}
 
 		case 'failure': {
-			return {status: 'Failure', message: toOneLine(outcome.message)};
+			return {status: 'Failure', message: toReplyMessage(outcome.message)};
 		}
 	}
 };
 
 /** A text without line breaks and control characters, cut to what an event can show. */
-export const toOneLine = (text: string): string => {
-	const line = text.replaceAll(/[\s\0-\u001F\u007F]+/g, ' ').trim();
+export const toReplyMessage = (text: string): string => {
+	const line = toOneLine(text);
 	return line.length > messageLengthMax ? `${line.slice(0, messageLengthMax)}…` : line;
 };

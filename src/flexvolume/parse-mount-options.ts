@@ -3,7 +3,7 @@ import {OptionError, parseVolumeOptions, type VolumeOptions} from '../model/volu
 import type {VolumeRule} from '../model/volume-rule.ts';
 import {CallOutError} from './parse-call-out.ts';
 import {findDuplicateKey} from '../policy/find-duplicate-key.ts';
-import {toOneLine} from './format-reply.ts';
+import {toOneLine} from '../model/error-text.ts';
 import {parseSecrets, type SecretCredentials} from './parse-secrets.ts';
 
 /** Who the volume is mounted for, as far as the kubelet said. */

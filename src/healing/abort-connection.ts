@@ -1,5 +1,5 @@
 import {writeFileSync} from 'node:fs';
-import {hasErrorCode} from '../node/node-error.ts';
+import {hasErrorCode} from '../model/error-text.ts';
 
 /**
 Has the kernel give up on a FUSE file system: everybody who waits for it gets an error, whatever its process does.

@@ -1,8 +1,9 @@
 import {readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
+import {hasErrorCode, toReason} from '../model/error-text.ts';
 import {mountsAt, readMountTable} from '../node/mounts/mount-table.ts';
-import {hasErrorCode, NodeError, toReason} from '../node/node-error.ts';
+import {NodeError} from '../node/node-error.ts';
 import type {VolumeState} from '../node/volumes/volume-state.ts';
 
 const dumpCountMax = 5;

@@ -1,5 +1,6 @@
 import {readdirSync, statSync} from 'node:fs';
 import {join} from 'node:path';
+import {hasErrorCode} from '../model/error-text.ts';
 import {askToEnd} from '../node/launch/control-client.ts';
 import {createDeadline, type Deadline} from '../node/deadline.ts';
 import {removeUnknownVolume} from '../node/volumes/forget-volume.ts';
@@ -7,7 +8,6 @@ import {releaseDirectory} from '../node/mounts/immutable-directory.ts';
 import {readLaunchRecord, removeLaunchRecord, type LaunchRecord} from '../node/launch/launch-record.ts';
 import {readMountTable} from '../node/mounts/mount-table.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
-import {hasErrorCode} from '../node/node-error.ts';
 import {findDaemon, startDaemon, stopDaemon} from '../node/calls/volume-daemon.ts';
 import {
 	removeVolumeDirectory,

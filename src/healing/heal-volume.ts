@@ -1,3 +1,4 @@
+import {toReason} from '../model/error-text.ts';
 import {detachTop} from '../node/mounts/bind-mount.ts';
 import {askStatus} from '../node/launch/control-client.ts';
 import {endDaemon} from '../node/launch/daemon-launcher.ts';
@@ -6,7 +7,7 @@ import {removeUnknownVolume} from '../node/volumes/forget-volume.ts';
 import {readLaunchRecord, type LaunchRecord} from '../node/launch/launch-record.ts';
 import {mountsAt, readMountTable, type Mount} from '../node/mounts/mount-table.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
-import {NodeError, toReason} from '../node/node-error.ts';
+import {NodeError} from '../node/node-error.ts';
 import {isRunning, type ProcessIdentity} from '../node/host/process-identity.ts';
 import {findDaemon, startDaemon} from '../node/calls/volume-daemon.ts';
 import {volumePaths} from '../node/volumes/volume-directory.ts';

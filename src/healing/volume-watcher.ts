@@ -1,3 +1,4 @@
+import {messageOf} from '../model/error-text.ts';
 import {formatLogLine} from '../node/call-log.ts';
 import {isRunning} from '../node/host/process-identity.ts';
 import {mountsAt, type Mount} from '../node/mounts/mount-table.ts';
@@ -248,7 +249,7 @@ const toMessage = (error: unknown, volumeId: string): string => {
 		);
 	}
 
-	return error instanceof Error ? error.message : String(error);
+	return messageOf(error);
 };
 
 const toPlainError = (error: unknown): object =>

@@ -1,9 +1,9 @@
 import {setTimeout as delay} from 'node:timers/promises';
+import {toReason} from '../model/error-text.ts';
 import {listVolumes} from '../node/volumes/list-volumes.ts';
 import {formatLogLine} from '../node/call-log.ts';
 import {readMountTable} from '../node/mounts/mount-table.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
-import {toReason} from '../node/node-error.ts';
 import {readAllVolumeStates} from '../node/volumes/volume-state.ts';
 import {sweepNode} from './sweep-node.ts';
 import {VolumeWatcher, type WatchSettings} from './volume-watcher.ts';

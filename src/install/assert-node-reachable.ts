@@ -1,5 +1,6 @@
 import {statSync} from 'node:fs';
-import {hasErrorCode, NodeError, toReason} from '../node/node-error.ts';
+import {hasErrorCode, toReason} from '../model/error-text.ts';
+import {NodeError} from '../node/node-error.ts';
 import type {NodeRoot} from './node-root.ts';
 
 /** Refuses a container that is not set up to reach its node: it would install into itself, and be content. */

@@ -1,6 +1,7 @@
 import {statfsSync} from 'node:fs';
+import {toReason} from '../model/error-text.ts';
 import {mountOf, type Mount} from '../node/mounts/mount-table.ts';
-import {NodeError, toReason} from '../node/node-error.ts';
+import {NodeError} from '../node/node-error.ts';
 import {reach, readNodeMounts, type NodeRoot} from './node-root.ts';
 
 const mebibyte = 2 ** 20;

@@ -12,20 +12,6 @@ export type InstalledLauncher = {
 	readonly variables: Readonly<Record<string, string>>;
 };
 
-/** Where kubelets of known platforms look for drivers; README.md says which is whose. */
-export const knownPluginDirectories: readonly string[] = [
-	'/usr/libexec/kubernetes/kubelet-plugins/volume/exec',
-	'/home/kubernetes/flexvolume',
-	'/etc/kubernetes/volumeplugins',
-	'/etc/kubernetes/kubelet-plugins/volume/exec',
-	'/opt/libexec/kubernetes/kubelet-plugins/volume/exec',
-	'/opt/kubernetes/kubelet-plugins/volume/exec',
-	'/var/lib/kubelet/volumeplugins',
-	'/var/lib/kubelet/volume-plugins',
-	'/usr/libexec/k0s/kubelet-plugins/volume/exec',
-	'/etc/k0s/kubelet-plugins/volume/exec',
-];
-
 /** The drivers that an agent has put into these directories. */
 export const findLaunchers = (root: NodeRoot, pluginDirectories: readonly string[]): InstalledLauncher[] => {
 	const real = new Set(pluginDirectories.map(directory => resolveOnNode(root, directory)));

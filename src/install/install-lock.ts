@@ -46,7 +46,7 @@ export const withInstallLock = async <Result>(
 			throw new NodeError(
 				deadline.remainingMs() === 0
 					? `Another installer is still busy in ${directory} on the node; it is tried again`
-					: `Cannot lock ${join(directory, lockName)} on the node: ${message.replaceAll(/\s+/g, ' ').trim() || 'flock(1) failed'}`,
+					: `Cannot lock ${join(directory, lockName)} on the node: ${message || 'flock(1) failed'}`,
 			);
 		}
 

@@ -1,7 +1,8 @@
 import {readdirSync, readFileSync, readlinkSync} from 'node:fs';
 import {basename, join} from 'node:path';
-import {defaultPluginDirectory} from '../doctor/driver-check.ts';
-import {hasErrorCode, NodeError} from '../node/node-error.ts';
+import {hasErrorCode} from '../model/error-text.ts';
+import {defaultPluginDirectory} from '../node/host/plugin-directories.ts';
+import {NodeError} from '../node/node-error.ts';
 import {reach, resolveOnNode, type NodeRoot} from './node-root.ts';
 
 const flagName = '--volume-plugin-dir';

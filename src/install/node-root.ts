@@ -1,8 +1,9 @@
 import {lstatSync, mkdirSync, readlinkSync, type Stats} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
+import {toReason} from '../model/error-text.ts';
 import type {Deadline} from '../node/deadline.ts';
 import {mountOf, readMountTable, type Mount} from '../node/mounts/mount-table.ts';
-import {NodeError, toReason} from '../node/node-error.ts';
+import {NodeError} from '../node/node-error.ts';
 import {runCommand, type CommandResult} from '../node/host/run-command.ts';
 
 /**

@@ -1,6 +1,6 @@
 import {lstatSync, readdirSync, readlinkSync, renameSync, rmSync} from 'node:fs';
 import {basename, join} from 'node:path';
-import {hasErrorCode} from '../node/node-error.ts';
+import {hasErrorCode} from '../model/error-text.ts';
 import {temporarySibling} from './durable-file.ts';
 import {reach, type NodeRoot} from './node-root.ts';
 import {readManifest} from './runtime-manifest.ts';

@@ -1,9 +1,10 @@
 import {existsSync, readdirSync, rmdirSync, rmSync} from 'node:fs';
 import {dirname, join} from 'node:path';
+import {hasErrorCode} from '../model/error-text.ts';
 import {createDeadline} from '../node/deadline.ts';
 import {findHostTool} from '../node/host/host-tool.ts';
 import {mountsAt} from '../node/mounts/mount-table.ts';
-import {hasErrorCode, NodeError} from '../node/node-error.ts';
+import {NodeError} from '../node/node-error.ts';
 import {runCommand} from '../node/host/run-command.ts';
 import {listVolumeIds, volumePaths} from '../node/volumes/volume-directory.ts';
 import {reach, readNodeMounts, type NodeRoot} from './node-root.ts';

@@ -2,7 +2,8 @@ import {createHash} from 'node:crypto';
 import {createReadStream, lstatSync, readdirSync, readFileSync} from 'node:fs';
 import {join, relative} from 'node:path';
 import {pipeline} from 'node:stream/promises';
-import {hasErrorCode, NodeError, toReason} from '../node/node-error.ts';
+import {hasErrorCode, toReason} from '../model/error-text.ts';
+import {NodeError} from '../node/node-error.ts';
 
 export type RuntimeFile = {
 	/** Relative to the tree. */

@@ -1,7 +1,8 @@
 import {closeSync, existsSync, openSync, readFileSync, readSync} from 'node:fs';
 import {machine} from 'node:os';
 import {join} from 'node:path';
-import {NodeError, toReason} from '../node/node-error.ts';
+import {toReason} from '../model/error-text.ts';
+import {NodeError} from '../node/node-error.ts';
 import {describeTree, type RuntimeManifest} from './runtime-manifest.ts';
 
 /** A packaged tree, ready to be copied to the node. */

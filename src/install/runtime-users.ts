@@ -1,6 +1,6 @@
 import {readdirSync, readFileSync, readlinkSync, statSync} from 'node:fs';
 import {join} from 'node:path';
-import {hasErrorCode, toReason} from '../node/node-error.ts';
+import {hasErrorCode, toReason} from '../model/error-text.ts';
 import {readAllVolumeStates} from '../node/volumes/volume-state.ts';
 import {reach, type NodeRoot} from './node-root.ts';
 

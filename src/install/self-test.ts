@@ -13,11 +13,11 @@ here, and not in pods.
 */
 export const testRuntime = async (root: NodeRoot, home: string): Promise<void> => {
 	await testLauncher(root, join(home, 'driver', 'volume'));
-	const node = join(home, 'bin', 'node');
-	const {exitCode, message} = await runOnNode(root, [node, '--version'], createDeadline(testMs));
+	const nodejs = join(home, 'bin', 'node');
+	const {exitCode, message} = await runOnNode(root, [nodejs, '--version'], createDeadline(testMs));
 	if (exitCode !== 0 || !/^v\d+\.\d+\.\d+$/.test(message)) {
 		throw new NodeError(
-			`The self-test failed: ${node} does not start on this node: ${message || `exit status ${exitCode}`}`,
+			`The self-test failed: ${nodejs} does not start on this node: ${message || `exit status ${exitCode}`}`,
 		);
 	}
 };

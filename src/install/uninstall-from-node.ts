@@ -1,8 +1,9 @@
 import {existsSync, lstatSync, rmdirSync, rmSync} from 'node:fs';
 import {dirname, join} from 'node:path';
+import {hasErrorCode} from '../model/error-text.ts';
 import {createDeadline, waitUntil} from '../node/deadline.ts';
 import {mountsAt} from '../node/mounts/mount-table.ts';
-import {hasErrorCode, NodeError} from '../node/node-error.ts';
+import {NodeError} from '../node/node-error.ts';
 import {replaceFile, syncDirectory} from './durable-file.ts';
 import type {InstalledLauncher} from './find-launchers.ts';
 import {driverName} from './install-launcher.ts';

@@ -1,7 +1,7 @@
 import {lstatSync, readdirSync, statSync} from 'node:fs';
 import {join} from 'node:path';
+import {hasErrorCode} from '../model/error-text.ts';
 import {mountsAt, type Mount} from '../node/mounts/mount-table.ts';
-import {hasErrorCode} from '../node/node-error.ts';
 import {listVolumeIds, volumePaths} from '../node/volumes/volume-directory.ts';
 import {readVolumeState, type PodMount} from '../node/volumes/volume-state.ts';
 import {reach, readNodeMounts, type NodeRoot} from './node-root.ts';

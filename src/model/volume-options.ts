@@ -2,6 +2,7 @@
 Every option of a volume, defined once. The flags of the command line, the options of a FlexVolume, the help
 texts and the README's table all come from `optionTable`. Outside, every value is a string.
 */
+import {logLevels, type LogLevel} from './log-level.ts';
 
 export type VolumeOptions = {
 	readonly name: string;
@@ -29,7 +30,7 @@ export type VolumeOptions = {
 	readonly stagingBytesMax: number;
 	readonly partBytes: number;
 	readonly timeoutMs: number;
-	readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+	readonly logLevel: LogLevel;
 };
 
 type OptionKind =
@@ -258,7 +259,7 @@ export const optionTable: readonly OptionDefinition[] = [
 		name: 'log-level',
 		field: 'logLevel',
 		kind: 'choice',
-		choices: ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+		choices: logLevels,
 		default: 'info',
 		unit: 'level',
 		help: 'Least severe message that is logged.',

@@ -1,7 +1,7 @@
 import {appendFileSync} from 'node:fs';
 
 /** Which volume a call is about, and for whom, as far as it is known. */
-export type CallSubject = {
+export type CallLogFields = {
 	readonly volume?: string | undefined;
 	readonly bucket?: string | undefined;
 	/** `namespace/name`. */
@@ -15,7 +15,7 @@ export type CallRecord = {
 	readonly status: string;
 	/** Already free of secrets and line breaks. */
 	readonly message?: string | undefined;
-	readonly subject?: CallSubject | undefined;
+	readonly fields?: CallLogFields | undefined;
 };
 
 /**
@@ -24,11 +24,11 @@ outcome. Never the options, which hold secrets. Whether it could: a full disk mu
 */
 export const logCall = (
 	logPath: string,
-	{call, path, durationMs, status, message, subject = {}}: CallRecord,
+	{call, path, durationMs, status, message, fields = {}}: CallRecord,
 ): boolean => {
 	const isFailure = status === 'Failure';
 	return logLine(logPath, isFailure ? 'error' : 'info', {
-		...subject,
+		...fields,
 		call,
 		...parsePathTail(path),
 		durationMs: Math.round(durationMs),

@@ -1,6 +1,7 @@
 import {realpathSync} from 'node:fs';
 import {basename, dirname, join, resolve} from 'node:path';
-import {hasErrorCode, NodeError} from './node-error.ts';
+import {hasErrorCode} from '../model/error-text.ts';
+import {NodeError} from './node-error.ts';
 
 /** What the code of this folder needs to know of the machine. */
 export type NodeEnvironment = {

@@ -1,9 +1,10 @@
 import {type Logger, pino} from 'pino';
+import type {LogLevel} from '../model/log-level.ts';
 
 export type {Logger} from 'pino';
 
 export type LoggerOptions = {
-	readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+	readonly level: LogLevel;
 	/** A file, a descriptor that is open (1 for stdout), or whatever takes the lines. */
 	readonly destination: string | number | {readonly write: (line: string) => void};
 	/**

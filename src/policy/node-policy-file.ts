@@ -1,7 +1,12 @@
 import {closeSync, fstatSync, openSync, readFileSync} from 'node:fs';
+import {hasErrorCode, toReason} from '../model/error-text.ts';
 import {builtInPolicy, parseNodePolicy, type NodePolicy} from './node-policy.ts';
 import {PolicyError} from './policy-error.ts';
-import {hasErrorCode, NodeError, toReason} from '../node/node-error.ts';
+
+/** The policy file of this node cannot be used. The message is one line for the person who mounts. */
+export class PolicyFileError extends Error {
+	override readonly name = 'PolicyFileError';
+}
 
 /**
 The policy of this node: the built-in one where there is no file. A file that cannot be read or understood, or that
@@ -13,7 +18,7 @@ export const readNodePolicy = (path: string): NodePolicy => {
 		return text === undefined ? builtInPolicy : parseNodePolicy(text);
 	} catch (error) {
 		if (error instanceof PolicyError) {
-			throw new NodeError(`${error.message} (${path}). Nothing is mounted until it is put right`, {cause: error});
+			throw new PolicyFileError(`${error.message} (${path}). Nothing is mounted until it is put right`, {cause: error});
 		}
 
 		throw error;
@@ -26,7 +31,7 @@ const readTrusted = (path: string): string | undefined => {
 		try {
 			const {uid, mode} = fstatSync(fd);
 			if ((uid !== 0 && uid !== process.geteuid?.()) || (mode & 0o022) !== 0) {
-				throw new NodeError(
+				throw new PolicyFileError(
 					`The node policy ${path} belongs to somebody else than root, or others may write to it: nothing is mounted until that is put right (chown root, chmod go-w)`,
 				);
 			}
@@ -40,10 +45,13 @@ const readTrusted = (path: string): string | undefined => {
 			return undefined;
 		}
 
-		throw error instanceof NodeError
+		throw error instanceof PolicyFileError
 			? error
-			: new NodeError(`Cannot read the node policy ${path}: ${toReason(error)}. Nothing is mounted until it can be`, {
-					cause: error,
-				});
+			: new PolicyFileError(
+					`Cannot read the node policy ${path}: ${toReason(error)}. Nothing is mounted until it can be`,
+					{
+						cause: error,
+					},
+				);
 	}
 };

@@ -1,3 +1,4 @@
+import {messageOf} from '../model/error-text.ts';
 import {
 	nearestOptionName,
 	OptionError,
@@ -99,7 +100,7 @@ const parseJson = (text: string): unknown => {
 	try {
 		parsed = JSON.parse(text);
 	} catch (error) {
-		throw new PolicyError('', `it is not valid JSON: ${error instanceof Error ? error.message : String(error)}`);
+		throw new PolicyError('', `it is not valid JSON: ${messageOf(error)}`);
 	}
 
 	const duplicate = findDuplicateKey(text);

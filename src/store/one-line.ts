@@ -1,2 +1,4 @@
+import {toOneLine as toLine} from '../model/error-text.ts';
+
 /** Words of a server, fit for one line of a message. */
-export const toOneLine = (text: string): string => text.replaceAll(/[\0-\u001F\u007F]+/g, ' ').slice(0, 200);
+export const toOneLine = (text: string): string => toLine(text).slice(0, 200);

@@ -1,7 +1,7 @@
 import test from 'ava';
 import {formatStatus, type StatusRow} from '../../src/cli/status-table.ts';
 import type {VolumeReport} from '../../src/node/volumes/list-volumes.ts';
-import type {VolumeFigures} from '../../src/node/volumes/volume-statistics.ts';
+import type {VolumeStatistics} from '../../src/node/volumes/volume-statistics.ts';
 
 const report: VolumeReport = {
 	volumeId: '0123456789abcdef',
@@ -11,7 +11,7 @@ const report: VolumeReport = {
 	health: 'healthy',
 	journalBytes: 0,
 };
-const nothing: VolumeFigures = {
+const nothing: VolumeStatistics = {
 	readBytesPerSecond: undefined,
 	writtenBytesPerSecond: undefined,
 	readsPerSecond: undefined,
@@ -48,7 +48,7 @@ const format = (rows: readonly StatusRow[], widthMax?: number) =>
 	formatStatus(rows, {stateDirectory: '/state', ...(widthMax === undefined ? {} : {widthMax})});
 
 test("formatStatus() gives each pod of a volume a line, and the volume's numbers once", t => {
-	const figures: VolumeFigures = {
+	const figures: VolumeStatistics = {
 		...nothing,
 		readBytesPerSecond: 12_898_533.7,
 		writtenBytesPerSecond: 0,
@@ -87,7 +87,7 @@ test("formatStatus() gives each pod of a volume a line, and the volume's numbers
 });
 
 test("formatStatus() fits usual names into 120 columns, cuts longer ones to a terminal's width, and never a number", t => {
-	const figures: VolumeFigures = {
+	const figures: VolumeStatistics = {
 		...nothing,
 		readBytesPerSecond: 1023 * 1024,
 		writtenBytesPerSecond: 999 * 2 ** 20,

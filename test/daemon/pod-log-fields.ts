@@ -2,7 +2,7 @@ import {mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {createServedPods} from '../../src/daemon/pod-log-fields.ts';
+import {PodLogFields} from '../../src/daemon/pod-log-fields.ts';
 import {writeVolumeState, type PodMount} from '../../src/node/volumes/volume-state.ts';
 
 const createStateFile = (t: ExecutionContext): {stateFile: string; write: (pods: readonly PodMount[]) => void} => {
@@ -28,19 +28,19 @@ const pod = (name: string): PodMount => ({path: `/pods/${name}`, namespace: 'sho
 
 test('a daemon without a state file, or whose directories have no pod, names none', t => {
 	const {stateFile, write} = createStateFile(t);
-	t.deepEqual(createServedPods(stateFile)(), {});
+	t.deepEqual(new PodLogFields(stateFile).current(), {});
 	write([{path: '/mnt'}]);
-	t.deepEqual(createServedPods(stateFile)(), {});
+	t.deepEqual(new PodLogFields(stateFile).current(), {});
 });
 
 test('one pod is named, several are listed, many are counted', t => {
 	const {stateFile, write} = createStateFile(t);
 	write([pod('a')]);
-	t.deepEqual(createServedPods(stateFile)(), {pod: 'shop/a'});
+	t.deepEqual(new PodLogFields(stateFile).current(), {pod: 'shop/a'});
 	write([pod('a'), {path: '/mnt'}, pod('b')]);
-	t.deepEqual(createServedPods(stateFile)(), {pods: ['shop/a', 'shop/b']});
+	t.deepEqual(new PodLogFields(stateFile).current(), {pods: ['shop/a', 'shop/b']});
 	write(Array.from({length: 30}, (_, index) => pod(`web-${index}`)));
-	t.like(createServedPods(stateFile)(), {
+	t.like(new PodLogFields(stateFile).current(), {
 		pods: Array.from({length: 8}, (_, index) => `shop/web-${index}`),
 		podCount: 30,
 	});
@@ -49,17 +49,17 @@ test('one pod is named, several are listed, many are counted', t => {
 test('pods that come and go are seen within a second, without looking at every line', async t => {
 	const {stateFile, write} = createStateFile(t);
 	write([pod('a')]);
-	const servedPods = createServedPods(stateFile);
-	t.deepEqual(servedPods(), {pod: 'shop/a'});
+	const pods = new PodLogFields(stateFile);
+	t.deepEqual(pods.current(), {pod: 'shop/a'});
 	write([pod('a'), pod('b')]);
 	const startedMs = performance.now();
-	t.deepEqual(servedPods(), {pod: 'shop/a'});
-	while ('pod' in servedPods()) {
+	t.deepEqual(pods.current(), {pod: 'shop/a'});
+	while ('pod' in pods.current()) {
 		t.true(performance.now() - startedMs < 1500);
 		await new Promise(resolve => {
 			setImmediate(resolve);
 		});
 	}
 
-	t.deepEqual(servedPods(), {pods: ['shop/a', 'shop/b']});
+	t.deepEqual(pods.current(), {pods: ['shop/a', 'shop/b']});
 });

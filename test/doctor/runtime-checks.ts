@@ -5,7 +5,7 @@ import test, {type ExecutionContext} from 'ava';
 import {createDeadline} from '../../src/node/deadline.ts';
 import {checkFuseLibraries} from '../../src/doctor/fuse-library-check.ts';
 import {checkRuntime, findRuntime} from '../../src/doctor/runtime-checks.ts';
-import {toNodeCommand} from '../../src/node/host/nodejs-command.ts';
+import {toNodejsCommand} from '../../src/node/host/nodejs-command.ts';
 import {driverPath} from '../support/driver.ts';
 
 const createDirectory = (t: ExecutionContext): string => {
@@ -30,7 +30,7 @@ const createRuntime = (t: ExecutionContext): string => {
 	mkdirSync(join(home, 'driver'));
 	copyFileSync(driverPath, join(home, 'driver/volume'));
 	mkdirSync(join(home, 'bin'));
-	symlinkSync(toNodeCommand(process.execPath), join(home, 'bin/node'));
+	symlinkSync(toNodejsCommand(process.execPath), join(home, 'bin/node'));
 	return home;
 };
 

@@ -16,6 +16,7 @@ const errors: Readonly<Record<string, number>> = {
 	KubernetesError: 0,
 	NodeError: 0,
 	OptionError: 0,
+	PolicyFileError: 0,
 	StoreError: 1,
 };
 

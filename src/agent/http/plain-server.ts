@@ -1,5 +1,6 @@
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import type {AddressInfo} from 'node:net';
+import {messageOf} from '../../model/error-text.ts';
 import type {Logger} from '../../observability/logger.ts';
 import type {ListenAddress} from './listen-address.ts';
 
@@ -90,7 +91,7 @@ const listen = async (server: Server, {host, port}: ListenAddress): Promise<void
 		await promise;
 	} catch (error) {
 		throw new Error(
-			`Cannot listen at ${host ?? ''}:${port}: ${error instanceof Error ? error.message : String(error)}; stop what listens there, or choose another port`,
+			`Cannot listen at ${host ?? ''}:${port}: ${messageOf(error)}; stop what listens there, or choose another port`,
 			{cause: error},
 		);
 	}

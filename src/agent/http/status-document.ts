@@ -1,6 +1,6 @@
 import type {Notice, WatchedVolume} from '../../healing/watch-message.ts';
 import type {VolumeHealth} from '../../node/volumes/list-volumes.ts';
-import {toVolumeFigures, type SampledMetrics, type VolumeFigures} from '../../node/volumes/volume-statistics.ts';
+import {toVolumeStatistics, type SampledMetrics, type VolumeStatistics} from '../../node/volumes/volume-statistics.ts';
 import {describeVolumeProblems} from '../../node/volumes/volume-problems.ts';
 import type {AgentInstallation, AgentSnapshot} from '../agent-snapshot.ts';
 import {findReadinessProblems} from './readiness.ts';
@@ -24,7 +24,7 @@ export type StatusDocument = {
 
 /** A volume as `pnx-volume status --json` has it, but for the counters, which are at `/metrics`. */
 export type StatusVolume = Omit<WatchedVolume, 'metrics'> & {
-	readonly figures: VolumeFigures;
+	readonly figures: VolumeStatistics;
 	/** What is wrong and what to do, in the words of `pnx-volume status`. */
 	readonly problems: readonly string[];
 };
@@ -50,7 +50,7 @@ export const toStatusDocument = (
 		volumes: (report?.volumes ?? [])
 			.map(({metrics, ...volume}) => ({
 				...volume,
-				figures: toVolumeFigures({...volume, metrics}, report?.atMs ?? 0, earlierOf(volume.volumeId)),
+				figures: toVolumeStatistics({...volume, metrics}, report?.atMs ?? 0, earlierOf(volume.volumeId)),
 				problems: describeVolumeProblems(volume),
 			}))
 			.sort((a, b) => healthOrder.indexOf(a.health) - healthOrder.indexOf(b.health)),

@@ -2,7 +2,7 @@ import {readFileSync} from 'node:fs';
 import {request} from 'node:https';
 import {isIP} from 'node:net';
 import {join} from 'node:path';
-import {toReason} from '../../node/node-error.ts';
+import {toOneLine, toReason} from '../../model/error-text.ts';
 import type {ClusterAccess} from './cluster-access.ts';
 
 export type KubernetesRequest = {
@@ -141,6 +141,6 @@ const toStatusMessage = (text: string): string => {
 		const {message} = JSON.parse(text) as {message?: unknown};
 		return typeof message === 'string' ? message.slice(0, 500) : 'no reason given';
 	} catch {
-		return text.slice(0, 200).replaceAll(/\s+/g, ' '); // A proxy's page.
+		return toOneLine(text.slice(0, 200)); // A proxy's page.
 	}
 };

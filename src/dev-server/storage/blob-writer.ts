@@ -1,5 +1,4 @@
 import {unlink} from 'node:fs/promises';
-import type {BlobStore} from './blob-store.ts';
 import {closeFile, openFile, writeVector} from './file-descriptor.ts';
 import type {Segment} from './segment.ts';
 
@@ -10,9 +9,16 @@ const writeBytes = 1 << 20;
 /** The sender is told to wait from here on. */
 const queuedBytesMax = 4 << 20;
 
+/** What a writer needs of the blobs' store. */
+type BlobFiles = {
+	createId(): {id: string; path: string};
+	pack(pieces: readonly Uint8Array[], sizeBytes: number): Segment;
+	retain(segments: readonly Segment[]): void;
+};
+
 /** Takes the bytes of one body: small ones go into the shared pack, larger ones stream to a file of their own. */
 export class BlobWriter {
-	readonly #store: BlobStore;
+	readonly #store: BlobFiles;
 	#queue: Uint8Array[] = [];
 	#queuedBytes = 0;
 	#sizeBytes = 0;
@@ -21,7 +27,7 @@ export class BlobWriter {
 	#inFlightBytes = 0;
 	#failure: Error | undefined;
 
-	constructor(store: BlobStore) {
+	constructor(store: BlobFiles) {
 		this.#store = store;
 	}
 

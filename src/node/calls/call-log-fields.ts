@@ -1,4 +1,4 @@
-import {toPodName, type CallSubject} from '../call-log.ts';
+import {toPodName, type CallLogFields} from '../call-log.ts';
 import {resolveMountPath} from '../mounts/pod-directory.ts';
 import {readAllVolumeStates} from '../volumes/volume-state.ts';
 
@@ -6,7 +6,7 @@ import {readAllVolumeStates} from '../volumes/volume-state.ts';
 Whose volume is at a directory, from what the volumes remember; empty when nobody knows. Only for the log: never
 fails.
 */
-export const findCallSubject = (givenPath: string, stateDirectory: string): CallSubject => {
+export const findCallLogFields = (givenPath: string, stateDirectory: string): CallLogFields => {
 	try {
 		const path = resolveMountPath(givenPath);
 		for (const {volumeId, bucket, pods} of readAllVolumeStates(stateDirectory)) {

@@ -18,13 +18,8 @@ import {
 import {toVolumeId} from '../volumes/volume-id.ts';
 import {withLock} from '../host/file-lock.ts';
 import {withPathLock} from '../mounts/path-lock.ts';
-import {
-	readAllVolumeStates,
-	readVolumeState,
-	writeVolumeState,
-	type DaemonLaunch,
-	type VolumeState,
-} from '../volumes/volume-state.ts';
+import type {DaemonLaunch} from '../launch/daemon-launch.ts';
+import {readAllVolumeStates, readVolumeState, writeVolumeState, type VolumeState} from '../volumes/volume-state.ts';
 
 /** A volume that is mounted by hand, right at the directory where it is used; `status` and `unmount` find it there. */
 export type DirectoryVolume = {

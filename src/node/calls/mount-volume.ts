@@ -1,7 +1,8 @@
 import {existsSync} from 'node:fs';
+import {toReason} from '../../model/error-text.ts';
 import {formatVolumeOptions} from '../../model/volume-options.ts';
 import type {MountOptions} from '../../flexvolume/parse-mount-options.ts';
-import {answers, bindMount, detachMounts} from '../mounts/bind-mount.ts';
+import {bindMount, detachMounts, isResponding} from '../mounts/bind-mount.ts';
 import {whereLogIs} from '../launch/daemon-launcher.ts';
 import type {DaemonRequest} from '../launch/daemon-protocol.ts';
 import {createDeadline, type Deadline} from '../deadline.ts';
@@ -9,7 +10,7 @@ import {protectDirectory, releaseDirectory} from '../mounts/immutable-directory.
 import {removeLaunchRecord} from '../launch/launch-record.ts';
 import {mountsAt, readMountTable} from '../mounts/mount-table.ts';
 import type {NodeEnvironment} from '../node-environment.ts';
-import {NodeError, toReason} from '../node-error.ts';
+import {NodeError} from '../node-error.ts';
 import {withPathLock} from '../mounts/path-lock.ts';
 import {preparePodDirectory, removePodDirectory, resolveMountPath} from '../mounts/pod-directory.ts';
 import {renewPodMount} from '../mounts/renew-pod-mount.ts';
@@ -206,7 +207,7 @@ const serveAndBind = async (
 		await isProtected;
 		await renewOthers(job, others);
 		await showToPod(job);
-		if (!(await answers(path, deadline))) {
+		if (!(await isResponding(path, deadline))) {
 			throw new NodeError(
 				`The file system of bucket ${request.options.name} is mounted at ${path} but does not answer; see ${whereLogIs(current.launch, environment)}`,
 			);

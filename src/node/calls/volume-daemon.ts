@@ -13,7 +13,8 @@ import {NodeError} from '../node-error.ts';
 import {removeOwnCgroup} from '../launch/own-cgroup.ts';
 import {isRunning, readProcessIdentity, type ProcessIdentity} from '../host/process-identity.ts';
 import {createVolumeDirectory, volumePaths} from '../volumes/volume-directory.ts';
-import type {DaemonLaunch, VolumeState} from '../volumes/volume-state.ts';
+import type {DaemonLaunch} from '../launch/daemon-launch.ts';
+import type {VolumeState} from '../volumes/volume-state.ts';
 
 /** A healthy daemon answers at once; one that is busy for longer than this counts as hanging. */
 const statusMs = 10_000;

@@ -2,8 +2,9 @@ import {closeSync, mkdirSync, openSync, rmSync, statSync} from 'node:fs';
 import {dirname} from 'node:path';
 import {DatabaseSync} from 'node:sqlite';
 import {setTimeout as delay} from 'node:timers/promises';
+import {hasErrorCode, toReason} from '../../model/error-text.ts';
 import type {Deadline} from '../deadline.ts';
-import {hasErrorCode, NodeError, toReason} from '../node-error.ts';
+import {NodeError} from '../node-error.ts';
 
 /**
 Who has waited for long asks less often: hundreds of pods that come at once would leave no processor time to the one

@@ -1,6 +1,6 @@
 import {existsSync} from 'node:fs';
 import {dirname, join} from 'node:path';
-import {toNodeCommand} from './nodejs-command.ts';
+import {toNodejsCommand} from './nodejs-command.ts';
 import {systemPath} from './run-command.ts';
 
 /**
@@ -9,7 +9,7 @@ so that busybox's namesake with other options is not taken for it; in a checkout
 is none.
 */
 export const findHostTool = (name: string, executablePath = process.execPath): string | undefined => {
-	const node = toNodeCommand(executablePath);
-	const directories = node === executablePath ? systemPath.split(':') : [dirname(node)];
+	const nodejs = toNodejsCommand(executablePath);
+	const directories = nodejs === executablePath ? systemPath.split(':') : [dirname(nodejs)];
 	return directories.map(directory => join(directory, name)).find(path => existsSync(path));
 };

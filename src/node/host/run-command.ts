@@ -1,4 +1,5 @@
 import {spawn} from 'node:child_process';
+import {toOneLine} from '../../model/error-text.ts';
 import type {Deadline} from '../deadline.ts';
 
 export type CommandResult = {
@@ -35,7 +36,7 @@ export const runCommand = async (
 		});
 	}
 
-	const message = () => output.replaceAll(/\s+/g, ' ').trim();
+	const message = () => toOneLine(output);
 	child.on('error', error =>
 		resolve({exitCode: undefined, message: `${command} could not be started: ${error.message}`}),
 	);

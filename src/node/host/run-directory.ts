@@ -1,6 +1,6 @@
 import {mkdirSync} from 'node:fs';
 import {join} from 'node:path';
-import {hasErrorCode} from '../node-error.ts';
+import {hasErrorCode} from '../../model/error-text.ts';
 
 /**
 Makes a directory below the run directory, for root's eyes only, and tells its path. Its parent has to be there: a

@@ -1,18 +1,19 @@
+import {toReason} from '../../model/error-text.ts';
 import {logLine} from '../call-log.ts';
 import {planMemoryLimits, type MemoryLimits} from './daemon-limits.ts';
 import {readLineBefore, type DaemonProcess} from './daemon-process.ts';
 import type {DaemonReady, DaemonRequest} from './daemon-protocol.ts';
 import {toDaemonVariables} from './daemon-variables.ts';
 import {createDeadline, waitUntil, type Deadline} from '../deadline.ts';
-import {toNodeCommand} from '../host/nodejs-command.ts';
-import {NodeError, toReason} from '../node-error.ts';
+import {toNodejsCommand} from '../host/nodejs-command.ts';
+import {NodeError} from '../node-error.ts';
 import type {NodeEnvironment} from '../node-environment.ts';
 import {moveToOwnCgroup, removeOwnCgroup, type OwnCgroup} from './own-cgroup.ts';
 import {isRunning, readProcessIdentity, signalProcess, type ProcessIdentity} from '../host/process-identity.ts';
 import {findRuntimeHome} from '../host/runtime-home.ts';
 import {startInSession} from './session-daemon.ts';
 import {isSystemdHere, startInService, toUnitName} from './systemd-service.ts';
-import type {DaemonLaunch} from '../volumes/volume-state.ts';
+import type {DaemonLaunch} from './daemon-launch.ts';
 
 /** How long the kernel may take to end a killed process. */
 const exitMs = 2000;
@@ -49,7 +50,7 @@ export const launchDaemon = async (
 		identity = readProcessIdentity(daemon.pid);
 		if (identity === undefined) {
 			throw new NodeError(
-				`The volume's daemon could not be started with ${toNodeCommand(process.execPath)}; see ${whereLogIs(launch, environment)}`,
+				`The volume's daemon could not be started with ${toNodejsCommand(process.execPath)}; see ${whereLogIs(launch, environment)}`,
 			);
 		}
 
@@ -99,7 +100,7 @@ const startDaemonProcess = async (
 ): Promise<{daemon: DaemonProcess; launch: DaemonLaunch}> => {
 	const {volumeId, options, volumeDirectory} = request;
 	const command = [
-		toNodeCommand(process.execPath),
+		toNodejsCommand(process.execPath),
 		'--disable-warning=ExperimentalWarning',
 		environment.daemonPath,
 		volumeId,

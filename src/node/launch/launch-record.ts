@@ -10,8 +10,8 @@ import {
 	writeFileSync,
 } from 'node:fs';
 import {join} from 'node:path';
+import {hasErrorCode} from '../../model/error-text.ts';
 import type {DaemonRequest} from './daemon-protocol.ts';
-import {hasErrorCode} from '../node-error.ts';
 import {readBootId} from '../host/process-identity.ts';
 import {createRunDirectory} from '../host/run-directory.ts';
 

@@ -1,10 +1,10 @@
 import {existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
+import {hasErrorCode, toReason} from '../../model/error-text.ts';
 import {findHierarchies, type Hierarchy} from './cgroup-hierarchies.ts';
 import type {MemoryLimits} from './daemon-limits.ts';
 import {createDeadline, waitUntil} from '../deadline.ts';
 import {readMountTable} from '../mounts/mount-table.ts';
-import {hasErrorCode, toReason} from '../node-error.ts';
 
 /**
 A daemon that stayed in the cgroup of the kubelet's service would be killed with it: systemd ends every process of

@@ -118,10 +118,10 @@ const detachOne = async (
 };
 
 /**
-Whether the file system at a path answers. Asked by a child, because a call on a hanging mount cannot be taken back:
+Whether the file system at a path responds. Asked by a child, because a call on a hanging mount cannot be taken back:
 a shell's `cd` and `[ -d ]` are lookups and a stat of its root.
 */
-export const answers = async (path: string, deadline: Deadline): Promise<boolean> => {
+export const isResponding = async (path: string, deadline: Deadline): Promise<boolean> => {
 	const result = await runCommand('/bin/sh', ['-c', 'cd -P -- "$1" && [ -d . ]', 'sh', path], deadline);
 	return result.exitCode === 0;
 };

@@ -1,9 +1,9 @@
 import {spawnSync} from 'node:child_process';
 import {accessSync, constants, readdirSync} from 'node:fs';
+import {hasErrorCode} from '../../model/error-text.ts';
 import type {Deadline} from '../deadline.ts';
 import {findHostTool} from '../host/host-tool.ts';
 import {mountsAt, readMountTable} from './mount-table.ts';
-import {hasErrorCode} from '../node-error.ts';
 import {runCommand} from '../host/run-command.ts';
 
 /**

@@ -1,10 +1,10 @@
 import {createHash} from 'node:crypto';
 import {readdirSync} from 'node:fs';
 import {join} from 'node:path';
+import {hasErrorCode} from '../../model/error-text.ts';
 import type {Deadline} from '../deadline.ts';
 import {mountsAt, readMountTable} from './mount-table.ts';
 import type {NodeEnvironment} from '../node-environment.ts';
-import {hasErrorCode} from '../node-error.ts';
 import {tryWithLock, withLock} from '../host/file-lock.ts';
 
 /**

@@ -1,7 +1,8 @@
 import {lstatSync, mkdirSync, readdirSync, realpathSync, rmdirSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
+import {hasErrorCode, toReason} from '../../model/error-text.ts';
 import {releaseDirectory} from './immutable-directory.ts';
-import {hasErrorCode, NodeError, toReason} from '../node-error.ts';
+import {NodeError} from '../node-error.ts';
 
 /**
 The path as the mount table spells it. Symbolic links among its parents are followed (`/var/lib/kubelet` often is

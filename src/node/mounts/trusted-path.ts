@@ -1,7 +1,8 @@
 import {lstatSync, readlinkSync, realpathSync, type Stats} from 'node:fs';
 import {dirname, resolve} from 'node:path';
+import {hasErrorCode, toReason} from '../../model/error-text.ts';
 import {readMountTable} from './mount-table.ts';
-import {hasErrorCode, NodeError, toReason} from '../node-error.ts';
+import {NodeError} from '../node-error.ts';
 import {resolveMountPath} from './pod-directory.ts';
 
 /**

@@ -7,7 +7,8 @@ import {createDeadline} from '../deadline.ts';
 import {mountsAt, readMountTable, type Mount} from '../mounts/mount-table.ts';
 import {isRunning} from '../host/process-identity.ts';
 import {stagingFileCount, volumePaths} from './volume-directory.ts';
-import {readAllVolumeStates, type DaemonLaunch, type PodMount, type VolumeState} from './volume-state.ts';
+import type {DaemonLaunch} from '../launch/daemon-launch.ts';
+import {readAllVolumeStates, type PodMount, type VolumeState} from './volume-state.ts';
 
 /**
 - `healthy`: mounted, and the daemon answers.

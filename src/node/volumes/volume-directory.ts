@@ -1,8 +1,9 @@
 import {mkdirSync, readdirSync, rmdirSync, rmSync, type Dirent} from 'node:fs';
 import {join} from 'node:path';
+import {hasErrorCode, toReason} from '../../model/error-text.ts';
 import {releaseDirectory} from '../mounts/immutable-directory.ts';
 import {readMountTable} from '../mounts/mount-table.ts';
-import {hasErrorCode, NodeError, toReason} from '../node-error.ts';
+import {NodeError} from '../node-error.ts';
 
 /** Where one volume keeps its things on this node. */
 export type VolumePaths = {
@@ -20,18 +21,19 @@ export type VolumePaths = {
 /** sun_path of unix(7) holds 108 bytes with the NUL at its end. */
 const socketPathBytesMax = 107;
 
-export const volumePaths = (stateDirectory: string, volumeId: string): VolumePaths => {
-	const directory = join(stateDirectory, 'volumes', volumeId);
-	return {
-		directory,
-		stateFile: join(directory, 'state.json'),
-		lockFile: join(directory, 'lock.db'),
-		socket: join(directory, 'control.sock'),
-		mountPoint: join(directory, 'mount'),
-		staging: join(directory, 'staging'),
-		cache: join(directory, 'cache'),
-	};
-};
+export const volumePaths = (stateDirectory: string, volumeId: string): VolumePaths =>
+	volumePathsIn(join(stateDirectory, 'volumes', volumeId));
+
+/** The same, for a daemon: it is told the directory of its volume. */
+export const volumePathsIn = (directory: string): VolumePaths => ({
+	directory,
+	stateFile: join(directory, 'state.json'),
+	lockFile: join(directory, 'lock.db'),
+	socket: join(directory, 'control.sock'),
+	mountPoint: join(directory, 'mount'),
+	staging: join(directory, 'staging'),
+	cache: join(directory, 'cache'),
+});
 
 /** Makes the directories of a volume, for root's eyes only. */
 export const createVolumeDirectory = (paths: VolumePaths): void => {

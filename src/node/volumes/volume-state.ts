@@ -1,7 +1,8 @@
 import {closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {hasErrorCode, toReason} from '../../model/error-text.ts';
 import {mountsAt, type Mount} from '../mounts/mount-table.ts';
-import {hasErrorCode, NodeError, toReason} from '../node-error.ts';
-import type {LaunchWay} from '../node-environment.ts';
+import {NodeError} from '../node-error.ts';
+import type {DaemonLaunch} from '../launch/daemon-launch.ts';
 import type {ProcessIdentity} from '../host/process-identity.ts';
 import {listVolumeIds, volumePaths} from './volume-directory.ts';
 
@@ -12,16 +13,6 @@ export type PodMount = {
 	readonly name?: string | undefined;
 	readonly namespace?: string | undefined;
 	readonly volumeName?: string | undefined;
-};
-
-/** How a daemon was launched, and what it runs: what ends with it, and what an installer must keep until then. */
-export type DaemonLaunch = {
-	readonly way: LaunchWay;
-	/** The service of systemd that it is. */
-	readonly unit?: string | undefined;
-	/** The directory of its runtime, such as `/opt/pnx-volume/1.2.3`, without symbolic links. */
-	readonly home: string;
-	readonly version: string;
 };
 
 /** What `state.json` of a volume remembers; no secret. Written under the volume's lock, readable without it. */

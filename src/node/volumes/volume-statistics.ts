@@ -5,7 +5,7 @@ import type {VolumeReport} from './list-volumes.ts';
 export type SampledMetrics = {readonly atMs: number; readonly metrics: MetricSamples};
 
 /** A volume in the numbers that people look at; `undefined` for what is not known. */
-export type VolumeFigures = {
+export type VolumeStatistics = {
 	/**
 	What programs get and give each second, between the last two samples. What the kernel's page cache answers is not
 	in it.
@@ -29,11 +29,11 @@ export type VolumeFigures = {
 const intervalMsMin = 100;
 
 /** The numbers of a volume; the rates need an earlier sample of the same daemon. */
-export const toVolumeFigures = (
+export const toVolumeStatistics = (
 	{daemon, dirtyBytes, metrics}: VolumeReport,
 	atMs: number,
 	earlier?: SampledMetrics,
-): VolumeFigures => {
+): VolumeStatistics => {
 	const rateOf = createRates(metrics, atMs, earlier);
 	const sum = (name: string): number | undefined => (metrics === undefined ? undefined : sumOf(metrics.counters, name));
 	const found = sum('pnx_volume_cache_hits_total');
