@@ -21,30 +21,75 @@ export type InstallationKeeperOptions = {
 	readonly touchMs?: number;
 };
 
-/** Keeps the installation as it should be: each check puts back what is missing, damaged or old. */
-export type InstallationKeeper = {
-	check(): Promise<void>;
-	/** Absent until an installation has succeeded. */
-	readonly installation: () => AgentInstallation | undefined;
-	/** What the newest check could not put right. */
-	readonly problem: () => string | undefined;
-	/** Waits for what was begun. */
-	close(): Promise<void>;
-};
-
 /** Every so many checks each byte of the runtime is read, not only names, sizes and modes. */
 const thoroughEvery = 60;
 
-export const createInstallationKeeper = (options: InstallationKeeperOptions): InstallationKeeper => {
-	const {root, sourceDirectory, findPluginDirectory, log, signal, touchMs = 5000} = options;
-	let source: RuntimeSource | undefined;
-	let installation: AgentInstallation | undefined;
-	let problem: string | undefined;
-	let checkCount = 0;
-	const touches = new Set<Promise<void>>();
+/** Keeps the installation as it should be: each check puts back what is missing, damaged or old. */
+export class InstallationKeeper {
+	readonly #options: InstallationKeeperOptions;
+	readonly #touches = new Set<Promise<void>>();
+	#source: RuntimeSource | undefined;
+	#installation: AgentInstallation | undefined;
+	#problem: string | undefined;
+	#checkCount = 0;
+
+	constructor(options: InstallationKeeperOptions) {
+		this.#options = options;
+	}
+
+	/** Absent until an installation has succeeded. */
+	get installation(): AgentInstallation | undefined {
+		return this.#installation;
+	}
+
+	/** What the newest check could not put right. */
+	get problem(): string | undefined {
+		return this.#problem;
+	}
+
+	async check(): Promise<void> {
+		const {log, signal} = this.#options;
+		try {
+			await this.#install();
+			this.#problem = undefined;
+		} catch (error) {
+			if (signal.aborted) {
+				return;
+			}
+
+			const reason = toReason(error);
+			if (reason !== this.#problem) {
+				log.error({err: error}, 'installation failed; it is tried again');
+			}
+
+			this.#problem = reason;
+		} finally {
+			this.#checkCount++;
+		}
+	}
+
+	/** Waits for what was begun. */
+	async close(): Promise<void> {
+		await Promise.all(this.#touches);
+	}
+
+	async #install(): Promise<void> {
+		const {sourceDirectory, findPluginDirectory, log, signal} = this.#options;
+		this.#source ??= await readRuntimeSource(sourceDirectory);
+		const {path: pluginDirectory, source: pluginDirectorySource} = await findPluginDirectory(signal);
+		const isThorough = this.#checkCount % thoroughEvery === 0;
+		const outcome = await installOnNode({...this.#options, source: this.#source, pluginDirectory, isThorough});
+		const {runtimeDirectory, versions} = outcome;
+		this.#installation = {pluginDirectory, pluginDirectorySource, runtimeDirectory, versions};
+		report(outcome, this.#installation, log);
+		if (outcome.isDriverChanged) {
+			this.#touchLater(outcome.driverPath);
+		}
+	}
 
 	/** The kubelet may have missed the first event of a directory that is new. */
-	const touchLater = (path: string): void => {
+	#touchLater(path: string): void {
+		const {root, log, signal, touchMs = 5000} = this.#options;
 		const touch = (async () => {
 			try {
 				await delay(touchMs, undefined, {signal});
@@ -55,54 +100,10 @@ export const createInstallationKeeper = (options: InstallationKeeperOptions): In
 				}
 			}
 		})();
-		touches.add(touch);
-		void touch.then(() => touches.delete(touch));
-	};
-
-	const install = async (): Promise<void> => {
-		source ??= await readRuntimeSource(sourceDirectory);
-		const {path: pluginDirectory, source: pluginDirectorySource} = await findPluginDirectory(signal);
-		const isThorough = checkCount % thoroughEvery === 0;
-		const outcome = await installOnNode({...options, source, pluginDirectory, isThorough});
-		installation = {
-			pluginDirectory,
-			pluginDirectorySource,
-			runtimeDirectory: outcome.runtimeDirectory,
-			versions: outcome.versions,
-		};
-		report(outcome, installation, log);
-		if (outcome.isDriverChanged) {
-			touchLater(outcome.driverPath);
-		}
-	};
-
-	return {
-		async check() {
-			try {
-				await install();
-				problem = undefined;
-			} catch (error) {
-				if (signal.aborted) {
-					return;
-				}
-
-				const reason = toReason(error);
-				if (reason !== problem) {
-					log.error({err: error}, 'installation failed; it is tried again');
-				}
-
-				problem = reason;
-			} finally {
-				checkCount++;
-			}
-		},
-		installation: () => installation,
-		problem: () => problem,
-		async close() {
-			await Promise.all(touches);
-		},
-	};
-};
+		this.#touches.add(touch);
+		void touch.then(() => this.#touches.delete(touch));
+	}
+}
 
 /** A check that found everything in its place says nothing. */
 const report = (outcome: InstallOutcome, installation: AgentInstallation, log: Pick<Logger, 'info' | 'warn'>): void => {

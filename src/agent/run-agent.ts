@@ -7,16 +7,12 @@ import type {Notice, WatchMessage, WatchReport} from '../healing/watch-message.t
 import type {Logger} from '../observability/logger.ts';
 import type {AgentSnapshot} from './agent-snapshot.ts';
 import {startAgentServer, type AgentServer} from './http/agent-server.ts';
-import {
-	createInstallationKeeper,
-	type InstallationKeeper,
-	type InstallationKeeperOptions,
-} from './installation-keeper.ts';
+import {InstallationKeeper, type InstallationKeeperOptions} from './installation-keeper.ts';
 import {EventPoster} from './kubernetes/event-poster.ts';
 import type {KubernetesClient} from './kubernetes/kubernetes-client.ts';
 import {createMetricsPage} from './metrics/metrics-page.ts';
 import {copyPolicy} from './policy-copy.ts';
-import {startWatchProcess, type WatchProcess} from './watch-process.ts';
+import {WatchProcess} from './watch-process.ts';
 
 export type AgentOptions = Omit<InstallationKeeperOptions, 'log' | 'signal'> & {
 	readonly version: string;
@@ -77,7 +73,7 @@ class Agent {
 	constructor(options: AgentOptions, ending: AbortSignal) {
 		this.#options = options;
 		this.#ending = ending;
-		this.#keeper = createInstallationKeeper({...options, signal: ending});
+		this.#keeper = new InstallationKeeper({...options, signal: ending});
 		const {client, nodeName, log} = options;
 		this.#events = client === undefined ? undefined : new EventPoster({client, nodeName, log});
 	}
@@ -134,7 +130,7 @@ class Agent {
 		await this.#repeat(toIntervalMs, async () => {
 			await this.#keeper.check();
 			await this.#keepWatch();
-			failureCount = this.#keeper.problem() === undefined ? 0 : failureCount + 1;
+			failureCount = this.#keeper.problem === undefined ? 0 : failureCount + 1;
 		});
 	}
 
@@ -145,7 +141,7 @@ class Agent {
 	/** The watch runs from the version that is installed. */
 	async #keepWatch(): Promise<void> {
 		const {root, runtimeDirectory, variables, log} = this.#options;
-		const home = this.#keeper.installation()?.runtimeDirectory ?? findCurrentRuntime(root, runtimeDirectory);
+		const home = this.#keeper.installation?.runtimeDirectory ?? findCurrentRuntime(root, runtimeDirectory);
 		if (home === undefined || home === this.#watch?.home || this.#ending.aborted) {
 			return;
 		}
@@ -153,7 +149,7 @@ class Agent {
 		await this.#watch?.process.close();
 		this.#watch = {
 			home,
-			process: startWatchProcess({
+			process: new WatchProcess({
 				commandLine: toWatchCommandLine(root, home),
 				variables,
 				log,
@@ -189,10 +185,10 @@ class Agent {
 			version,
 			nodeName,
 			startedAtMs: this.#startedAtMs,
-			installation: this.#keeper.installation(),
+			installation: this.#keeper.installation,
 			report: this.#report,
 			notices: this.#notices,
-			problems: [this.#keeper.problem(), this.#policyProblem, this.#watch?.process.problem()].filter(
+			problems: [this.#keeper.problem, this.#policyProblem, this.#watch?.process.problem].filter(
 				problem => problem !== undefined,
 			),
 		};

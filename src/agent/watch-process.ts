@@ -19,95 +19,104 @@ export type WatchProcessOptions = {
 	readonly firstRestartMs?: number;
 };
 
-/** The watch of the node, started again whenever it ends. */
-export type WatchProcess = {
-	/** Why there is no watch at the moment. */
-	readonly problem: () => string | undefined;
-	/** Asks it to end, and then makes it. Daemons that it has started go on. */
-	close(): Promise<void>;
-};
-
 const restartMsMax = 30_000;
 /** After so long a life the next failure is a first one again. */
 const longLifeMs = 60_000;
 const endMs = 5000;
 const lineCharactersMax = 16 * 2 ** 20;
 
-export const startWatchProcess = (options: WatchProcessOptions): WatchProcess => {
-	const {commandLine, variables, onMessage, log, silenceMsMax = 120_000, firstRestartMs = 1000} = options;
-	const closing = new AbortController();
-	let child: ChildProcessWithoutNullStreams | undefined;
-	let problem: string | undefined;
+/** The watch of the node, started again whenever it ends. */
+export class WatchProcess {
+	readonly #options: WatchProcessOptions;
+	readonly #closing = new AbortController();
+	readonly #supervisor: Promise<void>;
+	#child: ChildProcessWithoutNullStreams | undefined;
+	#problem: string | undefined;
 
-	const runOnce = async (): Promise<string> => {
+	/** Starts it. */
+	constructor(options: WatchProcessOptions) {
+		this.#options = options;
+		this.#supervisor = this.#supervise();
+	}
+
+	/** Why there is no watch at the moment. */
+	get problem(): string | undefined {
+		return this.#problem;
+	}
+
+	/** Asks it to end, and then makes it. Daemons that it has started go on. */
+	async close(): Promise<void> {
+		this.#closing.abort();
+		await endChild(this.#child);
+		await this.#supervisor;
+	}
+
+	async #supervise(): Promise<void> {
+		const {log, firstRestartMs = 1000} = this.#options;
+		const {signal} = this.#closing;
+		for (let restartMs = firstRestartMs; !signal.aborted; ) {
+			const startedAtMs = performance.now();
+			const reason = await this.#runOnce();
+			if (signal.aborted) {
+				return;
+			}
+
+			restartMs = performance.now() - startedAtMs > longLifeMs ? firstRestartMs : restartMs;
+			this.#problem = `The watch of this node does not run, so nothing is healed (it is started again): ${reason}`;
+			log.warn({reason, restartMs}, 'the watch ended');
+			await delay(restartMs, undefined, {signal}).catch(() => undefined); // Closing ends the wait.
+			restartMs = Math.min(restartMsMax, restartMs * 2);
+		}
+	}
+
+	/** Resolves with the reason of its end. */
+	async #runOnce(): Promise<string> {
+		const {commandLine, variables, log, silenceMsMax = 120_000} = this.#options;
 		const [command = '', ...args] = commandLine;
-		const started = spawn(command, args, {
+		const child = spawn(command, args, {
 			cwd: '/',
 			env: {PATH: systemPath, LC_ALL: 'C', ...variables},
 			stdio: ['pipe', 'pipe', 'pipe'],
 		});
-		child = started;
+		this.#child = child;
 		let lastError = '';
 		// It may end while we write or close.
-		started.stdin.on('error', error => log.warn({err: error}, 'the watch does not read'));
+		child.stdin.on('error', error => log.warn({err: error}, 'the watch does not read'));
 		const silence = setTimeout(() => {
 			lastError = `killed by the agent, because it had said nothing for ${Math.ceil(silenceMsMax / 1000)} s`;
-			started.kill('SIGKILL');
+			child.kill('SIGKILL');
 		}, silenceMsMax);
-		createInterface({input: started.stderr}).on('line', line => {
+		createInterface({input: child.stderr}).on('line', line => {
 			lastError = line.slice(0, 500);
 			log.info({watch: line.slice(0, 2000)}, 'the watch says');
 		});
-		createInterface({input: started.stdout}).on('line', line => {
-			const message = parseMessage(line);
-			if (message === undefined) {
-				log.warn({line: line.slice(0, 200)}, 'the watch said what nobody understands');
-				return;
-			}
-
-			silence.refresh();
-			problem = message.type === 'report' ? undefined : problem;
-			onMessage(message);
-		});
+		createInterface({input: child.stdout}).on('line', line => this.#take(line, silence));
 		const {promise, resolve} = Promise.withResolvers<string>();
-		started.on('error', error => resolve(toReason(error)));
-		started.on('close', (code, signal) =>
+		child.on('error', error => resolve(toReason(error)));
+		child.on('close', (code, signal) =>
 			resolve(`it ended with ${signal ?? `exit status ${code}`}${lastError === '' ? '' : `: ${lastError}`}`),
 		);
 		try {
 			return await promise;
 		} finally {
 			clearTimeout(silence);
-			child = undefined;
+			this.#child = undefined;
 		}
-	};
+	}
 
-	const supervise = async (): Promise<void> => {
-		for (let restartMs = firstRestartMs; !closing.signal.aborted; ) {
-			const startedAtMs = performance.now();
-			const reason = await runOnce();
-			if (closing.signal.aborted) {
-				return;
-			}
-
-			restartMs = performance.now() - startedAtMs > longLifeMs ? firstRestartMs : restartMs;
-			problem = `The watch of this node does not run, so nothing is healed (it is started again): ${reason}`;
-			log.warn({reason, restartMs}, 'the watch ended');
-			await delay(restartMs, undefined, {signal: closing.signal}).catch(() => undefined); // Closing ends the wait.
-			restartMs = Math.min(restartMsMax, restartMs * 2);
+	#take(line: string, silence: NodeJS.Timeout): void {
+		const {onMessage, log} = this.#options;
+		const message = parseMessage(line);
+		if (message === undefined) {
+			log.warn({line: line.slice(0, 200)}, 'the watch said what nobody understands');
+			return;
 		}
-	};
 
-	const supervisor = supervise();
-	return {
-		problem: () => problem,
-		async close() {
-			closing.abort();
-			await endChild(child);
-			await supervisor;
-		},
-	};
-};
+		silence.refresh();
+		this.#problem = message.type === 'report' ? undefined : this.#problem;
+		onMessage(message);
+	}
+}
 
 /** By the end of its input, as agreed; by signals if it does not listen. */
 const endChild = async (child: ChildProcessWithoutNullStreams | undefined): Promise<void> => {

@@ -2,7 +2,7 @@ import {resolve} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import type {CommandModule} from 'yargs';
 import {parseListenAddress} from '../agent/http/listen-address.ts';
-import {createInstallationKeeper} from '../agent/installation-keeper.ts';
+import {InstallationKeeper} from '../agent/installation-keeper.ts';
 import {askPluginDirectory} from '../agent/kubernetes/ask-plugin-directory.ts';
 import {findClusterAccess} from '../agent/kubernetes/cluster-access.ts';
 import {createKubernetesClient, type KubernetesClient} from '../agent/kubernetes/kubernetes-client.ts';
@@ -115,15 +115,15 @@ const installOnce = async (options: AgentOptions, signal: AbortSignal): Promise<
 		throw new NodeError(copied.problem);
 	}
 
-	const keeper = createInstallationKeeper({...options, signal});
+	const keeper = new InstallationKeeper({...options, signal});
 	await keeper.check();
-	const problem = keeper.problem();
+	const problem = keeper.problem;
 	if (problem !== undefined) {
 		throw new NodeError(problem);
 	}
 
 	await keeper.close();
-	log.info(keeper.installation(), 'installation checked');
+	log.info(keeper.installation, 'installation checked');
 };
 
 const openNode = (flags: AgentFlags, {isInPod}: {isInPod: boolean}): NodeRoot => {

@@ -2,7 +2,7 @@ import {existsSync, mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
-import {startWatchProcess, type WatchProcess, type WatchProcessOptions} from '../../src/agent/watch-process.ts';
+import {WatchProcess, type WatchProcessOptions} from '../../src/agent/watch-process.ts';
 import {createDeadline, waitUntil} from '../../src/node/deadline.ts';
 import type {WatchMessage} from '../../src/healing/watch-message.ts';
 
@@ -22,7 +22,7 @@ const start = (t: ExecutionContext, script: string, options: Partial<WatchProces
 	const messages: WatchMessage[] = [];
 	const lines: Array<Record<string, unknown>> = [];
 	const note = (fields: Record<string, unknown>) => lines.push(fields);
-	const watch = startWatchProcess({
+	const watch = new WatchProcess({
 		commandLine: ['/bin/sh', '-c', script, 'sh', directory],
 		variables: {PNX_VOLUME_LOG: '/dev/null'},
 		onMessage: message => messages.push(message),
@@ -52,7 +52,7 @@ test('reports and notices of the watch are handed on, and its stderr goes to the
 		['report', 'notice'],
 	);
 	t.deepEqual(lines.map(({watch: said, line}) => said ?? line).sort(), ['hello', 'nonsense', '{"type":"other"}']);
-	t.is(watch.problem(), undefined);
+	t.is(watch.problem, undefined);
 });
 
 test('the watch gets the variables of the node and nothing else of ours', async t => {
@@ -71,13 +71,13 @@ test('a watch that ends is started again and again, with what it said last as th
 		t,
 		`echo x >>"$1/starts"; [ "$(wc -l <"$1/starts")" -gt 3 ] || { echo "no such command" >&2; exit 3; }; ${report}; cat`,
 	);
-	await until(t, () => watch.problem() !== undefined);
+	await until(t, () => watch.problem !== undefined);
 	t.regex(
-		String(watch.problem()),
+		String(watch.problem),
 		/^The watch of this node does not run, so nothing is healed .*: it ended with exit status 3: no such command$/,
 	);
 	await until(t, () => messages.length === 1);
-	t.is(watch.problem(), undefined);
+	t.is(watch.problem, undefined);
 	t.deepEqual(
 		lines.flatMap(({restartMs}) => restartMs ?? []),
 		[20, 40, 80],
@@ -86,8 +86,8 @@ test('a watch that ends is started again and again, with what it said last as th
 
 test('a program that is not there is a problem that says so', async t => {
 	const {watch} = start(t, '', {commandLine: ['/no/such/program', 'watch']});
-	await until(t, () => watch.problem() !== undefined);
-	t.regex(String(watch.problem()), /ENOENT/);
+	await until(t, () => watch.problem !== undefined);
+	t.regex(String(watch.problem), /ENOENT/);
 });
 
 test('a watch that says nothing for too long is killed and started again', async t => {
@@ -109,5 +109,5 @@ test('closing ends the watch by the end of its input', async t => {
 	await until(t, () => messages.length === 1);
 	await watch.close();
 	t.is(readFileSync(join(directory, 'ended'), 'utf8'), 'ended\n');
-	t.is(watch.problem(), undefined);
+	t.is(watch.problem, undefined);
 });
