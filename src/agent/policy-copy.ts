@@ -2,7 +2,7 @@ import {existsSync, readFileSync} from 'node:fs';
 import {basename, dirname, join} from 'node:path';
 import {hasErrorCode, toReason} from '../model/error-text.ts';
 import {parseNodePolicy} from '../policy/node-policy.ts';
-import {replaceFile} from '../install/durable-file.ts';
+import {replaceFile} from '../node/host/durable-file.ts';
 import {ensureDirectory, reach, type NodeRoot} from '../install/node-root.ts';
 
 export type PolicyCopy = {

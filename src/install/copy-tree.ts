@@ -2,7 +2,7 @@ import {mkdirSync} from 'node:fs';
 import {copyFile, open, rename, rm} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {NodeError} from '../node/node-error.ts';
-import {syncDirectory, temporarySibling} from './durable-file.ts';
+import {syncDirectory, temporarySibling} from '../node/host/durable-file.ts';
 import {hashFile, type RuntimeFile, type RuntimeManifest} from './runtime-manifest.ts';
 
 /**

@@ -2,7 +2,7 @@ import {chmodSync, lstatSync, readFileSync} from 'node:fs';
 import {basename, join} from 'node:path';
 import {hasErrorCode, toReason} from '../model/error-text.ts';
 import {NodeError} from '../node/node-error.ts';
-import {removeLeftOvers, replaceFile} from './durable-file.ts';
+import {removeLeftOvers, replaceFile} from '../node/host/durable-file.ts';
 import {assertExecutable} from './file-system-checks.ts';
 import {ensureDirectory, reach, resolveOnNode, type NodeRoot} from './node-root.ts';
 import {testLauncher} from './self-test.ts';

@@ -2,7 +2,7 @@ import {lstatSync, mkdirSync, readlinkSync, renameSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {NodeError} from '../node/node-error.ts';
 import {copyTree, repairFiles} from './copy-tree.ts';
-import {removeLeftOvers, replaceFile, replaceLink, syncDirectory, temporarySibling} from './durable-file.ts';
+import {removeLeftOvers, replaceFile, replaceLink, syncDirectory, temporarySibling} from '../node/host/durable-file.ts';
 import {assertRoom} from './file-system-checks.ts';
 import {reach, type NodeRoot} from './node-root.ts';
 import {describeTree, findDamage, manifestName, readManifest, type RuntimeManifest} from './runtime-manifest.ts';

@@ -1,7 +1,7 @@
 import {lstatSync, readdirSync, readlinkSync, renameSync, rmSync} from 'node:fs';
 import {basename, join} from 'node:path';
 import {hasErrorCode} from '../model/error-text.ts';
-import {temporarySibling} from './durable-file.ts';
+import {temporarySibling} from '../node/host/durable-file.ts';
 import {reach, type NodeRoot} from './node-root.ts';
 import {readManifest} from './runtime-manifest.ts';
 import {findRuntimeUsers, type RuntimeUsersQuery} from './runtime-users.ts';

@@ -4,7 +4,7 @@ import {hasErrorCode} from '../model/error-text.ts';
 import {createDeadline, waitUntil} from '../node/deadline.ts';
 import {mountsAt} from '../node/mounts/mount-table.ts';
 import {NodeError} from '../node/node-error.ts';
-import {replaceFile, syncDirectory} from './durable-file.ts';
+import {replaceFile, syncDirectory} from '../node/host/durable-file.ts';
 import type {InstalledLauncher} from './find-launchers.ts';
 import {driverName} from './install-launcher.ts';
 import {lockName, withInstallLock} from './install-lock.ts';

@@ -27,15 +27,7 @@ export const replaceFile = async (
 ): Promise<void> => {
 	const temporary = temporarySibling(path);
 	try {
-		const fd = openSync(temporary, 'wx', mode);
-		try {
-			writeFileSync(fd, contents);
-			fchmodSync(fd, mode); // Whatever the umask is.
-			fsyncSync(fd);
-		} finally {
-			closeSync(fd);
-		}
-
+		writeSynced(temporary, contents, mode);
 		await check?.(temporary);
 		renameSync(temporary, path);
 	} catch (error) {
@@ -46,18 +38,36 @@ export const replaceFile = async (
 	syncDirectory(dirname(path));
 };
 
+/** The same for small state of ours: a crash of the machine may still bring the old file back. */
+export const replaceStateFile = (path: string, contents: string): void =>
+	replaceBy(path, temporary => writeSynced(temporary, contents, 0o600));
+
 /** Points a link somewhere else; whoever follows it meets the old target or the new one. */
 export const replaceLink = (path: string, target: string): void => {
+	replaceBy(path, temporary => symlinkSync(target, temporary));
+	syncDirectory(dirname(path));
+};
+
+const replaceBy = (path: string, make: (temporary: string) => void): void => {
 	const temporary = temporarySibling(path);
 	try {
-		symlinkSync(target, temporary);
+		make(temporary);
 		renameSync(temporary, path);
 	} catch (error) {
 		rmSync(temporary, {force: true});
 		throw error;
 	}
+};
 
-	syncDirectory(dirname(path));
+const writeSynced = (path: string, contents: string | Buffer, mode: number): void => {
+	const fd = openSync(path, 'wx', mode);
+	try {
+		writeFileSync(fd, contents);
+		fchmodSync(fd, mode); // Whatever the umask is.
+		fsyncSync(fd);
+	} finally {
+		closeSync(fd);
+	}
 };
 
 export const syncDirectory = (directory: string): void => {

@@ -1,17 +1,8 @@
-import {
-	closeSync,
-	fsyncSync,
-	openSync,
-	readdirSync,
-	readFileSync,
-	renameSync,
-	rmSync,
-	statfsSync,
-	writeFileSync,
-} from 'node:fs';
+import {readdirSync, readFileSync, rmSync, statfsSync} from 'node:fs';
 import {join} from 'node:path';
 import {hasErrorCode} from '../../model/error-text.ts';
 import type {DaemonRequest} from './daemon-protocol.ts';
+import {replaceStateFile} from '../host/durable-file.ts';
 import {readBootId} from '../host/process-identity.ts';
 import {createRunDirectory} from '../host/run-directory.ts';
 
@@ -43,20 +34,16 @@ export const writeLaunchRecord = (
 	variables: Readonly<Record<string, string>>,
 ): void => {
 	const path = recordPath(runDirectory, request.volumeId);
-	const temporary = `${path}.${process.pid}.tmp`;
 	try {
 		const directory = createRunDirectory(runDirectory, 'launch');
-		writeDurably(temporary, `${JSON.stringify(toRecord(request, variables, isInMemory(directory)))}\n`);
-		renameSync(temporary, path);
+		replaceStateFile(path, `${JSON.stringify(toRecord(request, variables, isInMemory(directory)))}\n`);
 	} catch (error) {
 		if (!(error instanceof Error && 'code' in error)) {
 			throw error;
 		}
 
 		// No old record may stay for a daemon that was started in another way.
-		for (const file of [temporary, path]) {
-			rmSync(file, {force: true});
-		}
+		rmSync(path, {force: true});
 	}
 };
 
@@ -116,16 +103,6 @@ Whether a directory is on tmpfs or ramfs: what is written there never reaches a 
 the memory of every process may.)
 */
 export const isInMemory = (directory: string): boolean => memoryFileSystems.has(statfsSync(directory).type);
-
-const writeDurably = (path: string, text: string): void => {
-	const fd = openSync(path, 'w', 0o600);
-	try {
-		writeFileSync(fd, text);
-		fsyncSync(fd);
-	} finally {
-		closeSync(fd);
-	}
-};
 
 const isLaunchRecord = (value: unknown): value is LaunchRecord =>
 	typeof value === 'object' &&

@@ -1,8 +1,9 @@
-import {closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync} from 'node:fs';
+import {readFileSync} from 'node:fs';
 import {hasErrorCode, toReason} from '../../model/error-text.ts';
 import {mountsAt, type Mount} from '../mounts/mount-table.ts';
 import {NodeError} from '../node-error.ts';
 import type {DaemonLaunch} from '../launch/daemon-launch.ts';
+import {replaceStateFile} from '../host/durable-file.ts';
 import type {ProcessIdentity} from '../host/process-identity.ts';
 import {listVolumeIds, volumePaths} from './volume-directory.ts';
 
@@ -79,19 +80,9 @@ export const podsSeen = (mountPoint: string, table: readonly Mount[]): PodMount[
 
 /** Durable before visible: a crash leaves the old state or the new one. */
 export const writeVolumeState = (stateFile: string, state: VolumeState): void => {
-	const temporary = `${stateFile}.${process.pid}.tmp`;
 	try {
-		const fd = openSync(temporary, 'w', 0o600);
-		try {
-			writeFileSync(fd, `${JSON.stringify(state, undefined, '\t')}\n`);
-			fsyncSync(fd);
-		} finally {
-			closeSync(fd);
-		}
-
-		renameSync(temporary, stateFile);
+		replaceStateFile(stateFile, `${JSON.stringify(state, undefined, '\t')}\n`);
 	} catch (error) {
-		rmSync(temporary, {force: true});
 		throw new NodeError(
 			`Cannot write ${stateFile}: ${toReason(error)}; make room in the file system of the state directory`,
 			{cause: error},
