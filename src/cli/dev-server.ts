@@ -1,5 +1,5 @@
 import {resolve} from 'node:path';
-import type {CommandModule} from 'yargs';
+import type {Argv, CommandModule} from 'yargs';
 import {UsageError} from './usage-error.ts';
 
 type DevServerFlags = {
@@ -16,38 +16,7 @@ type DevServerFlags = {
 export const devServerCommand = (): CommandModule<object, DevServerFlags> => ({
 	command: 'dev-server',
 	describe: 'Run the embedded S3 server (for development)',
-	builder: yargs =>
-		yargs
-			.option('directory', {
-				type: 'string',
-				requiresArg: true,
-				demandOption: true,
-				describe: 'Where buckets and objects are kept; created when it is missing',
-			})
-			.option('host', {
-				type: 'string',
-				requiresArg: true,
-				default: '127.0.0.1',
-				describe: 'Address to listen at; 0.0.0.0: whoever reaches this machine and has the key may read and write',
-			})
-			.option('port', {type: 'string', requiresArg: true, default: '0', describe: 'TCP port; 0: any free one'})
-			.option('access-key-id', {
-				type: 'string',
-				requiresArg: true,
-				default: 'dev',
-				describe: 'The one access key that it knows',
-			})
-			.option('secret-access-key', {type: 'string', requiresArg: true, default: 'dev-secret', describe: 'Its secret'})
-			.option('region', {
-				type: 'string',
-				requiresArg: true,
-				describe: 'Refuse requests that are signed for another region',
-			})
-			.option('verbose', {type: 'boolean', default: false, describe: 'Write a line for each request to stderr'})
-			.example(
-				'$0 dev-server --directory /tmp/s3 --port 9000',
-				'Then: AWS_ACCESS_KEY_ID=dev AWS_SECRET_ACCESS_KEY=dev-secret pnx-volume mount files /mnt/files --endpoint http://127.0.0.1:9000 --path-style',
-			),
+	builder: yargs => addServerFlags(yargs),
 	async handler({
 		directory,
 		host,
@@ -78,3 +47,36 @@ export const devServerCommand = (): CommandModule<object, DevServerFlags> => ({
 		});
 	},
 });
+
+const addServerFlags = (yargs: Argv): Argv<DevServerFlags> =>
+	yargs
+		.option('directory', {
+			type: 'string',
+			requiresArg: true,
+			demandOption: true,
+			describe: 'Where buckets and objects are kept; created when it is missing',
+		})
+		.option('host', {
+			type: 'string',
+			requiresArg: true,
+			default: '127.0.0.1',
+			describe: 'Address to listen at; 0.0.0.0: whoever reaches this machine and has the key may read and write',
+		})
+		.option('port', {type: 'string', requiresArg: true, default: '0', describe: 'TCP port; 0: any free one'})
+		.option('access-key-id', {
+			type: 'string',
+			requiresArg: true,
+			default: 'dev',
+			describe: 'The one access key that it knows',
+		})
+		.option('secret-access-key', {type: 'string', requiresArg: true, default: 'dev-secret', describe: 'Its secret'})
+		.option('region', {
+			type: 'string',
+			requiresArg: true,
+			describe: 'Refuse requests that are signed for another region',
+		})
+		.option('verbose', {type: 'boolean', default: false, describe: 'Write a line for each request to stderr'})
+		.example(
+			'$0 dev-server --directory /tmp/s3 --port 9000',
+			'Then: AWS_ACCESS_KEY_ID=dev AWS_SECRET_ACCESS_KEY=dev-secret pnx-volume mount files /mnt/files --endpoint http://127.0.0.1:9000 --path-style',
+		);

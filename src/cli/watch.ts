@@ -1,5 +1,5 @@
 import {setTimeout as delay} from 'node:timers/promises';
-import type {CommandModule} from 'yargs';
+import type {Argv, CommandModule} from 'yargs';
 import {OptionError, optionTable, parseOptionValue} from '../model/volume-options.ts';
 import type {WatchMessage} from '../healing/watch-message.ts';
 import {watchVolumes} from '../healing/watch-volumes.ts';
@@ -23,42 +23,7 @@ const endMs = 4000;
 export const watchCommand = (environment: NodeEnvironment): CommandModule<object, WatchFlags> => ({
 	command: 'watch',
 	describe: 'Watch the volumes of pods on this node and heal them (the agent runs this)',
-	builder: yargs =>
-		yargs
-			.option('human', {type: 'boolean', default: false, describe: 'Lines for people instead of JSON'})
-			.option('interval', {type: 'string', requiresArg: true, default: '5s', describe: 'Between two looks'})
-			.option('answer-within', {
-				type: 'string',
-				requiresArg: true,
-				default: '10s',
-				describe: 'How long a mount and its daemon may take to answer',
-			})
-			.option('silent-rounds', {
-				type: 'string',
-				requiresArg: true,
-				default: '3',
-				describe:
-					'After so many looks in a row without an answer a daemon counts as hanging, and is ended and started again',
-			})
-			.option('unused-after', {
-				type: 'string',
-				requiresArg: true,
-				default: '60s',
-				describe: 'When to end a daemon that no pod uses',
-			})
-			.option('keep-for', {
-				type: 'string',
-				requiresArg: true,
-				default: '600s',
-				describe: 'How long the cache of a volume stays that no pod uses',
-			})
-			.option('stuck-after', {
-				type: 'string',
-				requiresArg: true,
-				default: '600s',
-				describe: 'When to tell of uploads that do not move',
-			})
-			.example('$0 watch --human', 'What happens to the volumes of this node, until Ctrl-C'),
+	builder: yargs => addWatchFlags(yargs),
 	async handler(flags) {
 		const ending = new AbortController();
 		for (const event of ['SIGTERM', 'SIGINT'] as const) {
@@ -91,6 +56,43 @@ export const watchCommand = (environment: NodeEnvironment): CommandModule<object
 		process.exit();
 	},
 });
+
+const addWatchFlags = (yargs: Argv): Argv<WatchFlags> =>
+	yargs
+		.option('human', {type: 'boolean', default: false, describe: 'Lines for people instead of JSON'})
+		.option('interval', {type: 'string', requiresArg: true, default: '5s', describe: 'Between two looks'})
+		.option('answer-within', {
+			type: 'string',
+			requiresArg: true,
+			default: '10s',
+			describe: 'How long a mount and its daemon may take to answer',
+		})
+		.option('silent-rounds', {
+			type: 'string',
+			requiresArg: true,
+			default: '3',
+			describe:
+				'After so many looks in a row without an answer a daemon counts as hanging, and is ended and started again',
+		})
+		.option('unused-after', {
+			type: 'string',
+			requiresArg: true,
+			default: '60s',
+			describe: 'When to end a daemon that no pod uses',
+		})
+		.option('keep-for', {
+			type: 'string',
+			requiresArg: true,
+			default: '600s',
+			describe: 'How long the cache of a volume stays that no pod uses',
+		})
+		.option('stuck-after', {
+			type: 'string',
+			requiresArg: true,
+			default: '600s',
+			describe: 'When to tell of uploads that do not move',
+		})
+		.example('$0 watch --human', 'What happens to the volumes of this node, until Ctrl-C');
 
 /** A line for each notice, and one for each look. */
 const formatMessage = (message: WatchMessage): string => {

@@ -105,10 +105,8 @@ const probe = async (path: string, deadline: Deadline): Promise<MountAnswer> => 
 };
 
 /** Whether each pod sees its volume, and each mount in a pod's directory belongs to a volume of this node. */
-export const checkPodMounts = (
-	{table, states, reports}: MountFacts,
-	{isEveryVolume}: {isEveryVolume: boolean},
-): Check => {
+export const checkPodMounts = (facts: MountFacts, {isEveryVolume}: {isEveryVolume: boolean}): Check => {
+	const {table, states, reports} = facts;
 	const findings: Finding[] = [];
 	let podCount = 0;
 	for (const state of states.filter(({kind}) => kind === 'pods')) {
@@ -135,27 +133,7 @@ export const checkPodMounts = (
 	}
 
 	if (isEveryVolume) {
-		const known = new Set(states.flatMap(({mountPoint, pods}) => [mountPoint, ...pods.map(({path}) => path)]));
-		// The same mount by another path, where the kubelet's directory is shown at two places: to unmount it there
-		// would take it from the pod.
-		const views = new Set(
-			states.flatMap(({mountPoint, pods}) =>
-				pods.map(({path}) => `${mountsAt(table, mountPoint).at(-1)?.device} ${tailOf(path)}`),
-			),
-		);
-		for (const {path} of table.filter(
-			mount =>
-				isOurs(mount) &&
-				mount.path.includes('/volumes/pnx~volume/') &&
-				!known.has(mount.path) &&
-				!views.has(`${mount.device} ${tailOf(mount.path)}`),
-		)) {
-			findings.push({
-				status: 'warning',
-				found: `${path} is a mount in a pod's directory that no volume of this node knows`,
-				remedy: `umount ${path}, if no pod uses it any more`,
-			});
-		}
+		findings.push(...findUnknownPodMounts(facts));
 	}
 
 	return toCheck(
@@ -165,4 +143,29 @@ export const checkPodMounts = (
 			? 'no pod uses a volume'
 			: `${podCount} ${podCount === 1 ? 'pod sees its volume' : 'pods see their volumes'}`,
 	);
+};
+
+/** Mounts in pods' directories that belong to no volume of this node. */
+const findUnknownPodMounts = ({table, states}: MountFacts): Finding[] => {
+	const known = new Set(states.flatMap(({mountPoint, pods}) => [mountPoint, ...pods.map(({path}) => path)]));
+	// The same mount by another path, where the kubelet's directory is shown at two places: to unmount it there
+	// would take it from the pod.
+	const views = new Set(
+		states.flatMap(({mountPoint, pods}) =>
+			pods.map(({path}) => `${mountsAt(table, mountPoint).at(-1)?.device} ${tailOf(path)}`),
+		),
+	);
+	return table
+		.filter(
+			mount =>
+				isOurs(mount) &&
+				mount.path.includes('/volumes/pnx~volume/') &&
+				!known.has(mount.path) &&
+				!views.has(`${mount.device} ${tailOf(mount.path)}`),
+		)
+		.map(({path}) => ({
+			status: 'warning',
+			found: `${path} is a mount in a pod's directory that no volume of this node knows`,
+			remedy: `umount ${path}, if no pod uses it any more`,
+		}));
 };

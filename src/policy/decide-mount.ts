@@ -19,7 +19,7 @@ export type MountDecision =
 	/** In words for the author of the pod; the end says what in the policy would allow it. */
 	| {readonly decision: 'refused'; readonly message: string};
 
-/** What a volume without the option `memory` takes at most; see `cli/memory-budget.ts`. */
+/** What a volume without the option `memory` takes at most; see `daemon/memory-budget.ts`. */
 const automaticMemoryBytesMax = 128 * 2 ** 20;
 
 /** Whether the policy lets a pod of this namespace have this volume. */

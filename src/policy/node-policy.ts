@@ -9,7 +9,7 @@ import {
 import {parseEndpointPattern, type EndpointPattern} from './endpoint-pattern.ts';
 import {findDuplicateKey} from './find-duplicate-key.ts';
 import {PolicyError} from './policy-error.ts';
-import {readPolicyFields, type PolicyFields} from './policy-fields.ts';
+import {PolicyFields} from './policy-fields.ts';
 import {parsePolicyPattern, type PolicyPattern} from './policy-pattern.ts';
 
 /** Who may mount what on this node: the first rule whose namespaces match holds; docs/POLICY.md is its reference. */
@@ -77,7 +77,7 @@ export const builtInPolicy: NodePolicy = {cluster: undefined, rules: []};
 
 /** Reads the text of a policy file. A `PolicyError` says where it is wrong, and which key may have been meant. */
 export const parseNodePolicy = (text: string): NodePolicy => {
-	const policy = readPolicyFields(parseJson(text), '', ['version', 'cluster', 'rules']);
+	const policy = new PolicyFields(parseJson(text), '', ['version', 'cluster', 'rules']);
 	const version = policy.text('version');
 	if (version !== undefined && version !== '1') {
 		throw new PolicyError('version', 'it must be "1"');

@@ -93,8 +93,26 @@ export const endService = async (unit: string): Promise<void> => {
 	await runCommand('systemctl', ['reset-failed', '--', unit], createDeadline(endMs));
 };
 
+const toArguments = (
+	properties: readonly string[],
+	pipesDirectory: string,
+	{command, volumeId, bucket, variables}: ServiceStart,
+): string[] => [
+	'--quiet',
+	'--collect',
+	`--unit=${toUnitName(volumeId)}`,
+	`--description=pnx-volume: bucket ${bucket.replaceAll(/[^\w.-]/g, '_')}`,
+	'--working-directory=/',
+	...Object.entries(variables).map(([name, value]) => `--setenv=${name}=${value}`),
+	...properties.map(property => `--property=${property}`),
+	'--',
+	'/bin/sh',
+	'-c',
+	...[script, 'sh', pipesDirectory, ...command].map(argument => escapeArgument(argument)),
+];
+
 const startWith = async (properties: readonly string[], start: ServiceStart): Promise<DaemonProcess> => {
-	const {command, volumeId, bucket, variables, runDirectory} = start;
+	const {runDirectory} = start;
 	const deadline = start.deadline.within(startMs);
 	mkdirSync(runDirectory, {recursive: true, mode: 0o700});
 	const directory = mkdtempSync(join(runDirectory, 'launch-'));
@@ -110,23 +128,7 @@ const startWith = async (properties: readonly string[], start: ServiceStart): Pr
 		}
 
 		pipes = openPipes(directory);
-		const ran = runCommand(
-			'systemd-run',
-			[
-				'--quiet',
-				'--collect',
-				`--unit=${toUnitName(volumeId)}`,
-				`--description=pnx-volume: bucket ${bucket.replaceAll(/[^\w.-]/g, '_')}`,
-				'--working-directory=/',
-				...Object.entries(variables).map(([name, value]) => `--setenv=${name}=${value}`),
-				...properties.map(property => `--property=${property}`),
-				'--',
-				'/bin/sh',
-				'-c',
-				...[script, 'sh', directory, ...command].map(argument => escapeArgument(argument)),
-			],
-			deadline,
-		);
+		const ran = runCommand('systemd-run', toArguments(properties, directory, start), deadline);
 		let failure = '';
 		const failed = ran.then(async ({exitCode, message}) => {
 			failure = message;
