@@ -41,8 +41,9 @@ const readTitles = async (): Promise<Sentence[]> => {
 	const titles: Sentence[] = [];
 	for (const name of await readdir(import.meta.dirname)) {
 		const source = await readFile(join(import.meta.dirname, name), 'utf8');
-		for (const [, title = ''] of source.matchAll(/^\t*(?:test|onMounts)(?:\.serial)?\('((?:[^'\\]|\\.)*)'/gm)) {
-			const match = /^(\d+\.\d+) (.+)$/.exec(title.replaceAll("\\'", "'"));
+		const titled = /^\t*(?:test|onMounts)(?:\.serial)?\(\s*(['"])((?:\\.|(?!\1).)*)\1/gm;
+		for (const [, , title = ''] of source.matchAll(titled)) {
+			const match = /^(\d+\.\d+) (.+)$/.exec(title.replaceAll(/\\(['"])/g, '$1'));
 			if (match?.[1] !== undefined && match[2] !== undefined) {
 				titles.push({number: match[1], sentence: match[2].replace(/ \([^()]*\)$/, '')});
 			}
