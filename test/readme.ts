@@ -9,15 +9,16 @@ test('the option table of the README is the one of the code (npm run docs writes
 	t.is(readReadme().table, formatOptionTable());
 });
 
-test('every file and script that README.md and docs/ name exists', t => {
+test('every file and script that the documents name exists', t => {
 	const {scripts} = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as {
 		scripts: Record<string, string>;
 	};
-	const documents = [
-		'README.md',
-		'CHANGELOG.md',
-		...fs.readdirSync(path.join(root, 'docs')).map(name => `docs/${name}`),
-	];
+	const documents = ['.', 'docs', 'docs/decisions'].flatMap(directory =>
+		fs
+			.readdirSync(path.join(root, directory))
+			.filter(name => name.endsWith('.md'))
+			.map(name => path.join(directory, name)),
+	);
 	for (const document of documents) {
 		const text = fs.readFileSync(path.join(root, document), 'utf8');
 		for (const [, target] of text.matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g)) {
