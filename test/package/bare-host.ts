@@ -28,7 +28,7 @@ const titled = (title: string): string => (typeof busybox === 'string' ? `${titl
 
 const mebibyte = 2 ** 20;
 const succeeded = '{"status":"Success"}\n';
-const buildMs = 110_000;
+const buildMs = 600_000;
 
 /** What `npm run package` has made, in a directory of ours. */
 const findPackage = (): {name: string; treePath: string; archivePath: string} => {
