@@ -8,7 +8,7 @@ const emptyHash = hash('sha256', '');
 /**
 Takes the `aws-chunked` framing off a body:
 ```
-SIZE-IN-HEX[;chunk-signature=SIGNATURE] CR LF  data  CR LF  ...  0[;chunk-signature=...] CR LF  [trailer: value CR LF ...]  CR LF
+SIZE-IN-HEX[;chunk-signature=SIGNATURE] CR LF data CR LF … 0[;chunk-signature=…] CR LF [trailer: value CR LF …] CR LF
 ```
 Signed ones chain: each signature covers the one before, beginning with the request's own.
 */

@@ -75,7 +75,7 @@ class Parser {
 			text += unescapeXml(this.#match(/[^<]*/y)?.[0] ?? '');
 			const cdata = this.#match(/<!\[CDATA\[([\s\S]*?)\]\]>/y);
 			if (cdata !== undefined) {
-				text += cdata[1];
+				text += cdata[1] ?? '';
 			} else if (this.#document.startsWith('</', this.#position)) {
 				if (this.#match(/<\/([\w.:-]+)\s*>/y)?.[1] !== name) {
 					throw malformed();

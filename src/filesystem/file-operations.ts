@@ -130,7 +130,7 @@ export const flush = async (
 	}
 
 	const {file} = handle;
-	// A shell closes one of two descriptors of a new file before anything is written: the file is not worth an upload yet.
+	// A shell closes one of two descriptors of a new file before it writes: the file is not worth an upload yet.
 	const isUntouched = file.base === undefined && file.sizeBytes === 0 && !handle.hasWritten && file.hasUnsealedChanges;
 	if (!isUntouched || (await options.hasOtherDescriptor?.(file.path)) !== true) {
 		await persist(parts, file);

@@ -5,8 +5,10 @@ import {createRandom} from '../../src/dev-server/fault-plan.ts';
 
 const keysOf = (index: KeyIndex): string[] => {
 	const keys: string[] = [];
-	for (const cursor = index.seek(''); cursor.key !== undefined; cursor.next()) {
+	const cursor = index.seek('');
+	while (cursor.key !== undefined) {
 		keys.push(cursor.key);
+		cursor.next();
 	}
 
 	return keys;

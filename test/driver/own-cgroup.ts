@@ -133,7 +133,7 @@ test.serial(
 		t.is((await node.mount(directory, {name: 'bucket-1'})).output, '{"status":"Success"}\n');
 		const {pid, coreLimit} = node.starts()[0]!; // It is mounted, so one has started.
 		const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-		// CAP_DAC_READ_SEARCH (2), CAP_LINUX_IMMUTABLE (9), CAP_SYS_PTRACE (19) and CAP_SYS_ADMIN (21) of linux/capability.h.
+		// CAP_DAC_READ_SEARCH (2), CAP_LINUX_IMMUTABLE (9), CAP_SYS_PTRACE (19), CAP_SYS_ADMIN (21) of linux/capability.h.
 		const mask = [2, 9, 19, 21]
 			.reduce((bits, bit) => bits | (1 << bit), 0)
 			.toString(16)

@@ -72,7 +72,7 @@ test.serial('arguments as long as the kernel takes them get one short answer, an
 		toKubeletJson(directory, {name: 'bucket-1', prefix: fill('p', room - 20)}),
 		toKubeletJson(directory, {name: 'bucket-1', 'kubernetes.io/pod.namespace': fill('n', room - 40)}),
 		toKubeletJson(directory, {name: 'bucket-1', 'kubernetes.io/pod.name': fill('n', room - 40)}),
-		`${fill('[', 60_000)}`,
+		fill('[', 60_000),
 		`{"name":${fill('[', 40_000)}${fill(']', 40_000)}}`,
 		`{${Array.from({length: 9000}, (_, index) => `"k${index}":""`).join(',')}}`,
 		fill('{"a":', 100_000),

@@ -95,7 +95,7 @@ test('1.8 Where the keys `a` and `a/b` both exist, `a` is a directory, and the o
 
 test('1.9 A key that cannot be a path, such as `a//b`, `a/./b` or one with a component of more than 255 bytes, is not shown.', async t => {
 	const {bucket, a} = await startNodes(t);
-	for (const key of ['/x', '../x', './x', `${'n'.repeat(256)}`, 'a//b', 'a/./b', 'a/../b', 'a/c']) {
+	for (const key of ['/x', '../x', './x', 'n'.repeat(256), 'a//b', 'a/./b', 'a/../b', 'a/c']) {
 		await bucket.put(key, text(key));
 	}
 

@@ -5,7 +5,7 @@ import {throwsStoreError} from '../support/test-s3-store.ts';
 
 // The default chain reads the environment and the home directory of this process, which is this file's own.
 for (const name of Object.keys(process.env).filter(name => name.startsWith('AWS_'))) {
-	delete process.env[name];
+	Reflect.deleteProperty(process.env, name);
 }
 
 Object.assign(process.env, {

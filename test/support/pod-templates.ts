@@ -31,7 +31,7 @@ export const podTemplatesOf = (manifests: readonly Manifest[]): PodTemplate[] =>
 			case 'Job':
 			case 'StatefulSet': {
 				const {spec} = owner as Workload;
-				const template = spec.jobTemplate?.spec.template ?? spec.template!; // Of these kinds one of the two is required.
+				const template = spec.jobTemplate?.spec.template ?? spec.template!; // One of the two is required.
 				return [
 					{
 						owner,

@@ -32,7 +32,7 @@ export const runAgainstModel = async (t: ExecutionContext, run: ReferenceRun): P
 	} catch (error) {
 		const shown = state.log.slice(-60).join('\n');
 		throw new Error(
-			`seed ${run.seed}, ${JSON.stringify({...run.options, isVersioned: run.isVersioned})}: after\n${shown}\n${String((error as Error).message)}`,
+			`seed ${run.seed}, ${JSON.stringify({...run.options, isVersioned: run.isVersioned})}: after\n${shown}\n${(error as Error).message}`,
 			{cause: error},
 		);
 	}
@@ -101,7 +101,7 @@ const outcomeOf = async (task: () => Promise<unknown>): Promise<Outcome> => {
 			throw error;
 		}
 
-		return {text: errno === 'ENOENT' || errno === 'EEXIST' ? errno : `${errno}`};
+		return {text: errno};
 	}
 };
 

@@ -47,7 +47,7 @@ test.serial(
 		const node = createStormNode(t, {isInstalledLater: true});
 		const files = createWrittenFiles(node.programs);
 		const [old, fresh] = createStormVolumes(server, 2);
-		const [oldPod, joining, newPod] = [createPod(old!), createPod(old!), createPod(fresh!)]; // As many as were asked for.
+		const [oldPod, joining, newPod] = [createPod(old!), createPod(old!), createPod(fresh!)]; // As many as asked for.
 		const write = async (pod: typeof oldPod, name: string) =>
 			files.write(node.kubelet.directoryOf(pod), pod === newPod ? fresh!.bucket : old!.bucket, name, 5000);
 
