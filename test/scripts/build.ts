@@ -16,7 +16,7 @@ import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import {promisify} from 'node:util';
 import test from 'ava';
-import {mountsAt, readMountTable} from '../../src/node/mount-table.ts';
+import {mountsAt, readMountTable} from '../../src/node/mounts/mount-table.ts';
 import {spawnTestDevServer} from '../support/dev-server.ts';
 import {createDriverHarness} from '../support/driver.ts';
 

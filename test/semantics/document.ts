@@ -41,9 +41,8 @@ const readTitles = async (): Promise<Sentence[]> => {
 	const titles: Sentence[] = [];
 	for (const name of await readdir(import.meta.dirname)) {
 		const source = await readFile(join(import.meta.dirname, name), 'utf8');
-		const titled = /^\t*(?:test|onMounts)(?:\.serial)?\(\s*(['"])((?:\\.|(?!\1).)*)\1/gm;
-		for (const [, , title = ''] of source.matchAll(titled)) {
-			const match = /^(\d+\.\d+) (.+)$/.exec(title.replaceAll(/\\(['"])/g, '$1'));
+		for (const [, title = ''] of source.matchAll(/^\t*(?:test|onMounts)(?:\.serial)?\(\s*'((?:[^'\\]|\\.)*)'/gm)) {
+			const match = /^(\d+\.\d+) (.+)$/.exec(title.replaceAll("\\'", "'"));
 			if (match?.[1] !== undefined && match[2] !== undefined) {
 				titles.push({number: match[1], sentence: match[2].replace(/ \([^()]*\)$/, '')});
 			}
