@@ -53,24 +53,20 @@ test('a page with a delimiter jumps over common prefixes however many keys they 
 	}
 
 	index.add('z');
-	const startMs = performance.now();
-	for (let repeat = 0; repeat < 100; repeat++) {
+	// A listing that scans would visit 4,000 million keys, and not end before AVA gives up.
+	for (let repeat = 0; repeat < 20_000; repeat++) {
 		const {entries} = listKeys(index, {prefix: '', delimiter: '/', start: {}, countMax: 1000});
 		t.is(entries.length, 21);
 	}
-
-	// Scanning would visit 20 million keys: seconds.
-	t.true(performance.now() - startMs < 500);
 });
 
-test('inserts in random order stay fast with 200,000 keys', t => {
+test('inserts in random order stay fast with 1,000,000 keys', t => {
 	const random = createRandom(3);
 	const index = new KeyIndex();
-	const startMs = performance.now();
-	for (let number = 0; number < 200_000; number++) {
+	// Where each insert moved the rest, this would not end before AVA gives up.
+	for (let number = 0; number < 1_000_000; number++) {
 		index.add(random().toString(36));
 	}
 
-	t.true(performance.now() - startMs < 5000, `took ${performance.now() - startMs} ms`);
-	t.true(index.count > 199_000);
+	t.true(index.count > 999_000);
 });

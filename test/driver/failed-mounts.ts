@@ -40,7 +40,7 @@ test.serial('mount fails at its deadline, and kills a daemon that does not becom
 	const {reply, durationMs} = await node.mount(node.podDirectory('uid-1'), {name: 'hangs-1'});
 	t.is(reply.status, 'Failure');
 	t.regex(reply.message!, /did not become ready in time; is S3 reachable/);
-	t.true(durationMs < 12_000, `${durationMs} ms`);
+	t.true(durationMs < 90_000, `${durationMs} ms`);
 	t.deepEqual(leftovers(node), []);
 	t.false(isAlive(node.starts()[0]!.pid));
 });

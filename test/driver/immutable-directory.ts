@@ -5,12 +5,12 @@ import {spawnSync} from 'node:child_process';
 import {mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import test from 'ava';
 import {createDeadline} from '../../src/node/deadline.ts';
 import {detachMounts} from '../../src/node/mounts/bind-mount.ts';
 import {protectDirectory, releaseDirectory} from '../../src/node/mounts/immutable-directory.ts';
 import {volumePaths} from '../../src/node/volumes/volume-directory.ts';
 import {createStandInHarness} from '../support/driver.ts';
+import {testThatNeeds} from '../support/needs.ts';
 
 /** Why directories cannot be made immutable here; `undefined` when they can. */
 const findObstacle = (): string | undefined => {
@@ -24,16 +24,11 @@ const findObstacle = (): string | undefined => {
 	}
 };
 
-const obstacle = findObstacle();
-const testImmutable = obstacle === undefined ? test : test.skip;
-/** The reason of a skipped test stands in its title. */
-const titled = (title: string): string => (obstacle === undefined ? title : `${title} (left out: ${obstacle})`);
+const {test: testImmutable} = testThatNeeds({what: 'immutable directories', missing: findObstacle()});
 const succeeded = '{"status":"Success"}\n';
 
 testImmutable(
-	titled(
-		"mount leaves nothing to write to below it, neither at the pod nor at the volume's own mount, and unmount leaves a directory that can be removed",
-	),
+	"mount leaves nothing to write to below it, neither at the pod nor at the volume's own mount, and unmount leaves a directory that can be removed",
 	async t => {
 		const node = createStandInHarness(t);
 		const directory = node.podDirectory('uid-1');
@@ -42,7 +37,7 @@ testImmutable(
 		const {mountPoint} = volumePaths(node.stateDirectory, node.starts()[0]!.request.volumeId);
 		writeFileSync(join(directory, 'file'), 'in the volume');
 		for (const path of [directory, mountPoint]) {
-			await detachMounts(path, createDeadline(5000));
+			await detachMounts(path, createDeadline(60_000));
 			t.throws(() => writeFileSync(join(path, 'file'), 'on the disk of the node'), {code: 'EPERM'}, path);
 		}
 
@@ -52,14 +47,14 @@ testImmutable(
 );
 
 testImmutable(
-	titled('a failed mount, and the unmount of a path that nobody knows, leave a directory that can be removed'),
+	'a failed mount, and the unmount of a path that nobody knows, leave a directory that can be removed',
 	async t => {
 		const node = createStandInHarness(t);
 		const [failed, unknown] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
 		t.is((await node.mount(failed, {name: 'fails-1'})).reply.status, 'Failure');
 		t.notThrows(() => rmdirSync(failed));
 
-		await protectDirectory(unknown, createDeadline(5000));
+		await protectDirectory(unknown, createDeadline(60_000));
 		t.throws(() => rmdirSync(unknown), {code: 'EPERM'});
 		t.is((await node.unmount(unknown)).output, succeeded);
 		t.notThrows(() => rmdirSync(unknown));
@@ -67,15 +62,15 @@ testImmutable(
 );
 
 testImmutable(
-	titled('after a reboot, the next mount of a volume releases the directories of pods that went with it'),
+	'after a reboot, the next mount of a volume releases the directories of pods that went with it',
 	async t => {
 		const node = createStandInHarness(t);
 		const [gone, next] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
 		t.is((await node.mount(gone, {name: 'bucket-1'})).output, succeeded);
 		const [start] = node.starts();
 		process.kill(start!.pid, 'SIGKILL'); // It is mounted, so one has started.
-		await detachMounts(gone, createDeadline(5000));
-		await detachMounts(volumePaths(node.stateDirectory, start!.request.volumeId).mountPoint, createDeadline(5000));
+		await detachMounts(gone, createDeadline(60_000));
+		await detachMounts(volumePaths(node.stateDirectory, start!.request.volumeId).mountPoint, createDeadline(60_000));
 		t.throws(() => rmdirSync(gone), {code: 'EPERM'});
 		t.is((await node.mount(next, {name: 'bucket-1'})).output, succeeded);
 		t.notThrows(() => rmdirSync(gone));
@@ -83,24 +78,19 @@ testImmutable(
 	},
 );
 
-testImmutable(
-	titled('unmount of one pod releases the directory of another whose mount has gone without a call'),
-	async t => {
-		const node = createStandInHarness(t);
-		const [gone, last] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
-		t.is((await node.mount(gone, {name: 'bucket-1'})).output, succeeded);
-		t.is((await node.mount(last, {name: 'bucket-1'})).output, succeeded);
-		await detachMounts(gone, createDeadline(5000));
-		t.throws(() => rmdirSync(gone), {code: 'EPERM'});
-		t.is((await node.unmount(last)).output, succeeded);
-		t.notThrows(() => rmdirSync(gone));
-	},
-);
+testImmutable('unmount of one pod releases the directory of another whose mount has gone without a call', async t => {
+	const node = createStandInHarness(t);
+	const [gone, last] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
+	t.is((await node.mount(gone, {name: 'bucket-1'})).output, succeeded);
+	t.is((await node.mount(last, {name: 'bucket-1'})).output, succeeded);
+	await detachMounts(gone, createDeadline(60_000));
+	t.throws(() => rmdirSync(gone), {code: 'EPERM'});
+	t.is((await node.unmount(last)).output, succeeded);
+	t.notThrows(() => rmdirSync(gone));
+});
 
 testImmutable(
-	titled(
-		'protectDirectory() leaves directories with files alone, and neither it nor releaseDirectory() touches what is mounted',
-	),
+	'protectDirectory() leaves directories with files alone, and neither it nor releaseDirectory() touches what is mounted',
 	async t => {
 		const directory = mkdtempSync(join(tmpdir(), 'pnx-immutable-'));
 		const [full, mounted, missing] = [join(directory, 'full'), join(directory, 'mounted'), join(directory, 'missing')];
@@ -111,7 +101,7 @@ testImmutable(
 		});
 		mkdirSync(full);
 		writeFileSync(join(full, 'file'), '');
-		await protectDirectory(full, createDeadline(5000));
+		await protectDirectory(full, createDeadline(60_000));
 		t.notThrows(() => writeFileSync(join(full, 'other'), ''));
 
 		mkdirSync(mounted);
@@ -119,7 +109,7 @@ testImmutable(
 		spawnSync('chattr', ['+i', full]);
 		releaseDirectory(mounted);
 		t.throws(() => writeFileSync(join(full, 'third'), ''), {code: 'EPERM'});
-		await protectDirectory(missing, createDeadline(5000));
+		await protectDirectory(missing, createDeadline(60_000));
 		t.notThrows(() => releaseDirectory(missing));
 	},
 );

@@ -35,17 +35,10 @@ const run = (path: string, argv: readonly string[], variables: Record<string, st
 		encoding: 'utf8',
 	});
 
-test('init is answered in less than 20 ms, with the words of formatReply(), and without a runtime', t => {
-	const path = installedDriver(t);
-	const durationsMs = Array.from({length: 20}, () => {
-		const startedAtMs = performance.now();
-		const {stdout, status} = run(path, ['init']);
-		t.is(stdout, formatReply({outcome: 'initialised'}));
-		t.is(status, 0);
-		return performance.now() - startedAtMs;
-	});
-	// The best of twenty: other tests share the processor.
-	t.true(Math.min(...durationsMs) < 20, `${durationsMs.join(', ')} ms`);
+test('init is answered with the words of formatReply(), and without a runtime', t => {
+	const {stdout, status} = run(installedDriver(t), ['init']);
+	t.is(stdout, formatReply({outcome: 'initialised'}));
+	t.is(status, 0);
 });
 
 test('every call that is not ours is answered with "Not supported" and exit 0', t => {

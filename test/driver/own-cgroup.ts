@@ -8,6 +8,7 @@ import {readMountTable} from '../../src/node/mounts/mount-table.ts';
 import {readProcessIdentity} from '../../src/node/host/process-identity.ts';
 import {readAllVolumeStates} from '../../src/node/volumes/volume-state.ts';
 import {createStandInHarness, driverPath, toKubeletJson} from '../support/driver.ts';
+import {testThatNeeds} from '../support/needs.ts';
 
 const hierarchies = findHierarchies(readFileSync('/proc/self/cgroup', 'utf8'), readMountTable());
 
@@ -32,10 +33,10 @@ const makeCgroup = ({mountPoint, controllers}: Hierarchy): string | undefined =>
 };
 
 const kubeletCgroups = hierarchies.map(hierarchy => makeCgroup(hierarchy)).filter(directory => directory !== undefined);
-const testCgroups = kubeletCgroups.length > 0 ? test.serial : test.serial.skip;
-/** The reason of a skipped test stands in its title. */
-const titled = (title: string): string =>
-	kubeletCgroups.length > 0 ? title : `${title} (left out: this machine lets nobody make cgroups)`;
+const {serial: testCgroups} = testThatNeeds({
+	what: 'cgroups',
+	missing: kubeletCgroups.length > 0 ? undefined : 'this machine lets nobody make cgroups',
+});
 
 test.after.always(() => {
 	for (const directory of kubeletCgroups) {
@@ -60,9 +61,7 @@ const mountFromKubelet = (directory: string, variables: Readonly<Record<string, 
 };
 
 testCgroups(
-	titled(
-		'the daemon leaves the cgroups of its starter in every hierarchy, lives on when they are killed, and takes its own along when it ends',
-	),
+	'the daemon leaves the cgroups of its starter in every hierarchy, lives on when they are killed, and takes its own along when it ends',
 	async t => {
 		const node = createStandInHarness(t);
 		const directory = node.podDirectory('uid-1');
@@ -110,9 +109,7 @@ testCgroups(
 );
 
 testCgroups(
-	titled(
-		'where nothing but a session is asked for, the daemon stays in the cgroups of its starter, and the state says so',
-	),
+	'where nothing but a session is asked for, the daemon stays in the cgroups of its starter, and the state says so',
 	async t => {
 		const node = createStandInHarness(t);
 		const directory = node.podDirectory('uid-1');

@@ -59,14 +59,14 @@ test.serial(
 		const refused = await node.unmount(directory);
 		t.is(refused.reply.status, 'Failure');
 		t.regex(refused.reply.message!, /Cannot unmount .* yet: 6 bytes of bucket test are not in S3/i);
-		t.true(refused.durationMs < 8000, `${refused.durationMs}`);
+		t.true(refused.durationMs < 90_000, `${refused.durationMs}`);
 		t.is(mountsAt(readMountTable(), directory).length, 1);
 		t.is(await inDirectory(directory, 'cat "$1/file"'), 'hello');
 		await server.setFaults({});
 		t.true(
 			await waitUntil(
 				async () => (await node.unmount(directory)).reply.status === 'Success',
-				createDeadline(30_000),
+				createDeadline(60_000),
 				100,
 			),
 		);

@@ -32,7 +32,9 @@ test.serial('a daemon that keeps dying is started later each time, and that is t
 	t.deepEqual(started[3]!.request.options, started[0]!.request.options);
 	t.regex((await watch.notice('VolumeCrashLoop'))?.message ?? '', /has died 3 times in a row/);
 	await killDaemons(node);
-	t.true(await watch.until(() => (watch.reports.at(-1)?.volumes[0]?.nextAttemptAtMs ?? 0) > Date.now() + 1000));
+	t.true(
+		await watch.until(() => watch.reports.some(({atMs, volumes}) => (volumes[0]?.nextAttemptAtMs ?? 0) > atMs + 1000)),
+	);
 	t.is(watch.notices.filter(({reason}) => reason === 'VolumeCrashLoop').length, 1);
 	t.is(await watch.end(), 0);
 });
@@ -47,7 +49,7 @@ test.serial('a watch that is killed while it heals is followed by one that ends 
 	const before = stateOf(node).daemon!;
 	const first = startWatch(t, node);
 	// It is written down before it is ready: the watch waits for it now.
-	t.true(await waitUntil(() => stateOf(node).daemon?.pid !== before.pid, createDeadline(20_000), 1));
+	t.true(await waitUntil(() => stateOf(node).daemon?.pid !== before.pid, createDeadline(60_000), 1));
 	await first.end('SIGKILL');
 	const second = startWatch(t, node);
 	t.true(

@@ -67,10 +67,10 @@ test.serial(
 		t.is((await node.mount(first, optionsFor(server, 'web-1'))).reply.status, 'Success', node.log());
 		const {volumeId} = readAllVolumeStates(node.stateDirectory)[0]!;
 		t.is((await node.mount(second, optionsFor(server, 'web-2'))).reply.status, 'Success');
-		await delay(1000); // So old may be what a daemon knows of its pods.
+		await delay(1100); // So old may be what a daemon knows of its pods.
 		await changeLevel(node);
 		t.is((await node.unmount(first)).reply.status, 'Success');
-		await delay(1000);
+		await delay(1100);
 		await changeLevel(node);
 		t.is((await node.unmount(second)).reply.status, 'Success');
 

@@ -4,7 +4,6 @@ import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
 import type {IContainer} from 'kubernetes-models/v1/Container';
-import test from 'ava';
 import {startAgentServer} from '../../src/agent/http/agent-server.ts';
 import {daemonCapabilities} from '../../src/node/launch/daemon-privileges.ts';
 import {
@@ -17,12 +16,10 @@ import {
 	type Manifest,
 } from '../support/manifests.ts';
 import {containersOf, podTemplatesOf, type PodTemplate} from '../support/pod-templates.ts';
+import {testThatNeeds} from '../support/needs.ts';
 
 const run = promisify(execFile);
-const withKubectl = kubectl === undefined ? test.skip : test;
-/** The reason of a skipped test stands in its title. */
-const titled = (title: string): string =>
-	kubectl === undefined ? `${title} (left out: there is no kubectl on PATH)` : title;
+const {test: withKubectl} = testThatNeeds(kubectl);
 const {version} = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {version: string};
 
 const agentOf = (manifests: readonly Manifest[]): {template: PodTemplate; container: IContainer} => {
@@ -35,7 +32,7 @@ const agentOf = (manifests: readonly Manifest[]): {template: PodTemplate; contai
 const flagOf = (container: IContainer | undefined, flag: string): string | undefined =>
 	container?.args?.find(argument => argument.startsWith(`--${flag}=`))?.slice(flag.length + 3);
 
-withKubectl(titled('every flag that a manifest gives to our program is one that the command knows'), async t => {
+withKubectl('every flag that a manifest gives to our program is one that the command knows', async t => {
 	const helps = new Map<string, string>();
 	for (const directory of kustomizations) {
 		const ours = podTemplatesOf(await render(directory))
@@ -57,7 +54,7 @@ withKubectl(titled('every flag that a manifest gives to our program is one that 
 });
 
 withKubectl(
-	titled('the image is said in one place, with the version of package.json, and everything of ours runs it'),
+	'the image is said in one place, with the version of package.json, and everything of ours runs it',
 	async t => {
 		const component = readFileSync(join(repository, 'daemonset', 'image', 'kustomization.yaml'), 'utf8');
 		t.is(/newTag: (\S+)/.exec(component)?.[1], version);
@@ -74,38 +71,34 @@ withKubectl(
 	},
 );
 
-withKubectl(
-	titled('probes and ports of the DaemonSet are those at which the agent listens and what it answers'),
-	async t => {
-		const {container} = agentOf(await render('daemonset'));
-		const portOf = (name: string): number | undefined =>
-			container.ports?.find(port => port.name === name)?.containerPort;
-		t.is(flagOf(container, 'metrics-listen'), `:${portOf('metrics')}`);
-		t.is(flagOf(container, 'status-listen'), `127.0.0.1:${portOf('status')}`);
+withKubectl('probes and ports of the DaemonSet are those at which the agent listens and what it answers', async t => {
+	const {container} = agentOf(await render('daemonset'));
+	const portOf = (name: string): number | undefined => container.ports?.find(port => port.name === name)?.containerPort;
+	t.is(flagOf(container, 'metrics-listen'), `:${portOf('metrics')}`);
+	t.is(flagOf(container, 'status-listen'), `127.0.0.1:${portOf('status')}`);
 
-		const snapshot = {
-			version,
-			nodeName: 'node-1',
-			startedAtMs: Date.now(),
-			notices: [],
-			problems: ['The driver is not installed yet'],
-		};
-		const server = await startAgentServer({metricsListen: '127.0.0.1:0', snapshot: () => snapshot});
-		t.teardown(() => server.close());
-		const {startupProbe, readinessProbe, livenessProbe} = container;
-		const statuses = await Promise.all(
-			[startupProbe, readinessProbe, livenessProbe].map(async probe => {
-				t.is(probe?.httpGet?.port, 'metrics');
-				return (await fetch(`http://${server.metricsAddress}${probe?.httpGet?.path}`)).status;
-			}),
-		);
-		// What keeps it from being ready is no reason to kill it, nor not to start it.
-		t.deepEqual(statuses, [200, 503, 200]);
-	},
-);
+	const snapshot = {
+		version,
+		nodeName: 'node-1',
+		startedAtMs: Date.now(),
+		notices: [],
+		problems: ['The driver is not installed yet'],
+	};
+	const server = await startAgentServer({metricsListen: '127.0.0.1:0', snapshot: () => snapshot});
+	t.teardown(() => server.close());
+	const {startupProbe, readinessProbe, livenessProbe} = container;
+	const statuses = await Promise.all(
+		[startupProbe, readinessProbe, livenessProbe].map(async probe => {
+			t.is(probe?.httpGet?.port, 'metrics');
+			return (await fetch(`http://${server.metricsAddress}${probe?.httpGet?.path}`)).status;
+		}),
+	);
+	// What keeps it from being ready is no reason to kill it, nor not to start it.
+	t.deepEqual(statuses, [200, 503, 200]);
+});
 
 withKubectl(
-	titled('the agent reads the policy where the ConfigMap is mounted, and a changed one arrives in a running pod'),
+	'the agent reads the policy where the ConfigMap is mounted, and a changed one arrives in a running pod',
 	async t => {
 		for (const directory of kustomizations.filter(name => name !== 'daemonset/uninstall')) {
 			const manifests = await render(directory);
@@ -125,7 +118,7 @@ withKubectl(
 );
 
 withKubectl(
-	titled('the agent has no path of the node, no network of the node, and no right beyond those that are listed'),
+	'the agent has no path of the node, no network of the node, and no right beyond those that are listed',
 	async t => {
 		for (const directory of kustomizations) {
 			const manifests = await render(directory);
@@ -174,7 +167,7 @@ withKubectl(
 	},
 );
 
-withKubectl(titled("what is bound to a ServiceAccount is bound to the one of the agent's pods"), async t => {
+withKubectl("what is bound to a ServiceAccount is bound to the one of the agent's pods", async t => {
 	for (const directory of kustomizations) {
 		const manifests = await render(directory);
 		const {
@@ -195,7 +188,7 @@ withKubectl(titled("what is bound to a ServiceAccount is bound to the one of the
 });
 
 withKubectl(
-	titled('Prometheus is told to scrape the pods of the DaemonSet at the port where the agent serves metrics'),
+	'Prometheus is told to scrape the pods of the DaemonSet at the port where the agent serves metrics',
 	async t => {
 		const {template, container} = agentOf(await render('daemonset'));
 		const monitor = findOne(
@@ -215,25 +208,22 @@ withKubectl(
 	},
 );
 
-withKubectl(
-	titled('the uninstaller takes the place of the agent, with the same rights, and waits as nobody'),
-	async t => {
-		const before = agentOf(await render('daemonset'));
-		const {template, container} = agentOf(await render('daemonset/uninstall'));
-		t.deepEqual(template.spec.initContainers, [container]);
-		t.true(container.args?.includes('--uninstall'));
-		t.deepEqual(container.securityContext, before.container.securityContext);
-		t.deepEqual(template.labels, before.template.labels);
-		t.is(flagOf(container, 'host-pid'), flagOf(before.container, 'host-pid'));
-		t.deepEqual(template.annotations, {
-			[`container.apparmor.security.beta.kubernetes.io/${container.name}`]: 'unconfined',
-		});
-		const [done] = template.spec.containers;
-		t.like(done?.securityContext, {runAsNonRoot: true, allowPrivilegeEscalation: false});
-	},
-);
+withKubectl('the uninstaller takes the place of the agent, with the same rights, and waits as nobody', async t => {
+	const before = agentOf(await render('daemonset'));
+	const {template, container} = agentOf(await render('daemonset/uninstall'));
+	t.deepEqual(template.spec.initContainers, [container]);
+	t.true(container.args?.includes('--uninstall'));
+	t.deepEqual(container.securityContext, before.container.securityContext);
+	t.deepEqual(template.labels, before.template.labels);
+	t.is(flagOf(container, 'host-pid'), flagOf(before.container, 'host-pid'));
+	t.deepEqual(template.annotations, {
+		[`container.apparmor.security.beta.kubernetes.io/${container.name}`]: 'unconfined',
+	});
+	const [done] = template.spec.containers;
+	t.like(done?.securityContext, {runAsNonRoot: true, allowPrivilegeEscalation: false});
+});
 
-withKubectl(titled('the overlay for old clusters says by annotation what the field says'), async t => {
+withKubectl('the overlay for old clusters says by annotation what the field says', async t => {
 	const {securityContext} = agentOf(await render('daemonset')).container;
 	t.is(securityContext?.appArmorProfile?.type, 'Unconfined');
 	const {template, container} = agentOf(await render('daemonset/overlays/kubernetes-before-1.30'));

@@ -18,6 +18,7 @@ import {
 	type Manifest,
 } from '../support/manifests.ts';
 import {containersOf, podTemplatesOf} from '../support/pod-templates.ts';
+import {testThatNeeds} from '../support/needs.ts';
 
 type Volume = {
 	readonly namespace: string;
@@ -27,9 +28,7 @@ type Volume = {
 };
 
 const readText = (path: string): string => readFileSync(join(repository, path), 'utf8');
-const withKubectl = kubectl === undefined ? test.skip : test;
-const titled = (title: string): string =>
-	kubectl === undefined ? `${title} (left out: there is no kubectl on PATH)` : title;
+const {test: withKubectl} = testThatNeeds(kubectl);
 
 /** The policies that are shipped: with the DaemonSet, and beside the example that needs another one. */
 const policyOf = (path: string): string =>
@@ -187,9 +186,7 @@ test('the Deployment of the README is the example, word for word', t => {
 });
 
 withKubectl(
-	titled(
-		'the volumes of an overlay are allowed by the policy that the overlay installs, and their endpoint leads to its S3',
-	),
+	'the volumes of an overlay are allowed by the policy that the overlay installs, and their endpoint leads to its S3',
 	async t => {
 		const manifests = await render('daemonset/overlays/local-s3');
 		const policy =
@@ -225,7 +222,7 @@ withKubectl(
 	},
 );
 
-withKubectl(titled('every kustomization installs a policy that the driver takes'), async t => {
+withKubectl('every kustomization installs a policy that the driver takes', async t => {
 	for (const directory of kustomizations) {
 		const {'policy.json': text = ''} = findOne(await render(directory), 'ConfigMap', 'pnx-volume-policy')[
 			'data'

@@ -15,12 +15,10 @@ import {
 	repository,
 	type Manifest,
 } from '../support/manifests.ts';
+import {testThatNeeds} from '../support/needs.ts';
 
 const run = promisify(execFile);
-const withKubectl = kubectl === undefined ? test.skip : test;
-/** The reason of a skipped test stands in its title. */
-const titled = (title: string): string =>
-	kubectl === undefined ? `${title} (left out: there is no kubectl on PATH)` : title;
+const {test: withKubectl} = testThatNeeds(kubectl);
 
 const assertValid = async (t: ExecutionContext, manifests: readonly Manifest[]): Promise<void> => {
 	t.true(manifests.length > 0);
@@ -39,7 +37,7 @@ const findDuplicates = (manifests: readonly Manifest[]): string[] => {
 	return names.filter((name, index) => names.indexOf(name) !== index);
 };
 
-withKubectl(titled('every kustomization renders to manifests that Kubernetes takes'), async t => {
+withKubectl('every kustomization renders to manifests that Kubernetes takes', async t => {
 	const all: Manifest[] = [];
 	for (const directory of kustomizations) {
 		const manifests = await render(directory);
@@ -62,10 +60,10 @@ test('every example is made of manifests that Kubernetes takes', async t => {
 	);
 });
 
-withKubectl(titled('kubectl reads every kustomization and every example'), async t => {
+withKubectl('kubectl reads every kustomization and every example', async t => {
 	// Without a server: kubectl apply --dry-run=client asks one which kinds there are.
 	const read = async (text: string): Promise<string[]> => {
-		const call = run(kubectl!, ['annotate', '--local', '--dry-run=client', '-o', 'name', '-f', '-', 'read=yes']);
+		const call = run('kubectl', ['annotate', '--local', '--dry-run=client', '-o', 'name', '-f', '-', 'read=yes']);
 		call.child.stdin?.end(text);
 		return (await call).stdout.trim().split('\n');
 	};

@@ -3,7 +3,7 @@ import {execFile} from 'node:child_process';
 import * as fs from 'node:fs/promises';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
-import test, {type ExecutionContext} from 'ava';
+import type {ExecutionContext} from 'ava';
 import {createMetricsPage} from '../../src/agent/metrics/metrics-page.ts';
 import type {MetricLabels, MetricSamples} from '../../src/model/metric-samples.ts';
 import {askMetrics} from '../../src/node/launch/control-client.ts';
@@ -11,10 +11,10 @@ import {createDeadline} from '../../src/node/deadline.ts';
 import {daemonMetricTable} from '../../src/observability/metric-table.ts';
 import {createVolumeDirectory, startTestDaemon, type TestDaemon} from '../support/daemon.ts';
 import {spawnTestDevServer, type SpawnedDevServer} from '../support/dev-server.ts';
-import {hasFuse} from '../support/mount.ts';
 import {parsePrometheusText} from '../support/prometheus-text.ts';
+import {fuse, testThatNeeds} from '../support/needs.ts';
 
-const testOnMount = hasFuse() ? test.serial : test.serial.skip;
+const {serial: testOnMount} = testThatNeeds(fuse);
 
 const start = async (
 	t: ExecutionContext,
@@ -41,7 +41,7 @@ const start = async (
 };
 
 const ask = async (t: ExecutionContext, {socketPath}: TestDaemon): Promise<MetricSamples> => {
-	const samples = await askMetrics(socketPath, createDeadline(5000));
+	const samples = await askMetrics(socketPath, createDeadline(60_000));
 	t.truthy(samples, 'The daemon answers');
 	return samples!; // Looked at above.
 };

@@ -9,6 +9,10 @@ import {parse, parseAllDocuments, stringify} from 'yaml';
 import {metricTable} from '../../src/observability/metric-table.ts';
 import {createTestDirectory} from '../support/dev-server.ts';
 import {findWrongNames, hasOurMetric} from '../support/promql.ts';
+import {testThatNeeds} from '../support/needs.ts';
+import {promtool, promtoolPath} from '../support/promtool.ts';
+
+const {test: testPromtool} = testThatNeeds(promtool);
 
 const read = (path: string): string => readFileSync(join(import.meta.dirname, '../..', path), 'utf8');
 
@@ -227,7 +231,7 @@ test('the scrape of the manifests finds the port and the labels of the agent', t
 	t.like(endpoint, {path: '/metrics', honorLabels: true});
 });
 
-test('promtool reads the alerts and the expressions of the dashboard', async t => {
+testPromtool('promtool reads the alerts and the expressions of the dashboard', async t => {
 	const directory = await createTestDirectory(t);
 	const expressions = graphs.flatMap(({targets = []}) =>
 		targets.map(({expr}) => expr.replaceAll('$__rate_interval', '5m').replaceAll(/\$(?:node|namespace|volume)/g, '.*')),
@@ -239,21 +243,12 @@ test('promtool reads the alerts and the expressions of the dashboard', async t =
 			groups: [{name: 'dashboard', rules: expressions.map((expr, index) => ({record: `panel:${index}`, expr}))}],
 		}),
 	);
-	try {
-		const {stdout} = await promisify(execFile)(process.env['PROMTOOL'] ?? 'promtool', [
-			'check',
-			'rules',
-			join(directory, 'alerts.yaml'),
-			join(directory, 'dashboard.yaml'),
-		]);
-		t.regex(stdout, /SUCCESS/);
-		t.notRegex(stdout, /FAILED/);
-	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-			throw error;
-		}
-
-		t.log('skipped: there is no promtool (Debian: package prometheus) on this machine');
-		t.pass();
-	}
+	const {stdout} = await promisify(execFile)(promtoolPath, [
+		'check',
+		'rules',
+		join(directory, 'alerts.yaml'),
+		join(directory, 'dashboard.yaml'),
+	]);
+	t.regex(stdout, /SUCCESS/);
+	t.notRegex(stdout, /FAILED/);
 });

@@ -15,16 +15,17 @@ import {readAllVolumeStates} from '../../src/node/volumes/volume-state.ts';
 import {findBusybox, startBareHost, type BareHost} from '../support/bare-host.ts';
 import {createTestClient, spawnTestDevServer, type SpawnedDevServer} from '../support/dev-server.ts';
 import {toKubeletJson} from '../support/driver.ts';
+import {isMet, root, testThatNeeds} from '../support/needs.ts';
 
 const run = promisify(execFile);
-const root = join(import.meta.dirname, '..', '..');
+const checkout = join(import.meta.dirname, '..', '..');
 const temporary = mkdtempSync(join(tmpdir(), 'pnx-package-'));
-const isRoot = process.geteuid?.() === 0;
-const busybox = isRoot ? await findBusybox(join(temporary, 'busybox')) : 'only root can mount';
-const test = isRoot ? anyTest.serial : anyTest.serial.skip;
-const testOnBareHost = typeof busybox === 'string' ? anyTest.serial.skip : anyTest.serial;
-/** The reason of a skipped test stands in its title. */
-const titled = (title: string): string => (typeof busybox === 'string' ? `${title} (left out: ${busybox})` : title);
+const busybox = isMet(root) ? await findBusybox(join(temporary, 'busybox')) : 'only root can mount';
+const {serial: test} = testThatNeeds(root);
+const {serial: testOnBareHost} = testThatNeeds(root, {
+	what: 'busybox',
+	missing: typeof busybox === 'string' ? busybox : undefined,
+});
 
 const mebibyte = 2 ** 20;
 const succeeded = '{"status":"Success"}\n';
@@ -90,8 +91,8 @@ const assertNothingLeft = async (t: ExecutionContext, host: BareHost): Promise<v
 
 anyTest.before(async t => {
 	t.timeout(buildMs);
-	if (isRoot) {
-		await run('sh', ['scripts/package', join(temporary, 'build')], {cwd: root});
+	if (isMet(root)) {
+		await run('sh', ['scripts/package', join(temporary, 'build')], {cwd: checkout});
 	}
 });
 
@@ -138,7 +139,7 @@ test('on a host with a C library of its own, the runtime loads its own libraries
 });
 
 testOnBareHost(
-	titled('on a host with nothing but busybox, init, mount, read, write and unmount work as the kubelet calls them'),
+	'on a host with nothing but busybox, init, mount, read, write and unmount work as the kubelet calls them',
 	async t => {
 		const host = await startHost(t);
 		const server = await spawnTestDevServer(t);
@@ -175,39 +176,7 @@ testOnBareHost(
 );
 
 testOnBareHost(
-	titled(
-		'on a host with nothing but busybox, init takes less than 20 ms, and mount of a bucket that is there less than 1 s',
-	),
-	async t => {
-		const host = await startHost(t);
-		const server = await spawnTestDevServer(t);
-		const {path} = podDirectory(host, 'uid-1');
-		const measure = async (countMax: number, limitMs: number, call: () => Promise<number>): Promise<number[]> => {
-			// The best of several: other tests share the processor.
-			const durationsMs: number[] = [];
-			while (durationsMs.length < countMax && !durationsMs.some(durationMs => durationMs < limitMs)) {
-				durationsMs.push(await call());
-			}
-
-			return durationsMs;
-		};
-
-		const inits = await measure(20, 20, async () => (await host.driver('init')).durationMs);
-		t.true(Math.min(...inits) < 20, `${inits.join(', ')} ms`);
-		const mounts = await measure(5, 1000, async () => {
-			const {output, durationMs} = await host.driver('mount', path, optionsFor(path, server));
-			t.is(output, succeeded);
-			t.is((await host.driver('unmount', path)).output, succeeded);
-			return durationMs;
-		});
-		t.true(Math.min(...mounts) < 1000, `${mounts.join(', ')} ms`);
-	},
-);
-
-testOnBareHost(
-	titled(
-		'on a host with nothing but busybox, the mount of a daemon that was killed with -9 is taken away, and one that is read-only refuses writes',
-	),
+	'on a host with nothing but busybox, the mount of a daemon that was killed with -9 is taken away, and one that is read-only refuses writes',
 	async t => {
 		const host = await startHost(t);
 		const server = await spawnTestDevServer(t);
@@ -230,35 +199,32 @@ testOnBareHost(
 	},
 );
 
-testOnBareHost(
-	titled('on a host with nothing but busybox, the command line mounts, shows and unmounts a volume'),
-	async t => {
-		const host = await startHost(t);
-		const {endpoint, bucket, credentials} = await spawnTestDevServer(t);
-		const variables = {AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey};
-		const command = async (...argv: readonly string[]) =>
-			host.shell('exec /opt/pnx-volume/current/bin/pnx-volume "$@"', argv, variables);
-		// The first test has looked at the name.
-		t.is((await command('--version')).output, `${/-(\d.*)-linux-/.exec(findPackage().name)![1]}\n`);
-		mkdirSync(join(host.root, 'mnt', 'files'));
-		t.like(await command('mount', bucket, '/mnt/files', '--background', '--endpoint', endpoint, '--path-style'), {
-			exitCode: 0,
-		});
-		t.is((await host.shell('echo hello >/mnt/files/greeting && cat /mnt/files/greeting')).output, 'hello\n');
-		t.regex((await command('status')).output, /\/mnt\/files/);
-		t.deepEqual((({output, exitCode}) => ({output, exitCode}))(await command('unmount', '/mnt/files')), {
-			output: 'Unmounted /mnt/files\n',
-			exitCode: 0,
-		});
+testOnBareHost('on a host with nothing but busybox, the command line mounts, shows and unmounts a volume', async t => {
+	const host = await startHost(t);
+	const {endpoint, bucket, credentials} = await spawnTestDevServer(t);
+	const variables = {AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey};
+	const command = async (...argv: readonly string[]) =>
+		host.shell('exec /opt/pnx-volume/current/bin/pnx-volume "$@"', argv, variables);
+	// The first test has looked at the name.
+	t.is((await command('--version')).output, `${/-(\d.*)-linux-/.exec(findPackage().name)![1]}\n`);
+	mkdirSync(join(host.root, 'mnt', 'files'));
+	t.like(await command('mount', bucket, '/mnt/files', '--background', '--endpoint', endpoint, '--path-style'), {
+		exitCode: 0,
+	});
+	t.is((await host.shell('echo hello >/mnt/files/greeting && cat /mnt/files/greeting')).output, 'hello\n');
+	t.regex((await command('status')).output, /\/mnt\/files/);
+	t.deepEqual((({output, exitCode}) => ({output, exitCode}))(await command('unmount', '/mnt/files')), {
+		output: 'Unmounted /mnt/files\n',
+		exitCode: 0,
+	});
 
-		// In the foreground it is this process that mounts, and unmounts when it is told to end.
-		const foreground = await host.shell(
-			'/opt/pnx-volume/current/bin/pnx-volume mount "$@" & until cat /mnt/files/greeting 2>/dev/null; do sleep 0.1; done; kill -TERM $!; wait $!',
-			[bucket, '/mnt/files', '--endpoint', endpoint, '--path-style'],
-			variables,
-		);
-		t.is(foreground.exitCode, 0, foreground.output);
-		t.regex(foreground.output, /hello\n[^]*Unmounted \/mnt\/files\n$/);
-		await assertNothingLeft(t, host);
-	},
-);
+	// In the foreground it is this process that mounts, and unmounts when it is told to end.
+	const foreground = await host.shell(
+		'/opt/pnx-volume/current/bin/pnx-volume mount "$@" & until cat /mnt/files/greeting 2>/dev/null; do sleep 0.1; done; kill -TERM $!; wait $!',
+		[bucket, '/mnt/files', '--endpoint', endpoint, '--path-style'],
+		variables,
+	);
+	t.is(foreground.exitCode, 0, foreground.output);
+	t.regex(foreground.output, /hello\n[^]*Unmounted \/mnt\/files\n$/);
+	await assertNothingLeft(t, host);
+});

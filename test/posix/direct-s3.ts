@@ -1,6 +1,5 @@
 /** The cases on the real file system, over an object store in memory. */
 import {join} from 'node:path';
-import test from 'ava';
 import {createFileSystem} from '../../src/filesystem/create-file-system.ts';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
 import {StagingArea} from '../../src/upload/staging-area.ts';
@@ -9,7 +8,7 @@ import {createTestDirectory} from '../support/dev-server.ts';
 import {directFsUnderTest} from '../support/direct-fs-under-test.ts';
 import {runPosixCases} from '../support/posix-cases.ts';
 
-runPosixCases(test, {
+runPosixCases('test', {
 	hasHost: false,
 	hasExtended: true,
 	async prepare(t) {

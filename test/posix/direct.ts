@@ -1,9 +1,8 @@
-import test from 'ava';
 import {MemoryFileSystem} from '../support/memory-file-system.ts';
 import {directFsUnderTest} from '../support/direct-fs-under-test.ts';
 import {runPosixCases} from '../support/posix-cases.ts';
 
-runPosixCases(test, {
+runPosixCases('test', {
 	hasHost: false,
 	hasExtended: true,
 	async prepare() {

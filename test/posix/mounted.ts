@@ -3,12 +3,12 @@ import {mkdir, rm} from 'node:fs/promises';
 import {join} from 'node:path';
 import test from 'ava';
 import {hostFsUnderTest} from '../support/host-fs-under-test.ts';
-import {hasFuse, mountInChild, type ChildMount} from '../support/mount.ts';
-import {hasPython} from '../support/posix-agent.ts';
+import {mountInChild, type ChildMount} from '../support/mount.ts';
+import {fuse, isMet} from '../support/needs.ts';
 import {runPosixCases} from '../support/posix-cases.ts';
 
-if (hasFuse()) {
-	let mount: ChildMount;
+let mount: ChildMount;
+if (isMet(fuse)) {
 	test.before(async () => {
 		mount = await mountInChild();
 	});
@@ -18,17 +18,15 @@ if (hasFuse()) {
 		t.is(await mount.close(), 0, log);
 		t.notRegex(log, /met a bug|failed/);
 	});
-
-	runPosixCases(test.serial, {
-		hasHost: true,
-		hasExtended: hasPython(),
-		async prepare(t, directoryName) {
-			const directory = join(mount.mountPoint, directoryName);
-			await mkdir(directory);
-			t.teardown(async () => rm(directory, {recursive: true, force: true}));
-			return hostFsUnderTest(directory, end => t.teardown(end));
-		},
-	});
-} else {
-	test.skip('POSIX cases on a mount need /dev/fuse', t => t.pass());
 }
+
+runPosixCases('serial', {
+	hasHost: true,
+	needs: [fuse],
+	async prepare(t, directoryName) {
+		const directory = join(mount.mountPoint, directoryName);
+		await mkdir(directory);
+		t.teardown(async () => rm(directory, {recursive: true, force: true}));
+		return hostFsUnderTest(directory, end => t.teardown(end));
+	},
+});

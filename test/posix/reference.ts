@@ -2,14 +2,11 @@
 import {chmod, mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import test from 'ava';
 import {hostFsUnderTest} from '../support/host-fs-under-test.ts';
-import {hasPython} from '../support/posix-agent.ts';
 import {runPosixCases} from '../support/posix-cases.ts';
 
-runPosixCases(test, {
+runPosixCases('test', {
 	hasHost: true,
-	hasExtended: hasPython(),
 	async prepare(t) {
 		const directory = await mkdtemp(join(tmpdir(), 'pnx-reference-'));
 		await chmod(directory, 0o755); // Other users have to get in, as on a mount.

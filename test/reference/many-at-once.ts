@@ -31,7 +31,7 @@ const runManyAtOnce = async (
 	}
 
 	passMs(60_000);
-	await Promise.all([a, b].map(async ({fileSystem}) => fileSystem.drain({signal: AbortSignal.timeout(20_000)})));
+	await Promise.all([a, b].map(async ({fileSystem}) => fileSystem.drain({signal: AbortSignal.timeout(100_000)})));
 	passMs(60_000);
 	const third = await start();
 	const expected = await describeTree(third.fileSystem);

@@ -1,17 +1,16 @@
 /** Section 15 of docs/SEMANTICS.md with daemons that are really killed, and started again on what they left. */
 import {readdir} from 'node:fs/promises';
 import {join} from 'node:path';
-import test, {type ExecutionContext} from 'ava';
+import type {ExecutionContext} from 'ava';
 import type {FaultSettings} from '../../src/dev-server/dev-server.ts';
-import {askStatus, askToEnd} from '../../src/node/control-client.ts';
+import {askStatus, askToEnd} from '../../src/node/launch/control-client.ts';
 import {createDeadline} from '../../src/node/deadline.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
-import {hasFuse} from '../support/mount.ts';
 import {startMountedNodes, type MountedNode, type MountedNodes} from '../support/mounted-nodes.ts';
-import {hasPython} from '../support/posix-agent.ts';
 import {eventually, objectText} from '../support/volume-nodes.ts';
+import {fuse, python, testThatNeeds} from '../support/needs.ts';
 
-const onMounts = hasFuse() && hasPython() ? test.serial : test.serial.skip;
+const {serial: onMounts} = testThatNeeds(fuse, python);
 
 /** Nothing gets into S3 by a PUT. */
 const noUploads: Partial<FaultSettings> = {stalls: [{operation: 'PutObject', when: 'before'}]};

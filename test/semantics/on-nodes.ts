@@ -1,20 +1,17 @@
 /** Section 5 of docs/SEMANTICS.md on real mounts: daemons in processes of their own, one S3 server, the kernel in between. */
 import test from 'ava';
-import {askStatus} from '../../src/node/control-client.ts';
+import {askStatus} from '../../src/node/launch/control-client.ts';
 import {createDeadline} from '../../src/node/deadline.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
-import {hasFuse} from '../support/mount.ts';
 import {startMountedNodes, type MountedNode, type MountedNodes} from '../support/mounted-nodes.ts';
-import {hasPython} from '../support/posix-agent.ts';
 import {eventually, objectText} from '../support/volume-nodes.ts';
+import {fuse, isMet, python, testThatNeeds} from '../support/needs.ts';
 
-const canRun = hasFuse() && hasPython();
-const onMounts = canRun ? test.serial : test.serial.skip;
-const failingOnMounts = canRun ? test.serial.failing : test.serial.skip;
+const {serial: onMounts, failing: failingOnMounts} = testThatNeeds(fuse, python);
 
 let nodes: MountedNodes;
 let versioned: MountedNodes;
-if (canRun) {
+if (isMet(fuse, python)) {
 	test.before(async () => {
 		[nodes, versioned] = await Promise.all([startMountedNodes({count: 4}), startMountedNodes({isVersioned: true})]);
 	});

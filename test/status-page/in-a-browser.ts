@@ -1,20 +1,13 @@
-import test, {type ExecutionContext} from 'ava';
+import {type ExecutionContext} from 'ava';
 import type {AgentSnapshot} from '../../src/agent/agent-snapshot.ts';
 import {startAgentServer} from '../../src/agent/http/agent-server.ts';
 import {startPlainServer} from '../../src/agent/http/plain-server.ts';
 import {agentSnapshot, watchedVolume} from '../support/agent-snapshots.ts';
-import {cornerColour, findChromium, visit} from '../support/chromium.ts';
+import {chromium, cornerColour, visit} from '../support/chromium.ts';
+import {testThatNeeds} from '../support/needs.ts';
 
-const chromium = findChromium();
-if (chromium === undefined) {
-	console.error(
-		'SKIPPED: the tests of the status page in a browser, as there is no chromium; .ci/setup-browser installs it',
-	);
-}
-
-/** Tests that need the browser; two at a time would wait for each other. */
-const inBrowser = chromium === undefined ? test.skip : test.serial;
-const browser = chromium ?? '';
+/** Two at a time would wait for each other. */
+const {serial: inBrowser} = testThatNeeds(chromium);
 
 const serve = async (t: ExecutionContext, snapshot: () => AgentSnapshot): Promise<string> => {
 	const server = await startAgentServer({statusListen: '127.0.0.1:0', snapshot});
@@ -78,7 +71,7 @@ inBrowser('a browser shows volumes with their numbers, the worst first, and asks
 	const url = await serve(t, () => snapshot);
 	await fetch(url);
 	snapshot = at(15, nowMs);
-	const {dom, requests, console: said} = await visit(t, browser, url);
+	const {dom, requests, console: said} = await visit(t, url);
 
 	t.regex(dom, /<html lang="en">/);
 	t.regex(dom, /<title>✗ dead \(1 of 2\) · node-7\.example\.internal · pnx-volume<\/title>/);
@@ -133,7 +126,7 @@ inBrowser('names of buckets, prefixes, pods and directories never become markup'
 			],
 		}),
 	);
-	const {dom, requests, console: said} = await visit(t, browser, url);
+	const {dom, requests, console: said} = await visit(t, url);
 	t.notRegex(dom, /<(?:script|img)\b/);
 	t.true((dom.match(/&lt;script&gt;/g)?.length ?? 0) > 8);
 	t.notRegex(dom, /\u202E/);
@@ -146,8 +139,8 @@ inBrowser('names of buckets, prefixes, pods and directories never become markup'
 
 inBrowser("the page is styled as its own policy allows, light or dark as the reader's system is", async t => {
 	const url = await serve(t, () => agentSnapshot([]));
-	t.is(await cornerColour(t, browser, url), '#f6f7f9');
-	t.is(await cornerColour(t, browser, url, ['--blink-settings=preferredColorScheme=0']), '#0f1317');
+	t.is(await cornerColour(t, url), '#f6f7f9');
+	t.is(await cornerColour(t, url, ['--blink-settings=preferredColorScheme=0']), '#0f1317');
 });
 
 inBrowser('a page that breaks the policy of all pages, or asks elsewhere, is told by these tests', async t => {
@@ -164,8 +157,8 @@ inBrowser('a page that breaks the policy of all pages, or asks elsewhere, is tol
 		},
 	});
 	t.teardown(async () => server.close());
-	const forbidden = await visit(t, browser, `http://${server.address}/`);
+	const forbidden = await visit(t, `http://${server.address}/`);
 	t.regex(forbidden.console.join('\n'), /Content Security Policy/);
 	t.notRegex(forbidden.dom, /<title>ran/);
-	t.regex((await visit(t, browser, `http://${server.address}/free`)).requests.join('\n'), /elsewhere\.example/);
+	t.regex((await visit(t, `http://${server.address}/free`)).requests.join('\n'), /elsewhere\.example/);
 });

@@ -57,7 +57,7 @@ test.serial(
 		await node.kubelet.whenSettled(settleMs);
 		t.true(await watches.at(-1)!.until(() => listVolumeIds(node.stateDirectory).length === 0)); // There is always one.
 		t.is(await watches.at(-1)!.end(), 0);
-		await node.whenClean(20_000);
+		await node.whenClean(settleMs);
 		const client = createTestClient(t, server);
 		for (const {bucket} of volumes) {
 			t.deepEqual(await files.wrongInBucket(client, bucket), []);

@@ -60,7 +60,7 @@ test.serial(
 		t.is(await agent.stop(), 0);
 		const said = await agent.uninstall();
 		t.regex(said, /^Removed from this node: /);
-		await node.whenClean(20_000);
+		await node.whenClean(settleMs);
 		const places = ['exec/pnx~volume', 'opt/pnx-volume', 'state', 'driver.log'].map(name => join(node.root, name));
 		t.deepEqual(
 			[...places, node.runDirectory].filter(path => existsSync(path)),

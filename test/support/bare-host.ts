@@ -28,9 +28,9 @@ export type BareHost = {
 		script: string,
 		argv?: readonly string[],
 		variables?: Readonly<Record<string, string>>,
-	) => Promise<{output: string; exitCode: number | null; durationMs: number}>;
+	) => Promise<{output: string; exitCode: number | null}>;
 	/** Runs the driver as the kubelet does. */
-	readonly driver: (...argv: readonly string[]) => Promise<{output: string; reply: DriverReply; durationMs: number}>;
+	readonly driver: (...argv: readonly string[]) => Promise<{output: string; reply: DriverReply}>;
 	/** Ends every process of the host, and takes it away. */
 	readonly close: () => Promise<void>;
 };
@@ -133,7 +133,6 @@ exec chroot . /bin/sh -c 'cat <&3 & wait' 3<&0`;
 	// The first process of the host: the only child of `unshare`.
 	const pid = readFileSync(`/proc/${starter.pid}/task/${starter.pid}/children`, 'utf8').trim();
 	const shell: BareHost['shell'] = async (script, argv = [], variables = {}) => {
-		const startedAtMs = performance.now();
 		const assignments = Object.entries(variables).map(([variable, value]) => `${variable}=${value}`);
 		const child = spawn(
 			'nsenter',
@@ -160,15 +159,15 @@ exec chroot . /bin/sh -c 'cat <&3 & wait' 3<&0`;
 			output += text;
 		});
 		const [exitCode] = (await once(child, 'close')) as [number | null];
-		return {output, exitCode, durationMs: performance.now() - startedAtMs};
+		return {output, exitCode};
 	};
 
 	return {
 		root,
 		shell,
 		async driver(...argv) {
-			const {output, durationMs} = await shell(`exec '${bareHostDriverPath}' "$@"`, argv, {PNX_VOLUME_IDLE_MS: '0'});
-			return {output, durationMs, reply: JSON.parse(output) as DriverReply};
+			const {output} = await shell(`exec '${bareHostDriverPath}' "$@"`, argv, {PNX_VOLUME_IDLE_MS: '0'});
+			return {output, reply: JSON.parse(output) as DriverReply};
 		},
 		close,
 	};

@@ -1,10 +1,11 @@
 import {execFile} from 'node:child_process';
-import {accessSync, constants, mkdtempSync, readFileSync, rmSync} from 'node:fs';
+import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
-import {delimiter, join} from 'node:path';
+import {join} from 'node:path';
 import {promisify} from 'node:util';
 import {inflateSync} from 'node:zlib';
 import type {ExecutionContext} from 'ava';
+import {findProgram, type Need} from './needs.ts';
 
 const run = promisify(execFile);
 
@@ -17,25 +18,12 @@ export type Visit = {
 	readonly console: readonly string[];
 };
 
-/**
-Where Debian's chromium is. Without one, tests that need it are skipped, unless PNX_VOLUME_BROWSER is `required`.
-*/
-export const findChromium = (): string | undefined => {
-	for (const directory of (process.env['PATH'] ?? '').split(delimiter)) {
-		const path = join(directory, 'chromium');
-		try {
-			accessSync(path, constants.X_OK);
-			return path;
-		} catch {
-			// Not in this one.
-		}
-	}
+/** Where Debian's chromium is. */
+const chromiumPath = findProgram('chromium');
 
-	if (process.env['PNX_VOLUME_BROWSER'] === 'required') {
-		throw new Error('There is no chromium, and PNX_VOLUME_BROWSER says that it is required; run .ci/setup-browser');
-	}
-
-	return undefined;
+export const chromium: Need = {
+	what: 'chromium',
+	missing: chromiumPath === undefined ? 'there is no chromium; .ci/setup-browser installs it' : undefined,
 };
 
 /** Names are not resolved: nothing leaves this machine, whatever a page or the browser itself would like. */
@@ -53,11 +41,11 @@ const flagsOfAll = [
 ];
 
 /** Opens a page in a fresh headless browser and tells what happened. */
-export const visit = async (t: ExecutionContext, chromium: string, url: string): Promise<Visit> => {
+export const visit = async (t: ExecutionContext, url: string): Promise<Visit> => {
 	const directory = createProfile(t);
 	const netLog = join(directory, 'net.json');
 	const {stdout, stderr} = await run(
-		chromium,
+		chromiumPath ?? 'chromium',
 		[
 			...flagsOfAll,
 			`--user-data-dir=${join(directory, 'profile')}`,
@@ -79,14 +67,13 @@ export const visit = async (t: ExecutionContext, chromium: string, url: string):
 /** The colour of the page's top left corner, as a screenshot shows it: `#rrggbb`. */
 export const cornerColour = async (
 	t: ExecutionContext,
-	chromium: string,
 	url: string,
 	flags: readonly string[] = [],
 ): Promise<string> => {
 	const directory = createProfile(t);
 	const file = join(directory, 'page.png');
 	await run(
-		chromium,
+		chromiumPath ?? 'chromium',
 		[
 			...flagsOfAll,
 			`--user-data-dir=${join(directory, 'profile')}`,

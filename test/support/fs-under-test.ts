@@ -70,13 +70,14 @@ export type FsUnderTest = {
 export type Host = {
 	/** Where a path is for any program. */
 	hostPath(path: string): string;
-	/** A process of its own that makes calls which Node.js has not; `undefined` without python3. Ends with the test. */
-	startAgent(): PosixAgent | undefined;
+	/** A process of its own that makes calls which Node.js has not; needs python3. Ends with the test. */
+	startAgent(): PosixAgent;
 };
 
 export type PosixCase = {
 	readonly title: string;
-	readonly needs?: 'extended' | 'host' | undefined;
+	/** `host`: a kernel; `extended`: calls that Node.js has not; `agents`: both, in processes; `users`: a kernel and root. */
+	readonly needs?: 'extended' | 'host' | 'agents' | 'users' | undefined;
 	readonly run: (t: ExecutionContext, fs: FsUnderTest) => Promise<void>;
 };
 

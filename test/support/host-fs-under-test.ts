@@ -3,16 +3,13 @@ import type {BigIntStats} from 'node:fs';
 import {join} from 'node:path';
 import type {EntryKind, TimeChange} from '../../src/filesystem/filesystem.ts';
 import type {ExtendedCalls, FsUnderTest, OpenFile, Stat} from './fs-under-test.ts';
-import {hasPython, startPosixAgent, type PosixAgent} from './posix-agent.ts';
+import {isMet, python} from './needs.ts';
+import {startPosixAgent, type PosixAgent} from './posix-agent.ts';
 
 /** A directory of the host, through its kernel. `teardown` takes what has to end with the test. */
 export const hostFsUnderTest = (directory: string, teardown: (end: () => void) => void): FsUnderTest => {
 	const at = (path: string): string => join(directory, path);
-	const startAgent = (): PosixAgent | undefined => {
-		if (!hasPython()) {
-			return undefined;
-		}
-
+	const startAgent = (): PosixAgent => {
 		const agent = startPosixAgent();
 		teardown(() => agent.close());
 		return agent;
@@ -41,8 +38,8 @@ export const hostFsUnderTest = (directory: string, teardown: (end: () => void) =
 			const stat = await fs.statfs(directory);
 			return {blockBytes: stat.bsize, blocksFree: stat.bavail};
 		},
-		extended: hasPython()
-			? extendedCalls(at, async (...request) => (agent ??= startAgent()!).call(...request))
+		extended: isMet(python)
+			? extendedCalls(at, async (...request) => (agent ??= startAgent()).call(...request))
 			: undefined, // Python is there.
 		host: {hostPath: at, startAgent},
 	};

@@ -1,6 +1,6 @@
 /** The manifests of `daemonset/` as tests read them: rendered by kubectl, or as the files stand there. */
 import {execFile} from 'node:child_process';
-import {existsSync, readdirSync, readFileSync} from 'node:fs';
+import {readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
 import {parseAllDocuments} from 'yaml';
@@ -35,11 +35,14 @@ export const examples: readonly string[] = readdirSync(join(daemonsetDirectory, 
 	.sort()
 	.map(name => `daemonset/examples/${name}`);
 
-/** Where kubectl is; `undefined` where there is none. */
-export const kubectl = (process.env['PATH'] ?? '')
-	.split(':')
-	.map(directory => join(directory, 'kubectl'))
-	.find(path => existsSync(path));
+import {findProgram, type Need} from './needs.ts';
+
+const kubectlPath = findProgram('kubectl');
+
+export const kubectl: Need = {
+	what: 'kubectl',
+	missing: kubectlPath === undefined ? 'there is no kubectl on PATH' : undefined,
+};
 
 const run = promisify(execFile);
 const rendered = new Map<string, Promise<string>>();
@@ -48,7 +51,7 @@ const rendered = new Map<string, Promise<string>>();
 export const renderText = (directory: string): Promise<string> => {
 	let text = rendered.get(directory);
 	if (text === undefined) {
-		text = run(kubectl ?? 'kubectl', ['kustomize', join(repository, directory)]).then(({stdout}) => stdout);
+		text = run(kubectlPath ?? 'kubectl', ['kustomize', join(repository, directory)]).then(({stdout}) => stdout);
 		rendered.set(directory, text);
 	}
 

@@ -1,5 +1,4 @@
 import {spawn} from 'node:child_process';
-import {existsSync} from 'node:fs';
 import {chmod, mkdir, mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -18,9 +17,6 @@ export type ChildMount = {
 };
 
 const fixture = fileURLToPath(new URL('../fixtures/mount-memory-file-system.ts', import.meta.url));
-
-/** Whether this machine can mount. */
-export const hasFuse = (): boolean => existsSync('/dev/fuse');
 
 /** Mounts a file system in memory, held by a child process: a process must not touch its own mount. */
 export const mountInChild = async (options: {readOnly?: boolean; isEachLogged?: boolean} = {}): Promise<ChildMount> => {

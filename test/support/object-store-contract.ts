@@ -1,12 +1,15 @@
-import test, {type ExecutionContext} from 'ava';
+import type {ExecutionContext} from 'ava';
 import {compareKeys} from '../../src/model/object-key.ts';
 import type {ObjectStore} from '../../src/store/object-store.ts';
 import {isStoreError, type StoreErrorCode} from '../../src/model/store-error.ts';
 import {toMultipartEtag} from '../../src/store/etag.ts';
+import {testThatNeeds, type Need} from './needs.ts';
 
 export type ObjectStoreContract = {
 	/** Stands before every title. */
 	readonly name: string;
+	/** What a test of this store needs of the machine. */
+	readonly needs?: readonly Need[];
 	/** An empty store; closed and removed by the test's teardown. */
 	readonly createStore: (t: ExecutionContext, options: {readonly isVersioned: boolean}) => Promise<ObjectStore>;
 	/** What the server behind the store cannot do is left out, in the open. */
@@ -45,14 +48,17 @@ const oddKeys = [
 ];
 
 /** What every object store keeps of the comments in `src/store/object-store.ts`. */
-export const objectStoreContract = ({name, createStore, supports}: ObjectStoreContract): void => {
+export const objectStoreContract = ({name, needs = [], createStore, supports}: ObjectStoreContract): void => {
 	const check = (
 		title: string,
 		run: (t: ExecutionContext, store: ObjectStore) => Promise<void>,
 		{isSupported = true, isVersioned = false} = {},
 	): void => {
-		const define = isSupported ? test : test.skip;
-		define(`${name}: ${title}`, async t => {
+		const {test} = testThatNeeds(...needs, {
+			what: 'conditions on copies and completions',
+			missing: isSupported ? undefined : 'the server behind the store cannot do it',
+		});
+		test(`${name}: ${title}`, async t => {
 			await run(t, await createStore(t, {isVersioned}));
 		});
 	};

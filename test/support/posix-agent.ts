@@ -1,4 +1,4 @@
-import {spawn, spawnSync} from 'node:child_process';
+import {spawn} from 'node:child_process';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 
@@ -9,14 +9,6 @@ export type PosixAgent = {
 };
 
 const script = fileURLToPath(new URL('posix-agent.py', import.meta.url));
-
-let isPythonThere: boolean | undefined;
-
-/** Whether the calls that Node.js has not can be made on this machine. */
-export const hasPython = (): boolean => {
-	isPythonThere ??= spawnSync('python3', ['-c', 'import ctypes, fcntl, mmap']).status === 0;
-	return isPythonThere;
-};
 
 export const startPosixAgent = (): PosixAgent => {
 	const child = spawn('python3', [script], {stdio: ['pipe', 'pipe', 'inherit']});

@@ -1,5 +1,6 @@
-import type {ExecutionContext, SerialFn, TestFn} from 'ava';
+import type {ExecutionContext} from 'ava';
 import type {FsUnderTest, PosixCase} from './fs-under-test.ts';
+import {python, root, testThatNeeds, type Need} from './needs.ts';
 import {attributeCases} from './posix-attribute-cases.ts';
 import {contentCases} from './posix-content-cases.ts';
 import {hostCases} from './posix-host-cases.ts';
@@ -15,23 +16,25 @@ export const posixCases: readonly PosixCase[] = [
 ];
 
 /**
-Registers every case as a test, each in an empty directory of its own. What a file system cannot offer is skipped
-and said.
+Registers every case as a test, each in an empty directory of its own, but those that the medium has not: a kernel, or
+calls beyond those of Node.js.
 */
 export const runPosixCases = (
-	test: TestFn | SerialFn,
+	how: 'test' | 'serial',
 	medium: {
 		readonly hasHost: boolean;
-		readonly hasExtended: boolean;
+		/** Whether it makes those calls itself; else they are made by python3. */
+		readonly hasExtended?: boolean;
+		readonly needs?: readonly Need[];
 		readonly prepare: (t: ExecutionContext, directoryName: string) => Promise<FsUnderTest>;
 	},
 ): void => {
-	for (const [index, {title, needs, run}] of posixCases.entries()) {
-		const isPossible = needs === undefined || (needs === 'host' ? medium.hasHost : medium.hasExtended);
-		if (isPossible) {
-			test(title, async t => run(t, await medium.prepare(t, `case-${index}`)));
-		} else if (needs === 'extended') {
-			test.skip(`${title} (needs python3)`, t => t.pass());
+	const {hasHost, hasExtended = false, needs = [], prepare} = medium;
+	const more = {extended: hasExtended ? [] : [python], host: [], agents: [python], users: [root]};
+	for (const [index, {title, needs: kind, run}] of posixCases.entries()) {
+		if (kind === undefined || kind === 'extended' || hasHost) {
+			const declare = testThatNeeds(...needs, ...(kind === undefined ? [] : more[kind]))[how];
+			declare(title, async t => run(t, await prepare(t, `case-${index}`)));
 		}
 	}
 };

@@ -1,21 +1,20 @@
 import {execFileSync, spawn} from 'node:child_process';
 import {once} from 'node:events';
-import test from 'ava';
 import {setprivArguments} from '../../../src/node/launch/daemon-privileges.ts';
 import {findHostTool} from '../../../src/node/host/host-tool.ts';
+import {root, setpriv, testThatNeeds} from '../../support/needs.ts';
 
-const setpriv = findHostTool('setpriv');
-const isRoot = process.geteuid?.() === 0;
-const testPrivileges = setpriv !== undefined && isRoot ? test : test.skip;
+const setprivPath = findHostTool('setpriv');
+const {test: testPrivileges} = testThatNeeds(setpriv, root);
 
 /** Runs a script of Node.js with the privileges of a daemon. */
 const runAsDaemon = (script: string, ...argv: readonly string[]): string =>
 	// The tests are skipped without one.
-	execFileSync(setpriv!, [...setprivArguments, process.execPath, '-e', script, ...argv], {encoding: 'utf8'});
+	execFileSync(setprivPath!, [...setprivArguments, process.execPath, '-e', script, ...argv], {encoding: 'utf8'});
 
 testPrivileges('a daemon sees which files and which system call a process of another user is at', async t => {
 	const child = spawn(
-		setpriv!,
+		setprivPath!,
 		['--reuid=12345', '--regid=12345', '--clear-groups', 'sh', '-c', 'echo ready; read line'],
 		{stdio: ['pipe', 'pipe', 'inherit']},
 	);

@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import type {DaemonRequest} from '../../../src/node/launch/daemon-protocol.ts';
 import {readLaunchRecord, removeLaunchRecord, writeLaunchRecord} from '../../../src/node/launch/launch-record.ts';
+import {testThatNeeds} from '../../support/needs.ts';
 
 const request: DaemonRequest = {
 	volumeId: '0123456789abcdef',
@@ -26,13 +27,12 @@ const runDirectory = (t: ExecutionContext, parent: string): string => {
 
 const recordIn = (directory: string): string => join(directory, 'launch', '0123456789abcdef.json');
 
-test('in memory a record keeps all that a daemon was given, for root alone', t => {
-	if (!existsSync('/dev/shm')) {
-		t.log('skipped: this machine has no tmpfs at /dev/shm');
-		t.pass();
-		return;
-	}
+const {test: testInMemory} = testThatNeeds({
+	what: '/dev/shm',
+	missing: existsSync('/dev/shm') ? undefined : 'this machine has no tmpfs at /dev/shm',
+});
 
+testInMemory('in memory a record keeps all that a daemon was given, for root alone', t => {
 	const directory = runDirectory(t, '/dev/shm');
 	writeLaunchRecord(directory, request, variables);
 	const record = readLaunchRecord(directory, request.volumeId)!;

@@ -16,7 +16,7 @@ test("a pod's mount that is renewed again and again shows the newest file system
 	mkdirSync(source!);
 	mkdirSync(target!);
 	t.teardown(async () =>
-		Promise.all([detachMounts(source!, createDeadline(10_000)), detachMounts(target!, createDeadline(10_000))]),
+		Promise.all([detachMounts(source!, createDeadline(60_000)), detachMounts(target!, createDeadline(60_000))]),
 	);
 	const environment = readNodeEnvironment(
 		{PNX_VOLUME_STATE_DIR: directory, PNX_VOLUME_RUN_DIR: join(directory, 'run')},

@@ -8,14 +8,19 @@ import {readProcessIdentity} from '../../../src/node/host/process-identity.ts';
 import {volumePaths} from '../../../src/node/volumes/volume-directory.ts';
 import {writeVolumeState} from '../../../src/node/volumes/volume-state.ts';
 
-test('listVolumes() takes two seconds, however many daemons take a question and never answer', async t => {
+test('listVolumes() asks all daemons at the same time, so that those that never answer cost one wait together', async t => {
 	const stateDirectory = mkdtempSync(join(tmpdir(), 'pnx-'));
 	t.teardown(() => rmSync(stateDirectory, {recursive: true, force: true}));
+	let [openCount, openCountMax] = [0, 0];
 	for (let index = 0; index < 5; index++) {
 		const volumeId = String(index).padStart(16, '0');
 		const {socket, stateFile, mountPoint} = volumePaths(stateDirectory, volumeId);
 		mkdirSync(dirname(socket), {recursive: true});
-		const deaf = createServer(connection => connection.on('error', () => undefined)).listen(socket);
+		const deaf = createServer(connection => {
+			openCount++;
+			openCountMax = Math.max(openCountMax, openCount);
+			connection.on('error', () => undefined).on('close', () => openCount--);
+		}).listen(socket);
 		t.teardown(() => deaf.close());
 		writeVolumeState(stateFile, {
 			formatVersion: 1,
@@ -30,9 +35,8 @@ test('listVolumes() takes two seconds, however many daemons take a question and 
 		});
 	}
 
-	const startedMs = performance.now();
 	const volumes = await listVolumes(stateDirectory);
-	t.true(performance.now() - startedMs < 3500);
+	t.true(openCountMax >= 5, `${openCountMax}`); // Each daemon may be asked more than one question.
 	t.is(volumes.length, 5);
 	for (const volume of volumes) {
 		t.like(volume, {
