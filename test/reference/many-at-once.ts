@@ -16,7 +16,6 @@ const runManyAtOnce = async (
 	t: ExecutionContext,
 	options: {seed: number; isVersioned: boolean; durability: string},
 ): Promise<void> => {
-	const random = createRandomSource(options.seed);
 	const {a, b, passMs, start} = await startNodes(t, {
 		isVersioned: options.isVersioned,
 		options: {durability: options.durability, 'metadata-ttl': '0s'},
@@ -25,7 +24,12 @@ const runManyAtOnce = async (
 		store.inject({delayMs: 1});
 	}
 
-	await Promise.all([a, b].flatMap(node => Array.from({length: 5}, async () => work(t, node, random))));
+	// Each worker has a source of its own: what it does must not depend on which one comes first.
+	await Promise.all(
+		Array.from({length: 10}, async (_, worker) =>
+			work(t, worker < 5 ? a : b, createRandomSource(options.seed * 10 + worker)),
+		),
+	);
 	for (const {store} of [a, b]) {
 		store.heal();
 	}
