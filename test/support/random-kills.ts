@@ -28,6 +28,7 @@ export const startRandomKills = (
 	let isStopped = false;
 	const callCount = (): number => node.kubelet.callCounts.mount + node.kubelet.callCounts.unmount;
 	const run = async (): Promise<void> => {
+		let killCount = 0;
 		let next = 1 + random.below(callsBetweenMax);
 		while (!isStopped) {
 			if (callCount() < next) {
@@ -37,8 +38,11 @@ export const startRandomKills = (
 
 			next = callCount() + 1 + random.below(callsBetweenMax);
 			await delay(random.below(delayMsMax));
-			const kill = random.pick(kills);
-			counts[kill] += (killers[kill] ?? (() => killOne(node, random, kill)))() ? 1 : 0;
+			const kill = kills[killCount % kills.length]!; // In turn, so that each kind comes.
+			if ((killers[kill] ?? (() => killOne(node, random, kill)))()) {
+				counts[kill]++;
+				killCount++;
+			}
 		}
 	};
 
