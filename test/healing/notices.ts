@@ -43,7 +43,7 @@ test.serial(
 		const node = await createHealingNode(t, {PNX_VOLUME_DRAIN_TIMEOUT_MS: '1500'});
 		const directory = node.podDirectory('uid-1');
 		t.is(
-			(await node.mount(directory, secretOptions(server, {durability: 'journal', timeout: '5s'}))).reply.status,
+			(await node.mount(directory, secretOptions(server, {durability: 'journal', timeout: '20s'}))).reply.status,
 			'Success',
 		);
 		await inDirectory(directory, 'ls "$1"');
@@ -66,7 +66,7 @@ test.serial(
 		t.true(
 			await waitUntil(
 				async () => (await node.unmount(directory)).reply.status === 'Success',
-				createDeadline(60_000),
+				createDeadline(90_000),
 				100,
 			),
 		);

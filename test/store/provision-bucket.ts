@@ -218,7 +218,7 @@ test('provisionBucket() completes a bucket whose creator died right after the cr
 	const {server, client, provision} = await start(t);
 	// Nothing gets through after the bucket is made, not even the answer.
 	server.faults.drops = [{operation: 'CreateBucket', when: 'after'}];
-	await t.throwsAsync(provision({timeout: '1s'}), {name: 'StoreError'});
+	await t.throwsAsync(provision({timeout: '10s'}), {name: 'StoreError'});
 	server.faults.drops = [];
 	t.like(await readTags(client), {'pnx-volume:provisioning': 'pending'});
 	t.deepEqual(await provision(), {created: false, completed: true});
