@@ -1,7 +1,7 @@
 /**
-The process that holds the mount of one volume; `node/launch/daemon-protocol.ts` says how it is started and spoken to. Its log
-goes to stdout as JSON lines, which its starter points at a file. `--debug` as second argument logs every operation;
-SIGUSR2 goes through the levels info, debug and trace, which has a line for every operation too.
+The process that holds the mount of one volume; `node/launch/daemon-protocol.ts` says how it is started and spoken
+to. Its log goes to stdout as JSON lines, which its starter points at a file. `--debug` as second argument logs
+every operation; SIGUSR2 goes through the levels info, debug and trace, which has a line for every operation too.
 
 Core files would hold credentials; Node.js cannot forbid them, so the starter does (`ulimit -c 0`).
 */

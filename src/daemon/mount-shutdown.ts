@@ -46,7 +46,8 @@ export class MountShutdown {
 
 	#abortAfter(timeoutMs: number): void {
 		const timer = setTimeout(() => this.#deadline.abort(), timeoutMs);
-		void this.ended.finally(() => clearTimeout(timer)).catch(() => undefined); // Whoever waits for `ended` gets the failure.
+		// Whoever waits for `ended` gets the failure.
+		void this.ended.finally(() => clearTimeout(timer)).catch(() => undefined);
 	}
 
 	async #end(): Promise<void> {

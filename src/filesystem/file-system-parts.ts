@@ -16,8 +16,8 @@ import type {OpenFile} from './open-file.ts';
 import type {PathLocks} from './path-locks.ts';
 
 /**
-The parts of one file system, as its operations use them. What an operation changed it says to `changes`, which says it to
-all tables of names: their methods for that are left out here.
+The parts of one file system, as its operations use them. What an operation changed it says to `changes`, which says
+it to all tables of names: their methods for that are left out here.
 */
 export type FileSystemParts = {
 	readonly options: VolumeOptions;

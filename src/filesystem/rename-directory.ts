@@ -11,8 +11,8 @@ import type {Entry} from './namespace.ts';
 import type {OpenFile} from './open-file.ts';
 
 /**
-Copies a tree whole before the first old key goes, so that a failure or a crash on the way leaves the old tree as it was.
-`target` is what has the new name. To be called with both trees locked.
+Copies a tree whole before the first old key goes, so that a failure or a crash on the way leaves the old tree as it
+was. `target` is what has the new name. To be called with both trees locked.
 */
 export const renameDirectory = async (
 	parts: FileSystemParts,

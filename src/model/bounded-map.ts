@@ -1,5 +1,5 @@
 /** A map that forgets its oldest entries when it has more than `countMax`; an entry that is set again is the newest. */
-export class BoundedMap<Key, Value extends NonNullable<unknown>> {
+export class BoundedMap<Key, Value extends object | string | number | boolean | symbol> {
 	readonly #entries = new Map<Key, Value>();
 	readonly #countMax: number;
 	readonly #countOf: (value: Value) => number;

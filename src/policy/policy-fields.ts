@@ -72,6 +72,8 @@ export class PolicyFields {
 			});
 	}
 
+	// The caller names the type that it asks for.
+	// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
 	#typed<Type extends string | boolean>(key: string, type: 'string' | 'boolean', rule: string): Type | undefined {
 		const field = this.#fields.get(key);
 		if (field !== undefined && typeof field !== type) {

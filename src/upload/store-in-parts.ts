@@ -10,8 +10,8 @@ import type {
 } from '../store/object-store.ts';
 
 /**
-Makes an object of parts, several on their way at once. `partSignal` gives up until all parts are there; the request that
-makes the object visible is ended by `signal` only.
+Makes an object of parts, several on their way at once. `partSignal` gives up until all parts are there; the request
+that makes the object visible is ended by `signal` only.
 */
 export const storeInParts = async <Part>(
 	store: ObjectStore,

@@ -22,7 +22,7 @@ const setUp = async (
 	const store = createFaultyObjectStore(createMemoryObjectStore());
 	await store.put(
 		'object',
-		[...'abcdef'].map((letter, index) => Buffer.alloc(index === 5 ? blockBytes / 2 : blockBytes, letter)),
+		Array.from('abcdef', (letter, index) => Buffer.alloc(index === 5 ? blockBytes / 2 : blockBytes, letter)),
 	);
 	const version = (await store.head('object'))!; // It was put just now.
 	const loader = new BlockLoader({store, blockCache, memoryBytesMax: 16 * blockBytes, partBytes: 4 * blockBytes});
@@ -68,7 +68,7 @@ test('start() asks for consecutive blocks in requests of up to a part, and pin()
 	const {store, loader, version, load} = await setUp(t);
 	loader.start(version, 0, 5);
 	t.is(store.callCount('get'), 2, 'four blocks and two');
-	for (const [index, letter] of [...'abcdef'].entries()) {
+	for (const [index, letter] of Array.from('abcdef').entries()) {
 		t.true(loader.isInMemory(version, index));
 		t.true((await load(index)).equals(Buffer.alloc(index === 5 ? blockBytes / 2 : blockBytes, letter)), letter);
 	}

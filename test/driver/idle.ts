@@ -99,8 +99,8 @@ test.serial(
 		const server = await spawnTestDevServer(t);
 		const node = createDriverHarness(t);
 		const directory = node.podDirectory('uid-1');
-		// Around the moment at which the idle time ends before the next mount has the lock, wherever that lies here: shorter
-		// after a daemon that was met, longer after one that had ended. It ends when both were seen several times.
+		// Around the moment at which the idle time ends before the next mount has the lock, wherever that lies here:
+		// shorter after a daemon that was met, longer after one that had ended. It ends when both were seen several times.
 		let idleMs = 100;
 		let last: number | undefined;
 		const counts = {met: 0, ended: 0};

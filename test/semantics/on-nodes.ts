@@ -1,4 +1,6 @@
-/** Section 5 of docs/SEMANTICS.md on real mounts: daemons in processes of their own, one S3 server, the kernel in between. */
+/**
+Section 5 of docs/SEMANTICS.md on real mounts: daemons in processes of their own, one S3 server, the kernel in between.
+*/
 import test from 'ava';
 import {askStatus} from '../../src/node/launch/control-client.ts';
 import {createDeadline} from '../../src/node/deadline.ts';

@@ -76,7 +76,9 @@ export type Host = {
 
 export type PosixCase = {
 	readonly title: string;
-	/** `host`: a kernel; `extended`: calls that Node.js has not; `agents`: both, in processes; `users`: a kernel and root. */
+	/**
+	`host`: a kernel; `extended`: calls that Node.js lacks; `agents`: both, in processes; `users`: a kernel and root.
+	*/
 	readonly needs?: 'extended' | 'host' | 'agents' | 'users' | undefined;
 	readonly run: (t: ExecutionContext, fs: FsUnderTest) => Promise<void>;
 };
