@@ -174,7 +174,7 @@ const toFuseOptions = ({attributeCacheMs, source}: FuseMountOptions): Fuse.OPTIO
 
 /**
 Options that the kernel and libfuse take, but the wrapper does not know: it composes the option string in this
-method and has no other door. Its version is pinned, and `test/fuse/mount.ts` looks at the mounted result.
+method and has no other door. Its version is pinned, and `test/fuse/fuse-mount.ts` looks at the mounted result.
 */
 const addMountOptions = (fuse: Fuse, added: readonly string[]): void => {
 	const composer = fuse as unknown as {_fuseOptions: () => string};

@@ -1,6 +1,6 @@
 /**
 The object store as the file system needs it. Implementations: S3 (`s3-object-store.ts`), memory, and one
-that fails on command; `test/support/object-store-contract.ts` says what they have in common.
+that fails on command; `test/end-to-end/contract/support/object-store-contract.ts` says what they have in common.
 
 Rules for all methods:
 - An `AbortSignal` ends the call with a `StoreError` of code `aborted`. Every call also has a deadline of its own.

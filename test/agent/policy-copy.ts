@@ -2,7 +2,7 @@ import {existsSync, lstatSync, readFileSync, rmSync, writeFileSync} from 'node:f
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {copyPolicy, type PolicyCopy} from '../../src/agent/policy-copy.ts';
-import {createLocalNode, startPrivateNode} from '../support/private-node.ts';
+import {createLocalNode, startPrivateNode} from '../install/support/private-node.ts';
 
 const open = '{"rules": [{"namespaces": ["*"], "withSecret": {"buckets": [{"bucket": "*"}]}}]}';
 const closed = '{"rules": []}';

@@ -22,10 +22,10 @@ import {createPluginDirectoryFinder} from '../../src/agent/plugin-directory.ts';
 import {runAgent} from '../../src/agent/run-agent.ts';
 import {createDeadline, waitUntil} from '../../src/node/deadline.ts';
 import {createLogger} from '../../src/observability/logger.ts';
-import {startApiServer} from '../support/api-server.ts';
-import {createTreesDirectory, describeFiles} from '../support/install-node.ts';
-import {createLocalNode, startPrivateNode} from '../support/private-node.ts';
-import {buildRuntimeTree, copyRuntimeTree} from '../support/runtime-tree.ts';
+import {startApiServer} from './support/api-server.ts';
+import {createTreesDirectory, describeFiles} from '../install/support/install-node.ts';
+import {createLocalNode, startPrivateNode} from '../install/support/private-node.ts';
+import {buildRuntimeTree, copyRuntimeTree} from '../install/support/runtime-tree.ts';
 
 const trees = createTreesDirectory(remove => test.after.always(remove));
 const source = buildRuntimeTree(join(trees, 'first'), {version: '1.0.0'});

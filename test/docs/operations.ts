@@ -8,7 +8,7 @@ import {parseNodePolicy} from '../../src/policy/node-policy.ts';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
 import {planMemoryLimits} from '../../src/node/launch/daemon-limits.ts';
 import {readNodeEnvironment} from '../../src/node/node-environment.ts';
-import {collectChecks, collectCodes, collectMessages, collectReasons} from '../support/collect-messages.ts';
+import {collectChecks, collectCodes, collectMessages, collectReasons} from './support/collect-messages.ts';
 
 const root = join(import.meta.dirname, '../..');
 const page = readFileSync(join(root, 'docs/OPERATIONS.md'), 'utf8');

@@ -5,7 +5,7 @@ import type Fuse from 'fuse-native';
 import {createFuseOperations} from '../../src/fuse/fuse-operations.ts';
 import {OperationMetrics} from '../../src/fuse/operation-metrics.ts';
 import {OperationRunner} from '../../src/fuse/operation-runner.ts';
-import {MemoryFileSystem} from '../support/memory-file-system.ts';
+import {MemoryFileSystem} from '../filesystem/doubles/memory-file-system.ts';
 
 const {errno} = constants;
 const ignore = () => {};

@@ -5,8 +5,8 @@ import {HiddenFiles} from '../../src/fuse/hidden-files.ts';
 import {parseOpenFlags} from '../../src/fuse/open-flags.ts';
 import {FsError} from '../../src/model/fs-error.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
-import {MemoryFileSystem} from '../support/memory-file-system.ts';
-import {listTree} from '../support/list-tree.ts';
+import {MemoryFileSystem} from '../filesystem/doubles/memory-file-system.ts';
+import {listTree} from './support/list-tree.ts';
 
 const hiddenName = '.fuse_hidden0000000200000001';
 const ignore = () => {};

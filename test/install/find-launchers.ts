@@ -3,9 +3,9 @@ import {join} from 'node:path';
 import test from 'ava';
 import {findLaunchers} from '../../src/install/find-launchers.ts';
 import {knownPluginDirectories} from '../../src/node/host/plugin-directories.ts';
-import {createTreesDirectory, install} from '../support/install-node.ts';
-import {createLocalNode} from '../support/private-node.ts';
-import {buildRuntimeTree} from '../support/runtime-tree.ts';
+import {createTreesDirectory, install} from './support/install-node.ts';
+import {createLocalNode} from './support/private-node.ts';
+import {buildRuntimeTree} from './support/runtime-tree.ts';
 
 const trees = createTreesDirectory(remove => test.after.always(remove));
 

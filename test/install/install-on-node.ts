@@ -15,9 +15,9 @@ import {
 import {basename, join} from 'node:path';
 import test from 'ava';
 import {formatReply} from '../../src/flexvolume/format-reply.ts';
-import {createTreesDirectory, describeFiles, failsWith, install} from '../support/install-node.ts';
-import {createLocalNode, startPrivateNode} from '../support/private-node.ts';
-import {buildRuntimeTree, copyRuntimeTree} from '../support/runtime-tree.ts';
+import {createTreesDirectory, describeFiles, failsWith, install} from './support/install-node.ts';
+import {createLocalNode, startPrivateNode} from './support/private-node.ts';
+import {buildRuntimeTree, copyRuntimeTree} from './support/runtime-tree.ts';
 
 const trees = createTreesDirectory(remove => test.after.always(remove));
 const source = buildRuntimeTree(join(trees, 'first'), {version: '1.0.0'});

@@ -12,7 +12,7 @@ import {removeOwnCgroup} from '../../src/node/launch/own-cgroup.ts';
 import {readAllVolumeStates} from '../../src/node/volumes/volume-state.ts';
 
 export const driverPath = fileURLToPath(new URL('../../driver/volume', import.meta.url));
-export const standInDaemonPath = fileURLToPath(new URL('../fixtures/stand-in-daemon.ts', import.meta.url));
+export const standInDaemonPath = fileURLToPath(new URL('stand-in-daemon.ts', import.meta.url));
 
 /** The environment of a kubelet under systemd: a minimal PATH, no HOME, nothing of AWS. */
 const kubeletPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -103,8 +103,9 @@ export const createDriverHarness = (
 		rmSync(root, {recursive: true, force: true});
 	});
 
-	// At the end of a test, and of most tests' unmounts, daemons are to be gone; test/driver/idle.ts is about those
-	// that stay. The same way of launch and place of the log on every machine; test/systemd is about the other.
+	// At the end of a test, and of most tests' unmounts, daemons are to be gone; test/end-to-end/driver/idle.ts is about
+	// those that stay. The same way of launch and place of the log on every machine; test/end-to-end/systemd is about
+	// the other.
 	const allVariables = {
 		PNX_VOLUME_IDLE_MS: '0',
 		PNX_VOLUME_LAUNCH: 'cgroup',

@@ -1,7 +1,7 @@
 import type {ExecutionContext} from 'ava';
 import {errnoNameOf} from '../../src/fuse/errno.ts';
 import type {EntryKind, TimeChange} from '../../src/filesystem/filesystem.ts';
-import type {PosixAgent} from './posix-agent.ts';
+import type {PosixAgent} from '../end-to-end/posix/support/posix-agent.ts';
 
 export type Stat = {
 	readonly ino: number;

@@ -6,7 +6,7 @@ import {
 	pieceOfObject,
 	readContent,
 } from '../../src/upload/content-piece.ts';
-import {someObject} from '../support/staging.ts';
+import {someObject} from './support/staging.ts';
 
 const objectBytes = Buffer.from('0123456789');
 const localBytes = Buffer.from('abcdefghij');

@@ -3,7 +3,7 @@ import {createFaultyObjectStore} from '../store/doubles/faulty-object-store.ts';
 import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import type {ByteRange, ObjectHead, ObjectStore} from '../../src/store/object-store.ts';
 import {copyObject} from '../../src/upload/copy-object.ts';
-import {putText} from '../support/layer-stack.ts';
+import {putText} from './support/layer-stack.ts';
 import {objectText} from '../support/volume-nodes.ts';
 
 test('an object is copied in one request, with its attributes or with others, as long as it is the one that is meant', async t => {

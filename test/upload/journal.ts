@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {crc32} from 'node:zlib';
 import test from 'ava';
 import {type JournalRecord, readJournal, removeJournalRecord, writeJournalRecord} from '../../src/upload/journal.ts';
-import {someObject} from '../support/staging.ts';
+import {someObject} from './support/staging.ts';
 import {createStagingDirectory} from '../support/volume-nodes.ts';
 
 const idOf = (count: number): string => `00000000000001-${count.toString().padStart(10, '0')}`;

@@ -4,8 +4,8 @@ import test from 'ava';
 import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import {readJournal, writeJournalRecord} from '../../src/upload/journal.ts';
 import {LayerStack} from '../../src/upload/layer-stack.ts';
-import {copyDirectory, putText, readFrom, recoverStacks, stackText, writeToStack} from '../support/layer-stack.ts';
-import {openStaging} from '../support/staging.ts';
+import {copyDirectory, putText, readFrom, recoverStacks, stackText, writeToStack} from './support/layer-stack.ts';
+import {openStaging} from './support/staging.ts';
 
 const target = {key: 'file', metadata: {}, contentType: undefined};
 const inJournal = {waitsForUpload: false};

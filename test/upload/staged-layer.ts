@@ -1,8 +1,8 @@
 import test from 'ava';
 import {readContent} from '../../src/upload/content-piece.ts';
-import {describeBytes} from '../support/random-operations.ts';
+import {describeBytes} from '../end-to-end/reference/support/random-operations.ts';
 import {createRandomSource, testSeed} from '../support/random-source.ts';
-import {layerBytes, openStaging} from '../support/staging.ts';
+import {layerBytes, openStaging} from './support/staging.ts';
 
 test('a layer shows what an array of bytes would, whatever is written, zeroed, cut and extended', async t => {
 	const seed = testSeed();

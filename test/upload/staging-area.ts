@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import test from 'ava';
 import {readJournal} from '../../src/upload/journal.ts';
 import {StagingArea} from '../../src/upload/staging-area.ts';
-import {layerBytes, openStaging} from '../support/staging.ts';
+import {layerBytes, openStaging} from './support/staging.ts';
 
 const request = {
 	key: 'file',

@@ -8,8 +8,8 @@ import {LayerStack} from '../../src/upload/layer-stack.ts';
 import type {UploadEvent} from '../../src/upload/upload-event.ts';
 import {UploadQueue, type UploadItem} from '../../src/upload/upload-queue.ts';
 import {Uploader} from '../../src/upload/uploader.ts';
-import {putText, readFrom, writeToStack} from '../support/layer-stack.ts';
-import {openStaging} from '../support/staging.ts';
+import {putText, readFrom, writeToStack} from './support/layer-stack.ts';
+import {openStaging} from './support/staging.ts';
 import {eventually, objectText} from '../support/volume-nodes.ts';
 
 type Item = UploadItem & {isOpen: boolean; wasToldOfFailure: boolean};

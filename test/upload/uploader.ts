@@ -5,8 +5,8 @@ import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import type {ObjectHead, ObjectStore} from '../../src/store/object-store.ts';
 import type {StagedLayer} from '../../src/upload/staged-layer.ts';
 import {type UploadOutcome, Uploader} from '../../src/upload/uploader.ts';
-import {putText, readFrom} from '../support/layer-stack.ts';
-import {openStaging} from '../support/staging.ts';
+import {putText, readFrom} from './support/layer-stack.ts';
+import {openStaging} from './support/staging.ts';
 import {objectText} from '../support/volume-nodes.ts';
 
 const mebibyte = 2 ** 20;

@@ -17,7 +17,7 @@ const lockPathOf = (t: ExecutionContext): string => {
 
 /** A process that takes the lock, says so, and holds it until it is killed. */
 const startHolder = async (t: ExecutionContext, path: string) => {
-	const script = fileURLToPath(new URL('../../fixtures/lock-holder.ts', import.meta.url));
+	const script = fileURLToPath(new URL('support/lock-holder.ts', import.meta.url));
 	const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', script, path], {
 		stdio: ['ignore', 'pipe', 'inherit'],
 	});

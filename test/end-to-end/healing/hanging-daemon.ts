@@ -1,0 +1,86 @@
+import {readdirSync, readFileSync, statSync} from 'node:fs';
+import {join} from 'node:path';
+import test from 'ava';
+import {mountsAt, readMountTable} from '../../../src/node/mounts/mount-table.ts';
+import {spawnTestDevServer} from '../../support/dev-server.ts';
+import {startContainer} from './support/container.ts';
+import {createStandInHarness} from '../../support/driver.ts';
+import {createHealingNode, inDirectory, keysOf, secretOptions, startWatch, stateOf} from './support/healing.ts';
+
+test.serial(
+	'watch ends a daemon that does not answer, after writing down what it does, and starts it again',
+	async t => {
+		const server = await spawnTestDevServer(t);
+		const node = await createHealingNode(t);
+		const directory = node.podDirectory('uid-1');
+		await node.mount(directory, secretOptions(server));
+		const container = await startContainer(t, {podDirectory: directory, propagation: 'slave'});
+		await container.run('echo hello >/data/file');
+		const {pid} = stateOf(node).daemon!;
+		process.kill(pid, 'SIGSTOP');
+		const watch = startWatch(t, node);
+		const notice = await watch.notice('VolumeHealed');
+		t.regex(
+			notice?.message ?? '',
+			/did not answer any more; it was ended and started again \(what it was doing is in .*hang-.*\.txt/,
+		);
+		t.is(await container.run('cat /data/file'), 'hello');
+		const volumeDirectory = join(node.stateDirectory, 'volumes', stateOf(node).volumeId);
+		const [dump] = readdirSync(volumeDirectory).filter(name => name.startsWith('hang-'));
+		const text = readFileSync(join(volumeDirectory, dump!), 'utf8');
+		t.regex(text, new RegExp(`State:\\s+T \\(stopped\\)[^]*\\n${pid} \\S+ T ticks 0 `));
+		t.false(text.includes(server.credentials.secretAccessKey));
+		t.is(statSync(join(volumeDirectory, dump!)).mode & 0o777, 0o600);
+		t.true(await watch.until(() => watch.reports.at(-1)?.volumes[0]?.health === 'healthy'));
+		t.is((await node.unmount(directory)).reply.status, 'Success');
+		t.deepEqual(await keysOf(t, server), ['file']);
+	},
+);
+
+test.serial('watch ends a daemon in a busy loop, and the dump tells which thread turns', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'bucket-1'});
+	const {pid} = stateOf(node).daemon!;
+	process.kill(pid, 'SIGUSR2');
+	const watch = startWatch(t, node, '--silent-rounds', '1');
+	t.truthy(await watch.notice('VolumeHealed'));
+	t.not(stateOf(node).daemon!.pid, pid);
+	const volumeDirectory = join(node.stateDirectory, 'volumes', stateOf(node).volumeId);
+	const [dump] = readdirSync(volumeDirectory).filter(name => name.startsWith('hang-'));
+	t.regex(readFileSync(join(volumeDirectory, dump!), 'utf8'), new RegExp(`\n${pid} \\S+ R ticks [1-9]`));
+});
+
+test.serial("what is mounted below a volume's directory is never deleted when the volume is forgotten", async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'bucket-1'});
+	const volumeDirectory = join(node.stateDirectory, 'volumes', stateOf(node).volumeId);
+	const [precious, below] = [join(node.kubeletDirectory, 'precious'), join(volumeDirectory, 'cache', 'below')];
+	t.is(await inDirectory(precious, `mkdir "$1" "${below}"; echo x >"$1/file"; mount --bind "$1" "${below}"`), '');
+	t.is((await node.unmount(directory)).reply.status, 'Success');
+	t.is(readFileSync(join(precious, 'file'), 'utf8'), 'x\n');
+	t.deepEqual(readdirSync(volumeDirectory), ['cache']);
+});
+
+test.serial('unmount ends on stacked mounts of a daemon that is stopped and of one that is dead', async t => {
+	const server = await spawnTestDevServer(t);
+	const node = await createHealingNode(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, secretOptions(server));
+	const container = await startContainer(t, {podDirectory: directory, propagation: 'slave'});
+	await container.run('echo hello >/data/file');
+	process.kill(stateOf(node).daemon!.pid, 'SIGKILL');
+	const watch = startWatch(t, node);
+	await watch.notice('VolumeHealed');
+	await watch.end('SIGKILL');
+	t.is(mountsAt(readMountTable(), directory).length, 2);
+	process.kill(stateOf(node).daemon!.pid, 'SIGSTOP');
+	const unmounted = await node.unmount(directory);
+	t.is(unmounted.output, '{"status":"Success"}\n');
+	t.true(unmounted.durationMs < 90_000);
+	t.is(mountsAt(readMountTable(), directory).length, 0);
+	t.regex(await container.run('cat /data/file'), /Transport endpoint|No such file/);
+	t.is(await inDirectory(directory, 'ls -A "$1"'), '');
+	t.deepEqual(await keysOf(t, server), ['file']);
+});

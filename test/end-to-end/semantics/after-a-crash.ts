@@ -1,0 +1,149 @@
+/** Section 15 of docs/SEMANTICS.md: a node starts on a copy of the staging directory as a crash would have left it. */
+import {constants} from 'node:fs';
+import {cp, readdir} from 'node:fs/promises';
+import test, {type ExecutionContext} from 'ava';
+import {createFaultyObjectStore} from '../../store/doubles/faulty-object-store.ts';
+import {readText, writeText} from '../../support/fs-text.ts';
+import {errnoOf} from '../../support/fs-under-test.ts';
+import {
+	closeHandle,
+	createStagingDirectory,
+	eventually,
+	objectText,
+	openHandle,
+	startNode,
+	startNodes,
+	type VolumeNode,
+} from '../../support/volume-nodes.ts';
+
+const {O_CREAT, O_RDWR, O_TRUNC, O_WRONLY} = constants;
+const journal = {options: {durability: 'journal'}};
+
+/** What a crash of the node leaves at this moment. */
+const crash = async (t: ExecutionContext, {stagingDirectory}: VolumeNode): Promise<{stagingDirectory: string}> => {
+	const left = await createStagingDirectory(t);
+	await cp(stagingDirectory, left, {recursive: true});
+	return {stagingDirectory: left};
+};
+
+const write = async (node: VolumeNode, handle: number, content: string) =>
+	node.fileSystem.write(handle, Buffer.from(content), 0);
+
+test('15.1 What was closed or synced, and not uploaded yet, is uploaded at the next start of the daemon on this node.', async t => {
+	for (const options of [journal, {}]) {
+		const {bucket, a, start} = await startNodes(t, options);
+		await writeText(a.fs, 'changed', 'old content');
+		await a.fileSystem.drain();
+		for (const key of ['changed', 'synced']) {
+			a.store.inject({method: 'put', key, error: 'unavailable', countMax: 1});
+			a.store.inject({method: 'put', key, skipCount: 1, isBlocked: true});
+		}
+
+		const [closed, synced] = [
+			await openHandle(a, 'changed', O_RDWR),
+			await openHandle(a, 'synced', O_CREAT | O_WRONLY),
+		];
+		await write(a, closed, 'NEW');
+		await write(a, synced, 'content');
+		const told = options === journal ? undefined : 'EIO';
+		t.is(await closeHandle(a, closed), told);
+		t.is(await errnoOf(a.fileSystem.fsync(synced)), told);
+		await eventually(
+			t,
+			'both are in the journal',
+			async () => (await readdir(a.stagingDirectory)).filter(name => name.endsWith('.json')).length === 2,
+		);
+		const restarted = await start(await crash(t, a));
+		await eventually(
+			t,
+			'both are in S3',
+			async () =>
+				(await objectText(bucket, 'changed')) === 'NEW content' && (await objectText(bucket, 'synced')) === 'content',
+		);
+		await eventually(
+			t,
+			'the staging directory is empty',
+			async () => (await readdir(restarted.stagingDirectory)).length === 0,
+		);
+		t.deepEqual(
+			restarted.events.map(({event}) => event),
+			['recovered', 'recovered'],
+		);
+		a.store.heal();
+		await closeHandle(a, synced);
+	}
+});
+
+test('15.2 Until that upload is done, the node shows the file as it was closed.', async t => {
+	const {bucket, a} = await startNodes(t, journal);
+	await writeText(a.fs, 'file', 'old');
+	await a.fileSystem.drain();
+	a.store.inject({method: 'put', isBlocked: true});
+	const handle = await openHandle(a, 'file', O_TRUNC | O_WRONLY);
+	await write(a, handle, 'newer');
+	t.is(await closeHandle(a, handle), undefined);
+	const slow = createFaultyObjectStore(bucket);
+	const upload = slow.inject({method: 'put', isBlocked: true});
+	const restarted = await startNode(t, slow, {...journal, ...(await crash(t, a))});
+	await upload.reached;
+	t.is(await readText(restarted.fs, 'file'), 'newer');
+	t.is((await restarted.fs.stat('file')).sizeBytes, 5);
+	t.is(await objectText(bucket, 'file'), 'old');
+	upload.remove();
+	await restarted.fileSystem.drain();
+	t.is(await objectText(bucket, 'file'), 'newer');
+});
+
+test('15.3 What was neither closed nor synced is gone, and S3 has the version before it.', async t => {
+	const {bucket, a, start} = await startNodes(t);
+	await writeText(a.fs, 'file', 'old');
+	const handle = await openHandle(a, 'file', O_RDWR);
+	await write(a, handle, 'NEW');
+	const left = await crash(t, a);
+	t.is((await readdir(left.stagingDirectory)).length, 1);
+	const restarted = await start(left);
+	t.is(await readText(restarted.fs, 'file'), 'old');
+	t.is(await objectText(bucket, 'file'), 'old');
+	t.deepEqual(await readdir(left.stagingDirectory), []);
+	await closeHandle(a, handle);
+});
+
+test('15.4 An upload that was complete just before the crash is recognized, and not counted as a conflict.', async t => {
+	const {bucket, a, start} = await startNodes(t, journal);
+	await writeText(a.fs, 'file', 'old');
+	await a.fileSystem.drain();
+	a.store.inject({method: 'put', key: 'file', when: 'after', error: 'unavailable', countMax: 1});
+	const retry = a.store.inject({key: 'file', skipCount: 3, isBlocked: true});
+	const handle = await openHandle(a, 'file', O_TRUNC | O_WRONLY);
+	await write(a, handle, 'new');
+	await closeHandle(a, handle);
+	await retry.reached;
+	t.is(await objectText(bucket, 'file'), 'new');
+	const before = await bucket.head('file');
+	const restarted = await start(await crash(t, a));
+	await restarted.fileSystem.drain();
+	t.is(restarted.fileSystem.status().conflicts, 0);
+	t.deepEqual(
+		restarted.events.map(({event}) => event),
+		['recovered'],
+	);
+	t.deepEqual(await bucket.head('file'), before);
+	t.deepEqual(await readdir(restarted.stagingDirectory), []);
+});
+
+test('15.5 An upload after a crash is the last `close()` in the sense of 5.11.', async t => {
+	const {bucket, a, b, start} = await startNodes(t, journal);
+	await writeText(a.fs, 'file', 'old');
+	await a.fileSystem.drain();
+	a.store.inject({method: 'put', key: 'file', isBlocked: true});
+	const handle = await openHandle(a, 'file', O_TRUNC | O_WRONLY);
+	await write(a, handle, 'closed before the crash');
+	await closeHandle(a, handle);
+	const left = await crash(t, a);
+	await writeText(b.fs, 'file', 'closed by another node meanwhile');
+	await b.fileSystem.drain();
+	const restarted = await start(left);
+	await restarted.fileSystem.drain();
+	t.is(await objectText(bucket, 'file'), 'closed before the crash');
+	t.is(restarted.fileSystem.status().conflicts, 1);
+});

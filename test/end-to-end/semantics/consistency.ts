@@ -1,0 +1,274 @@
+/** Section 5 of docs/SEMANTICS.md. */
+import {constants} from 'node:fs';
+import test from 'ava';
+import {readText, writeText} from '../../support/fs-text.ts';
+import {errnoOf} from '../../support/fs-under-test.ts';
+import {
+	closeHandle,
+	objectText,
+	openHandle,
+	readHandle,
+	startNodes,
+	type VolumeNode,
+} from '../../support/volume-nodes.ts';
+
+const {O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY} = constants;
+const metadataTtlMs = 1000;
+const write = async ({fileSystem}: VolumeNode, handle: number, content: string, offset = 0) =>
+	fileSystem.write(handle, Buffer.from(content), offset);
+
+test('5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there.', async t => {
+	const {a, b} = await startNodes(t);
+	for (const [writer, reader, content] of [
+		[a, b, 'first'],
+		[b, a, 'second, longer'],
+		[a, b, '3rd'],
+		[b, a, 'III'],
+	] as const) {
+		await writeText(writer.fs, 'file', content);
+		t.is(await readText(reader.fs, 'file'), content, 'No time passed in between');
+	}
+});
+
+test('5.2 Attributes and listings of what other nodes or other S3 clients changed are at most `metadata-ttl` old.', async t => {
+	const {bucket, a, b, passMs} = await startNodes(t);
+	await writeText(a.fs, 'file', 'one');
+	await writeText(a.fs, 'deleted', 'x');
+	t.is((await b.fs.stat('file')).sizeBytes, 3);
+	t.deepEqual(await b.fs.readdir(''), ['deleted', 'file']);
+	t.is(await errnoOf(b.fs.stat('later')), 'ENOENT');
+	await writeText(a.fs, 'file', 'three');
+	await a.fs.chmod('file', 0o600);
+	await a.fs.unlink('deleted');
+	await bucket.put('later', Buffer.from('by another client'));
+	passMs(metadataTtlMs);
+	t.like(await b.fs.stat('file'), {sizeBytes: 5, permissions: 0o600});
+	t.is(await errnoOf(b.fs.stat('deleted')), 'ENOENT');
+	t.is((await b.fs.stat('later')).sizeBytes, 17);
+	t.deepEqual(await b.fs.readdir(''), ['file', 'later']);
+});
+
+test('5.3 A node sees its own changes at once.', async t => {
+	const {a} = await startNodes(t);
+	t.is(await errnoOf(a.fs.stat('dir')), 'ENOENT');
+	t.deepEqual(await a.fs.readdir(''), []);
+	await a.fs.mkdir('dir');
+	await writeText(a.fs, 'dir/file', 'x');
+	t.deepEqual(await a.fs.readdir(''), ['dir']);
+	t.deepEqual(await a.fs.readdir('dir'), ['file']);
+	await a.fs.chmod('dir/file', 0o640);
+	t.is((await a.fs.stat('dir/file')).permissions, 0o640);
+	await a.fs.rename('dir/file', 'moved');
+	t.deepEqual(await a.fs.readdir('dir'), []);
+	t.is((await a.fs.stat('moved')).permissions, 0o640);
+	await a.fs.unlink('moved');
+	await a.fs.rmdir('dir');
+	t.deepEqual(await a.fs.readdir(''), []);
+	t.is(await errnoOf(a.fs.stat('moved')), 'ENOENT');
+});
+
+test('5.4 A new file is on other nodes from its first `close()` or `fsync()` on, not before.', async t => {
+	const {a, b, passMs} = await startNodes(t);
+	const [closed, synced] = [
+		await openHandle(a, 'closed', O_CREAT | O_WRONLY),
+		await openHandle(a, 'synced', O_CREAT | O_WRONLY),
+	];
+	await write(a, closed, 'x');
+	await write(a, synced, 'x');
+	t.deepEqual(await b.fs.readdir(''), []);
+	t.is(await errnoOf(b.fs.stat('closed')), 'ENOENT');
+	await closeHandle(a, closed);
+	await a.fileSystem.fsync(synced);
+	passMs(metadataTtlMs);
+	t.deepEqual(await b.fs.readdir(''), ['closed', 'synced']);
+	await closeHandle(a, synced);
+});
+
+test('5.5 A file made with O_EXCL, a directory, a symbolic link and a node of `mknod()` are on other nodes when the call returns.', async t => {
+	const {a, b} = await startNodes(t);
+	const handle = await openHandle(a, 'exclusive', O_CREAT | O_EXCL | O_WRONLY);
+	await a.fs.mkdir('directory');
+	await a.fs.symlink('target', 'symlink');
+	await a.fileSystem.mknod('fifo', {kind: 'fifo', permissions: 0o600, rdev: 0}, {uid: 0, gid: 0});
+	t.is((await b.fs.stat('exclusive')).kind, 'file');
+	t.is((await b.fs.stat('directory')).kind, 'directory');
+	t.is((await b.fs.stat('symlink')).kind, 'symlink');
+	t.is((await b.fs.stat('fifo')).kind, 'fifo');
+	await closeHandle(a, handle);
+});
+
+test('5.6 A read returns bytes of one version of the file, never a mixture.', async t => {
+	const {bucket, a} = await startNodes(t);
+	const blockBytes = 2 ** 20;
+	await bucket.put('file', Buffer.alloc(24 * blockBytes, 'x'));
+	const handle = await openHandle(a, 'file', O_RDONLY);
+	t.is(await readHandle(a, handle), 'x'.repeat(4096));
+	await bucket.put('file', Buffer.alloc(24 * blockBytes, 'y'));
+	let staleCount = 0;
+	for (let block = 23; block >= 0; block--) {
+		let answer = '';
+		const errno = await errnoOf(
+			readHandle(a, handle, block * blockBytes - (block === 0 ? 0 : 2048)).then(text => {
+				answer = text;
+			}),
+		);
+		t.true(errno === 'ESTALE' || (errno === undefined && answer === 'x'.repeat(4096)), errno);
+		staleCount += errno === 'ESTALE' ? 1 : 0;
+	}
+
+	t.true(staleCount > 0, 'Not all of it was in memory, so the test sees what it is for');
+	await closeHandle(a, handle);
+	t.is((await readText(a.fs, 'file')).replaceAll('y', ''), '', 'A new open has the new version');
+});
+
+test('5.7 A reader keeps the version that it opened; when that version is gone from S3, or a newer one was opened on the same node, its reads fail with ESTALE.', async t => {
+	const {a, b} = await startNodes(t);
+	for (const name of ['replaced', 'deleted', 'reopened']) {
+		await writeText(a.fs, name, 'old content');
+	}
+
+	// For writing, too: the open of a small file for reading brings its bytes along.
+	const [replaced, deleted, reopened] = [
+		await openHandle(b, 'replaced', O_RDWR),
+		await openHandle(b, 'deleted', O_RDWR),
+		await openHandle(b, 'reopened', O_RDONLY),
+	];
+	t.is(await readHandle(b, reopened, 0, 3), 'old');
+	await writeText(a.fs, 'replaced', 'new content');
+	await a.fs.unlink('deleted');
+	await writeText(a.fs, 'reopened', 'new content');
+	t.is(await errnoOf(readHandle(b, replaced)), 'ESTALE');
+	t.is(await errnoOf(readHandle(b, deleted)), 'ESTALE');
+	t.is(await readHandle(b, reopened, 4, 3), 'con', 'The node has these bytes');
+	t.is(await readText(b.fs, 'reopened'), 'new content');
+	t.is(await errnoOf(readHandle(b, reopened, 4, 3)), 'ESTALE');
+});
+
+test('5.8 In a bucket with versioning a reader keeps its version also when the file is replaced or deleted elsewhere, until a newer one is opened on the same node.', async t => {
+	const {a, b} = await startNodes(t, {isVersioned: true});
+	await writeText(a.fs, 'replaced', 'old content');
+	await writeText(a.fs, 'deleted', 'old content');
+	const [replaced, deleted] = [await openHandle(b, 'replaced', O_RDONLY), await openHandle(b, 'deleted', O_RDONLY)];
+	await writeText(a.fs, 'replaced', 'new');
+	await a.fs.unlink('deleted');
+	t.is(await readHandle(b, replaced), 'old content');
+	t.is(await readHandle(b, deleted), 'old content');
+	t.is(await readText(b.fs, 'replaced'), 'new');
+	t.is(await errnoOf(readHandle(b, replaced, 0, 3)), 'ESTALE');
+});
+
+test('5.9 A reader that has reached the end of a file goes on when the file grows on another node, at most `metadata-ttl` later: `tail -f` works.', async t => {
+	const {a, b, passMs} = await startNodes(t);
+	const append = async (line: string) => {
+		const handle = await openHandle(a, 'log', O_CREAT | O_APPEND | O_WRONLY);
+		await write(a, handle, line);
+		await closeHandle(a, handle);
+	};
+
+	await append('one\n');
+	const tail = await openHandle(b, 'log', O_RDONLY);
+	t.is(await readHandle(b, tail), 'one\n');
+	t.is(await readHandle(b, tail, 4), '');
+	await append('two\n');
+	await append('three\n');
+	passMs(metadataTtlMs);
+	t.is(await readHandle(b, tail, 4), 'two\nthree\n');
+	t.is((await b.fileSystem.getattr({handle: tail})).sizeBytes, 14);
+	await append('four\n');
+	passMs(metadataTtlMs);
+	t.is(
+		await readHandle(b, tail),
+		'one\ntwo\nthree\nfour\n',
+		'As the kernel asks: for the whole page that the end is in',
+	);
+	await closeHandle(b, tail);
+});
+
+test('5.10 When two nodes append to one file at the same time, the bytes of both are kept, in the order in which they were closed.', async t => {
+	const {bucket, a, b} = await startNodes(t);
+	await writeText(a.fs, 'old', 'start\n');
+	for (const name of ['old', 'new']) {
+		const [first, second] = [
+			await openHandle(a, name, O_CREAT | O_APPEND | O_WRONLY),
+			await openHandle(b, name, O_CREAT | O_APPEND | O_WRONLY),
+		];
+		await write(b, second, 'from b\n');
+		await write(a, first, 'from a\n');
+		t.is(await closeHandle(a, first), undefined);
+		t.is(await closeHandle(b, second), undefined);
+	}
+
+	t.is(await objectText(bucket, 'old'), 'start\nfrom a\nfrom b\n');
+	t.is(await objectText(bucket, 'new'), 'from a\nfrom b\n');
+	t.is(b.fileSystem.status().conflicts, 0);
+});
+
+test('5.11 When two nodes change one file otherwise, the last `close()` wins with its whole version, and the conflict is counted and logged.', async t => {
+	const {bucket, a, b} = await startNodes(t);
+	await writeText(a.fs, 'file', 'old');
+	const [first, second] = [
+		await openHandle(a, 'file', O_TRUNC | O_WRONLY),
+		await openHandle(b, 'file', O_TRUNC | O_WRONLY),
+	];
+	await write(a, first, 'the content of a');
+	await write(b, second, 'b wins');
+	t.is(await closeHandle(a, first), undefined);
+	t.is(await closeHandle(b, second), undefined);
+	t.is(await objectText(bucket, 'file'), 'b wins');
+	t.deepEqual([a.fileSystem.status().conflicts, b.fileSystem.status().conflicts], [0, 1]);
+	t.deepEqual(b.events, [{event: 'conflict', path: 'file'}]);
+	t.is(await readText(a.fs, 'file'), 'b wins');
+});
+
+test('5.12 When a node changed part of a file and the other bytes of that version are gone from S3 meanwhile, its `close()` fails with ESTALE.', async t => {
+	const {bucket, a, b} = await startNodes(t);
+	await writeText(a.fs, 'file', 'old content');
+	const handle = await openHandle(b, 'file', O_RDWR);
+	await write(b, handle, 'OLD');
+	await writeText(a.fs, 'file', 'new content');
+	t.is(await closeHandle(b, handle), 'ESTALE');
+	t.is(await objectText(bucket, 'file'), 'new content');
+});
+
+test('5.13 Of all nodes that create one file with O_EXCL, or one directory, at the same time, exactly one succeeds, and the others get EEXIST.', async t => {
+	const {a, b, start} = await startNodes(t);
+	const nodes = [a, b, await start(), await start()];
+	const outcomes = ['EEXIST', 'EEXIST', 'EEXIST', undefined];
+	t.deepEqual(
+		(
+			await Promise.all(nodes.map(async node => errnoOf(openHandle(node, 'lock', O_CREAT | O_EXCL | O_WRONLY))))
+		).toSorted(),
+		outcomes,
+	);
+	t.deepEqual((await Promise.all(nodes.map(async ({fs}) => errnoOf(fs.mkdir('lock.d'))))).toSorted(), outcomes);
+});
+
+test('5.14 A file that was deleted elsewhere while it was written here comes back when it is closed; with what was appended, if it was only appended to.', async t => {
+	const {bucket, a, b} = await startNodes(t);
+	for (const [name, flags, expected] of [
+		['written', O_TRUNC | O_WRONLY, 'new'],
+		['appended', O_APPEND | O_WRONLY, 'new'],
+	] as const) {
+		await writeText(a.fs, name, 'old');
+		const handle = await openHandle(b, name, flags);
+		await write(b, handle, 'new');
+		await a.fs.unlink(name);
+		t.is(await objectText(bucket, name), undefined);
+		t.is(await closeHandle(b, handle), undefined);
+		t.is(await objectText(bucket, name), expected);
+		t.is(await readText(b.fs, name), expected);
+	}
+});
+
+test('5.15 With `consistency: ttl` an `open()` may see a version that is at most `metadata-ttl` old, and asks S3 for nothing that the node knows.', async t => {
+	const {a, start, passMs} = await startNodes(t);
+	const node = await start({options: {consistency: 'ttl'}});
+	await writeText(a.fs, 'file', 'old');
+	t.is(await readText(node.fs, 'file'), 'old');
+	await writeText(a.fs, 'file', 'new');
+	const before = node.store.callCount();
+	t.is(await readText(node.fs, 'file'), 'old');
+	t.is(node.store.callCount(), before);
+	passMs(metadataTtlMs);
+	t.is(await readText(node.fs, 'file'), 'new');
+});

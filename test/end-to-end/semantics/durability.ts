@@ -1,0 +1,167 @@
+/** Section 4 of docs/SEMANTICS.md. */
+import {constants} from 'node:fs';
+import {readFile} from 'node:fs/promises';
+import {setTimeout as delay} from 'node:timers/promises';
+import test, {type ExecutionContext} from 'ava';
+import {readText, writeText} from '../../support/fs-text.ts';
+import {errnoOf} from '../../support/fs-under-test.ts';
+import {
+	closeHandle,
+	eventually,
+	objectText,
+	openHandle,
+	startNodes,
+	type VolumeNode,
+} from '../../support/volume-nodes.ts';
+
+const {O_CREAT, O_RDWR, O_TRUNC, O_WRONLY} = constants;
+const journal = {options: {durability: 'journal'}};
+const write = async ({fileSystem}: VolumeNode, handle: number, content: string) =>
+	fileSystem.write(handle, Buffer.from(content), 0);
+
+/** Asserts that a call returns only after S3 has taken the file. */
+const returnsAfterUpload = async (
+	t: ExecutionContext,
+	node: VolumeNode,
+	call: (handle: number) => Promise<void>,
+): Promise<void> => {
+	const handle = await openHandle(node, 'file', O_CREAT | O_WRONLY);
+	await write(node, handle, 'content');
+	const fault = node.store.inject({method: 'put', key: 'file', isBlocked: true});
+	let hasReturned = false;
+	const returned = call(handle).then(() => {
+		hasReturned = true;
+	});
+	await fault.reached;
+	await delay(20);
+	t.false(hasReturned);
+	fault.remove();
+	await returned;
+	await node.fileSystem.release(handle);
+};
+
+test('4.1 With `durability: close`, `close()` returns when S3 has the file.', async t => {
+	const {bucket, a} = await startNodes(t);
+	await returnsAfterUpload(t, a, async handle => a.fileSystem.flush(handle));
+	t.is(await objectText(bucket, 'file'), 'content');
+});
+
+test('4.2 With `durability: close`, `fsync()` returns when S3 has the file.', async t => {
+	const {bucket, a} = await startNodes(t);
+	await returnsAfterUpload(t, a, async handle => a.fileSystem.fsync(handle));
+	t.is(await objectText(bucket, 'file'), 'content');
+});
+
+test('4.3 When S3 does not take the file, the `close()` or `fsync()` that waits for it fails.', async t => {
+	const {a} = await startNodes(t);
+	const handle = await openHandle(a, 'file', O_CREAT | O_WRONLY);
+	await write(a, handle, 'content');
+	a.store.inject({method: 'put', error: 'accessDenied'});
+	t.is(await errnoOf(a.fileSystem.fsync(handle)), 'EACCES');
+	t.is(await closeHandle(a, handle), 'EACCES');
+});
+
+test('4.4 With `durability: journal`, `close()` and `fsync()` return when the journal on the local disk of the node has the file, and the upload follows.', async t => {
+	const {bucket, a} = await startNodes(t, journal);
+	const fault = a.store.inject({method: 'put', key: 'file', isBlocked: true});
+	const handle = await openHandle(a, 'file', O_CREAT | O_WRONLY);
+	await write(a, handle, 'content');
+	await a.fileSystem.fsync(handle);
+	t.is(await closeHandle(a, handle), undefined);
+	t.is(await objectText(bucket, 'file'), undefined);
+	t.is(await readText(a.fs, 'file'), 'content');
+	t.is(a.fileSystem.status().uploadsPending, 1);
+	fault.remove();
+	await eventually(t, 'the file is in S3', async () => (await objectText(bucket, 'file')) === 'content');
+});
+
+test('4.5 An upload that fails because S3 cannot be reached is tried again until it succeeds, also after a `close()` that reported the failure.', async t => {
+	for (const options of [{}, journal]) {
+		const {bucket, a} = await startNodes(t, options);
+		const fault = a.store.inject({method: 'put', key: 'file', error: 'unavailable', countMax: 4});
+		const handle = await openHandle(a, 'file', O_CREAT | O_WRONLY);
+		await write(a, handle, 'content');
+		t.is(await closeHandle(a, handle), options === journal ? undefined : 'EIO');
+		t.is(await readText(a.fs, 'file'), 'content', 'The node shows what it has');
+		await eventually(t, 'the file is in S3', async () => (await objectText(bucket, 'file')) === 'content');
+		t.is(fault.hitCount, 4);
+	}
+});
+
+test('4.6 A failure that no `close()` reported is reported by the next `fsync()` of the file, or by the next `open()` that is for writing and does not truncate.', async t => {
+	for (const report of ['fsync', 'open'] as const) {
+		const {bucket, a} = await startNodes(t, journal);
+		a.store.inject({method: 'put', key: 'file', error: 'unavailable', countMax: 1});
+		const retry = a.store.inject({method: 'put', key: 'file', skipCount: 1, isBlocked: true});
+		const handle = await openHandle(a, 'file', O_CREAT | O_RDWR);
+		await write(a, handle, 'content');
+		t.is(await errnoOf(a.fileSystem.flush(handle)), undefined);
+		await retry.reached;
+		t.is(await errnoOf(report === 'fsync' ? a.fileSystem.fsync(handle) : openHandle(a, 'file', O_RDWR)), 'EIO');
+		const again = await openHandle(a, 'file', O_RDWR);
+		retry.remove();
+		t.is(await closeHandle(a, again), undefined);
+		t.is(await closeHandle(a, handle), undefined);
+		await eventually(t, 'the file is in S3', async () => (await objectText(bucket, 'file')) === 'content');
+	}
+});
+
+test('4.7 Changes whose `close()` failed because S3 refuses them for good are dropped when nobody has the file open any more: it is again what S3 has then.', async t => {
+	const {a} = await startNodes(t);
+	await writeText(a.fs, 'file', 'old');
+	const fault = a.store.inject({method: 'put', key: 'file', error: 'accessDenied'});
+	const handle = await openHandle(a, 'file', O_TRUNC | O_WRONLY);
+	await write(a, handle, 'new');
+	t.is(await closeHandle(a, handle), 'EACCES');
+	await eventually(t, 'nothing is dirty any more', () => a.fileSystem.status().dirtyBytes === 0);
+	t.is(await readText(a.fs, 'file'), 'old');
+	t.is(fault.hitCount, 2, 'One more attempt, in the background');
+	await eventually(t, 'its room is free again', () => a.fileSystem.status().stagingBytes === 0);
+});
+
+test('4.8 Changes that S3 refuses for good, and of which no `close()` reported it, are kept in the directory `failed` of the staging directory, and the log names the file.', async t => {
+	const {a} = await startNodes(t, journal);
+	a.store.inject({method: 'put', key: 'file', error: 'accessDenied'});
+	await writeText(a.fs, 'file', 'precious');
+	await eventually(t, 'the refusal is told', () =>
+		a.events.some(event => event.event === 'upload failed' && event.keptAt !== undefined),
+	);
+	const event = a.events.find(({event}) => event === 'upload failed');
+	if (event?.event !== 'upload failed') {
+		throw new Error('Found above');
+	}
+
+	t.is(event.path, 'file');
+	t.true(event.isFinal);
+	t.true(event.keptAt?.startsWith(`${a.stagingDirectory}/failed/`));
+	t.is(await readFile(event.keptAt ?? '', 'utf8'), 'precious');
+});
+
+test('4.9 When dirty bytes fill `staging-size`, `write()` fails with ENOSPC, and what was written before stays.', async t => {
+	const {bucket, a} = await startNodes(t, {options: {'staging-size': '64MiB'}});
+	const handle = await openHandle(a, 'file', O_CREAT | O_WRONLY);
+	const half = Buffer.alloc(40 * 2 ** 20, 'x');
+	await a.fileSystem.write(handle, half, 0);
+	t.is(await errnoOf(a.fileSystem.write(handle, half, half.length)), 'ENOSPC');
+	t.is(await closeHandle(a, handle), undefined);
+	t.is((await bucket.head('file'))?.sizeBytes, half.length);
+	t.is(a.fileSystem.status().stagingBytes, 0, 'The room is free again');
+});
+
+test('4.10 When a volume is unmounted, what is dirty is uploaded first.', async t => {
+	const {bucket, a} = await startNodes(t);
+	const handle = await openHandle(a, 'file', O_CREAT | O_WRONLY);
+	await write(a, handle, 'content');
+	await a.fileSystem.drain(); // What the daemon does before it unmounts.
+	t.is(await objectText(bucket, 'file'), 'content');
+	await closeHandle(a, handle);
+});
+
+test('4.11 Closing a file that was not changed sends nothing to S3.', async t => {
+	const {a} = await startNodes(t);
+	await writeText(a.fs, 'file', 'content');
+	const handle = await openHandle(a, 'file', O_RDWR);
+	const before = a.store.callCount();
+	t.is(await closeHandle(a, handle), undefined);
+	t.is(a.store.callCount(), before);
+});

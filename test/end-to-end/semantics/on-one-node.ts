@@ -1,0 +1,76 @@
+/** Promises of docs/SEMANTICS.md that speak of the daemon itself: its log, its end, and what its callers wait for. */
+import {readdir, readFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import type {ExecutionContext} from 'ava';
+import {errnoOf} from '../../support/fs-under-test.ts';
+import {startMountedNodes, type MountedNodes} from './support/mounted-nodes.ts';
+import {fuse, python, testThatNeeds} from '../../support/needs.ts';
+import {eventually, objectText} from '../../support/volume-nodes.ts';
+
+const {serial: onMounts} = testThatNeeds(fuse, python);
+
+const start = async (t: ExecutionContext, options: Record<string, string>): Promise<MountedNodes> => {
+	const nodes = await startMountedNodes({count: 1, options});
+	t.teardown(nodes.close);
+	return nodes;
+};
+
+onMounts(
+	'4.8 Changes that S3 refuses for good, and of which no `close()` reported it, are kept in the directory `failed` of the staging directory, and the log names the file. (of a daemon)',
+	async t => {
+		const {a, server} = await start(t, {durability: 'journal'});
+		await server.setFaults({errors: [{operation: 'PutObject', status: 403, code: 'AccessDenied'}]});
+		await a.python("write('refused', b'precious')");
+		const failed = join(a.volumeDirectory, 'staging', 'failed');
+		const keptNames = async (): Promise<string[]> =>
+			(await readdir(failed).catch(() => [])).filter(name => name.endsWith('.data'));
+		await eventually(t, 'the bytes are kept', async () => (await keptNames()).length === 1);
+		t.is(await readFile(join(failed, String((await keptNames())[0])), 'utf8'), 'precious');
+		await eventually(t, 'the log names the file', () =>
+			a
+				.log()
+				.split('\n')
+				.some(line => line.includes('"msg":"upload failed"') && line.includes('"path":"refused"')),
+		);
+	},
+);
+
+onMounts(
+	'4.10 When a volume is unmounted, what is dirty is uploaded first. (by a daemon that is told to end)',
+	async t => {
+		const {a, server, bucket} = await start(t, {durability: 'journal'});
+		await server.setFaults({latencyMsByOperation: {PutObject: 1000}});
+		await a.python("write('closed', b'content')");
+		t.is(await objectText(bucket, 'closed'), undefined);
+		t.is(await a.stop(), 0);
+		t.is(await objectText(bucket, 'closed'), 'content');
+		t.deepEqual(await readdir(join(a.volumeDirectory, 'staging')), []);
+	},
+);
+
+onMounts(
+	'14.3 Every call that needs S3 fails when `timeout` is over, also when S3 takes the connection and never answers. (through the kernel)',
+	async t => {
+		const {a, server} = await start(t, {timeout: '1s', 'metadata-ttl': '0s'});
+		await a.python("os.mkdir(at('directory')); write('file', b'content'); write('directory/file', b'content')");
+		await server.setFaults({stalls: [{when: 'before'}]});
+		for (const call of [
+			"os.stat(at('file'))",
+			"os.open(at('file'), os.O_RDONLY)",
+			"os.open(at('file'), os.O_WRONLY | os.O_TRUNC)",
+			"write('new', b'content')",
+			"os.mkdir(at('new.d'))",
+			"os.rmdir(at('directory'))",
+			"os.unlink(at('file'))",
+			"os.rename(at('file'), at('other'))",
+			"os.symlink('file', at('link'))",
+			"os.chmod(at('file'), 0o600)",
+			"os.listdir(at('directory'))",
+		]) {
+			t.is(await errnoOf(a.python(call)), 'EIO', call);
+		}
+
+		await server.setFaults({});
+		t.is(await a.python("read('file')"), 'content');
+	},
+);

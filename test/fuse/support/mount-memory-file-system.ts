@@ -1,0 +1,41 @@
+/**
+Mounts a file system in memory on the directory given as the first argument, in a process of its own: a test must never
+hold the mount that it touches. Writes `ready` when it is mounted and unmounts when its standard input ends, so
+that nothing stays behind when the test dies.
+*/
+import {mountFuse} from '../../../src/fuse/fuse-mount.ts';
+import {MemoryFileSystem} from '../../filesystem/doubles/memory-file-system.ts';
+
+const [mountPoint = '', flags = ''] = process.argv.slice(2);
+const log = (level: string) => (fields: Record<string, unknown>, message: string) => {
+	if (level !== 'trace') {
+		process.stderr.write(
+			`${level} ${message} ${JSON.stringify({...fields, err: fields['err'] instanceof Error ? fields['err'].stack : undefined})}\n`,
+		);
+	}
+};
+
+const mount = await mountFuse({
+	fileSystem: new MemoryFileSystem(),
+	mountPoint,
+	source: 'pnx-volume:memory',
+	readOnly: flags.includes('read-only'),
+	attributeCacheMs: 500,
+	operationMsMax: 10_000,
+	log: {
+		trace: log('trace'),
+		debug: log('debug'),
+		info: log('info'),
+		warn: log('warn'),
+		error: log('error'),
+		fatal: log('fatal'),
+	},
+	isEachLogged: flags.includes('debug'),
+});
+process.stdout.write('ready\n');
+process.stdin.resume();
+process.stdin.once('end', () => void mount.unmount({graceMs: 200}));
+process.once('SIGTERM', () => void mount.unmount({graceMs: 200}));
+process.on('SIGUSR2', () => process.stderr.write(`${JSON.stringify(process.memoryUsage())}\n`));
+await mount.ended;
+process.stdin.destroy();
