@@ -3,6 +3,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import {promisify} from 'node:util';
 import {crc32} from 'node:zlib';
+import {hasErrorCode} from '../model/error-text.ts';
 import {type Counter, type MetricSink, noMetrics} from '../model/metric-sink.ts';
 import type {BlockCache, VersionId} from './block-cache.ts';
 
@@ -193,7 +194,7 @@ const writeFile = async (file: string, pieces: readonly Uint8Array[]): Promise<v
 	try {
 		descriptor = await openFile(file, 'w', 0o600);
 	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+		if (!hasErrorCode(error, 'ENOENT')) {
 			throw error;
 		}
 

@@ -1,4 +1,5 @@
 import type {IncomingMessage, ServerResponse} from 'node:http';
+import {messageOf} from '../model/error-text.ts';
 import {replaceFaultSettings, type FaultSettings} from './fault-settings.ts';
 import type {RequestLog} from './request-log.ts';
 
@@ -28,7 +29,7 @@ export const handleDevRequest = async (
 			try {
 				replaceFaultSettings(parts.faults, JSON.parse(await readText(request)));
 			} catch (error) {
-				answerJson(response, 400, {message: error instanceof Error ? error.message : String(error)});
+				answerJson(response, 400, {message: messageOf(error)});
 				return;
 			}
 

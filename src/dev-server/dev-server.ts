@@ -2,6 +2,7 @@ import {setMaxListeners} from 'node:events';
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import type {AddressInfo, Socket} from 'node:net';
 import {resolve} from 'node:path';
+import {stackOf} from '../model/error-text.ts';
 import {devPathPrefix, handleDevRequest} from './dev-controls.ts';
 import {createRandom} from './fault-plan.ts';
 import {createFaultSettings, type FaultSettings} from './fault-settings.ts';
@@ -147,7 +148,7 @@ const serve = async (parts: ServerParts, exchange: Parameters<typeof handleReque
 		}
 	} catch (error) {
 		// The answer has begun, so there is no other way to tell the client.
-		parts.log(`${request.method} ${request.url} broke off: ${error instanceof Error ? error.stack : String(error)}`);
+		parts.log(`${request.method} ${request.url} broke off: ${stackOf(error)}`);
 		request.socket.destroy();
 	}
 };

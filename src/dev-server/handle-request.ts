@@ -1,6 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import type {IncomingMessage, ServerResponse} from 'node:http';
 import {setTimeout as sleep} from 'node:timers/promises';
+import {stackOf} from '../model/error-text.ts';
 import {actions} from './actions.ts';
 import {assertBucketAccess} from './bucket-access.ts';
 import type {Answer, Call} from './call.ts';
@@ -79,7 +80,7 @@ export const handleRequest = async (parts: ServerParts, exchange: Exchange): Pro
 			}
 
 			if (!(error instanceof S3Error)) {
-				parts.log(`${method} ${url} failed: ${error instanceof Error ? error.stack : String(error)}`);
+				parts.log(`${method} ${url} failed: ${stackOf(error)}`);
 			}
 		}
 

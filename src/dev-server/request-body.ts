@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto';
+import {toError} from '../model/error-text.ts';
 import {AwsChunkedDecoder} from './aws-chunked.ts';
 import {headerOf, type Call} from './call.ts';
 import {
@@ -189,7 +190,7 @@ const pump = (call: Call, expectedBytes: number, consume: (data: Buffer) => Prom
 		const fail = (error: unknown): void => {
 			request.off('data', onData);
 			request.resume(); // What still comes is read and forgotten, so that the client gets to read its answer.
-			reject(error instanceof Error ? error : new Error(String(error)));
+			reject(toError(error));
 		};
 
 		const onData = (data: Buffer): void => {

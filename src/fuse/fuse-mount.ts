@@ -4,6 +4,7 @@ import {setTimeout as delay} from 'node:timers/promises';
 import {promisify} from 'node:util';
 import Fuse from 'fuse-native';
 import type {FileSystem} from '../filesystem/filesystem.ts';
+import {hasErrorCode, messageOf} from '../model/error-text.ts';
 import type {MetricSink} from '../model/metric-sink.ts';
 import type {FuseLog} from './fuse-log.ts';
 import {createFuseOperations} from './fuse-operations.ts';
@@ -200,7 +201,4 @@ const accessOptions = async (log: FuseLog): Promise<string[]> => {
 	return [];
 };
 
-const isLoopExit = (error: unknown): boolean =>
-	error instanceof Error && 'code' in error && error.code === 'EFUSELOOPEXIT';
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const isLoopExit = (error: unknown): boolean => hasErrorCode(error, 'EFUSELOOPEXIT');

@@ -1,6 +1,11 @@
 /** What an error says; whatever else was thrown, as text. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+/** Where an error was thrown, for a log. */
+export const stackOf = (error: unknown): string => (error instanceof Error && error.stack) || messageOf(error);
+
+export const toError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
+
 /** The reason of a failed system call in words, such as `ENOSPC: no space left on device`. */
 export const toReason = (error: unknown): string =>
 	// Node.js appends the call and its paths (", open '/…'"), which our own sentence names already.

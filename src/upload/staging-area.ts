@@ -1,5 +1,6 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import {hasErrorCode} from '../model/error-text.ts';
 import {FsError} from '../model/fs-error.ts';
 import type {Metadata, ObjectHead} from '../store/object-store.ts';
 import {type JournalRecord, readJournal, removeJournalRecord, writeJournalRecord} from './journal.ts';
@@ -223,7 +224,7 @@ export class StagingArea {
 		try {
 			return (await fs.stat(this.#dataPath(id))).size;
 		} catch (error) {
-			if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+			if (hasErrorCode(error, 'ENOENT')) {
 				return 0;
 			}
 
@@ -247,7 +248,7 @@ const stagingFileBytes = ({extents, displacementBytes}: LayerState): number =>
 
 /** A layer whose record could not be written has none to keep. */
 const ignoreAbsence = (error: unknown): void => {
-	if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+	if (!hasErrorCode(error, 'ENOENT')) {
 		throw error;
 	}
 };

@@ -1,3 +1,4 @@
+import {hasErrorCode, messageOf} from '../model/error-text.ts';
 import {FsError, isFsError} from '../model/fs-error.ts';
 
 /** What a failure of the local disk is to whoever writes a file. */
@@ -6,7 +7,7 @@ export const toFsError = (error: unknown): Error => {
 		return error;
 	}
 
-	const code = (error as NodeJS.ErrnoException).code;
-	const errno = code === 'ENOSPC' || code === 'EDQUOT' ? 'ENOSPC' : code === 'EFBIG' ? 'EFBIG' : 'EIO';
-	return new FsError(errno, `Writing to the staging directory failed: ${(error as Error).message}`, {cause: error});
+	const isFull = hasErrorCode(error, 'ENOSPC', 'EDQUOT');
+	const errno = isFull ? 'ENOSPC' : hasErrorCode(error, 'EFBIG') ? 'EFBIG' : 'EIO';
+	return new FsError(errno, `Writing to the staging directory failed: ${messageOf(error)}`, {cause: error});
 };

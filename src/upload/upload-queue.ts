@@ -1,4 +1,5 @@
 import {AssertionError} from 'node:assert';
+import {messageOf} from '../model/error-text.ts';
 import {noMetrics, type MetricSink} from '../model/metric-sink.ts';
 import {Semaphore} from '../model/semaphore.ts';
 import {StoreError, isStoreError} from '../model/store-error.ts';
@@ -230,7 +231,7 @@ export class UploadQueue<Item extends UploadItem> {
 			this.#onEvent({
 				event: 'upload failed',
 				path: item.path,
-				error: new Error(`The journal could not be written: ${(cause as Error).message}`, {cause}),
+				error: new Error(`The journal could not be written: ${messageOf(cause)}`, {cause}),
 				isFinal: false,
 			});
 		});

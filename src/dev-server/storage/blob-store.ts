@@ -1,6 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import {closeSync, mkdirSync, openSync, readSync, readdirSync, unlinkSync, writeSync} from 'node:fs';
 import {join} from 'node:path';
+import {hasErrorCode} from '../../model/error-text.ts';
 import {BlobWriter} from './blob-writer.ts';
 import type {Segment} from './segment.ts';
 
@@ -126,7 +127,7 @@ export class BlobStore {
 			unlinkSync(this.pathOf(blob));
 		} catch (error) {
 			// While the journal is read again, the file of an object that was replaced since may be gone already.
-			if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+			if (!hasErrorCode(error, 'ENOENT')) {
 				throw error;
 			}
 		}

@@ -1,4 +1,5 @@
 import {unlink} from 'node:fs/promises';
+import {toError} from '../../model/error-text.ts';
 import {closeFile, openFile, writeVector} from './file-descriptor.ts';
 import type {Segment} from './segment.ts';
 
@@ -104,7 +105,7 @@ export class BlobWriter {
 		this.#writing = this.#file.fd
 			.then(fd => writeAll(fd, batch))
 			.catch((error: unknown) => {
-				this.#failure ??= error instanceof Error ? error : new Error(String(error));
+				this.#failure ??= toError(error);
 			})
 			.then(() => {
 				this.#writing = undefined;
