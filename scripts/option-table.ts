@@ -1,7 +1,7 @@
 // `node scripts/option-table.ts` writes the option table into README.md; test/readme.ts holds it to be current.
 import fs from 'node:fs';
 import path from 'node:path';
-import {optionTable} from '../src/model/volume-options.ts';
+import {optionTable} from '../src/model/option-table.ts';
 
 const readmePath = path.resolve(import.meta.dirname, '../README.md');
 const begin = '<!-- options: begin -->';

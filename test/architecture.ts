@@ -66,13 +66,12 @@ const implementations: readonly string[] = [
 
 /** Files of `src/` over the limit, each with its reason. */
 const sizeExceptions: Readonly<Record<string, string>> = {
-	'src/model/volume-options.ts': 'is being divided: the table of options and the code that reads it',
 	'src/store/s3-connection.ts': 'is being divided',
 	'src/store/s3-object-store.ts': 'is being divided',
 };
 
 /** What the driver loads is read and compiled at each start of a pod. */
-const driverFileCountMax = 64;
+const driverFileCountMax = 70;
 
 /** Functions of `src/` over the limit, each with its reason. */
 const functionExceptions: Readonly<Record<string, string>> = {
@@ -84,7 +83,6 @@ const functionExceptions: Readonly<Record<string, string>> = {
 	'src/doctor/driver-check.ts: checkDriver': 'is to be divided',
 	'src/filesystem/create-file-system.ts: createFileSystem': 'is to be divided',
 	'src/healing/heal-volume.ts: healLocked': 'is to be divided',
-	'src/model/volume-options.ts: parseOptionValue': 'is to be divided',
 	'src/node/launch/daemon-launcher.ts: startDaemonProcess': 'is to be divided',
 	'src/policy/decide-mount.ts: decideMount': 'is to be divided',
 };

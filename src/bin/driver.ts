@@ -14,7 +14,7 @@ import {CallOutError, parseCallOut, type CallOut} from '../flexvolume/parse-call
 import {parseMountOptions, type MountOptions} from '../flexvolume/parse-mount-options.ts';
 import {checkPodIdentity, parsePodPath} from '../flexvolume/pod-path.ts';
 import {redactSecrets} from '../flexvolume/redact-secrets.ts';
-import {OptionError} from '../model/volume-options.ts';
+import {OptionError} from '../model/option-value.ts';
 import {logCall, logLine, toPodName, type CallLogFields} from '../node/call-log.ts';
 import {findCallLogFields} from '../node/calls/call-log-fields.ts';
 import {mountVolume} from '../node/calls/mount-volume.ts';

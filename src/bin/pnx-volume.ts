@@ -19,7 +19,7 @@ import {statusCommand} from '../cli/status.ts';
 import {unmountCommand} from '../cli/unmount.ts';
 import {describeUsageError, UsageError} from '../cli/usage-error.ts';
 import {watchCommand} from '../cli/watch.ts';
-import {OptionError} from '../model/volume-options.ts';
+import {OptionError} from '../model/option-value.ts';
 import {findHomeDirectory} from '../node/host/home-directory.ts';
 import {readNodeEnvironment} from '../node/node-environment.ts';
 

@@ -1,6 +1,7 @@
 import type {Argv} from 'yargs';
 import {checkBucketName} from '../model/bucket-name.ts';
-import {optionTable, parseVolumeOptions, type VolumeOptions} from '../model/volume-options.ts';
+import {optionTable} from '../model/option-table.ts';
+import {parseVolumeOptions, type VolumeOptions} from '../model/volume-options.ts';
 import {UsageError} from './usage-error.ts';
 
 const flagged = optionTable.filter(({name}) => name !== 'name');

@@ -1,6 +1,8 @@
 import {resolve} from 'node:path';
 import type {CommandModule} from 'yargs';
-import {formatBytes, OptionError, optionTable, parseOptionValue} from '../model/volume-options.ts';
+import {formatBytes} from '../model/byte-size.ts';
+import {optionTable} from '../model/option-table.ts';
+import {OptionError, parseOptionValue} from '../model/option-value.ts';
 import type {Progress} from '../node/launch/control-client.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';

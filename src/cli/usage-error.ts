@@ -1,4 +1,5 @@
-import {nearestName, optionTable} from '../model/volume-options.ts';
+import {nearestName} from '../model/nearest-name.ts';
+import {optionTable} from '../model/option-table.ts';
 
 /** What the person at the keyboard has to type differently: exit code 2. */
 export class UsageError extends Error {

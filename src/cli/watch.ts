@@ -1,6 +1,7 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import type {Argv, CommandModule} from 'yargs';
-import {OptionError, optionTable, parseOptionValue} from '../model/volume-options.ts';
+import {optionTable} from '../model/option-table.ts';
+import {OptionError, parseOptionValue} from '../model/option-value.ts';
 import type {WatchMessage} from '../healing/watch-message.ts';
 import {watchVolumes} from '../healing/watch-volumes.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';

@@ -1,7 +1,7 @@
 import {existsSync, readdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {hasErrorCode} from '../model/error-text.ts';
-import {formatBytes} from '../model/volume-options.ts';
+import {formatBytes} from '../model/byte-size.ts';
 import type {VolumeReport} from '../node/volumes/list-volumes.ts';
 import {mountsAt, readMountTable} from '../node/mounts/mount-table.ts';
 import {readProcessIdentity} from '../node/host/process-identity.ts';

@@ -1,7 +1,7 @@
 import {accessSync, constants, statSync} from 'node:fs';
 import {dirname} from 'node:path';
 import {toReason} from '../model/error-text.ts';
-import {formatBytes} from '../model/volume-options.ts';
+import {formatBytes} from '../model/byte-size.ts';
 import {toCheck, type Check, type Finding} from './check.ts';
 
 const logBytesMax = 256 * 2 ** 20;

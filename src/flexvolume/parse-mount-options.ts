@@ -1,5 +1,6 @@
 import {checkBucketName} from '../model/bucket-name.ts';
-import {OptionError, parseVolumeOptions, type VolumeOptions} from '../model/volume-options.ts';
+import {OptionError} from '../model/option-value.ts';
+import {parseVolumeOptions, type VolumeOptions} from '../model/volume-options.ts';
 import type {VolumeRule} from '../model/volume-rule.ts';
 import {CallOutError} from './parse-call-out.ts';
 import {findDuplicateKey} from '../policy/find-duplicate-key.ts';

@@ -1,4 +1,4 @@
-import {formatBytes} from '../model/volume-options.ts';
+import {formatBytes} from '../model/byte-size.ts';
 import type {PodMount} from '../node/volumes/volume-state.ts';
 import type {HealOutcome} from './heal-volume.ts';
 import type {Notice} from './watch-message.ts';

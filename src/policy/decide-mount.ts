@@ -1,5 +1,7 @@
 import type {VolumeRule} from '../model/volume-rule.ts';
-import {formatBytes, parseOptionValue, type VolumeOptions} from '../model/volume-options.ts';
+import {formatBytes} from '../model/byte-size.ts';
+import {parseOptionValue} from '../model/option-value.ts';
+import type {VolumeOptions} from '../model/volume-options.ts';
 import {matchEndpoint} from './endpoint-pattern.ts';
 import {builtInRule, type BucketPattern, type NodePolicy, type PolicyGrant, type PolicyRule} from './node-policy.ts';
 import {isNamespaceName, isWithinPattern, matchesPattern} from './policy-pattern.ts';

@@ -1,11 +1,7 @@
 import {messageOf} from '../model/error-text.ts';
-import {
-	nearestOptionName,
-	OptionError,
-	optionTable,
-	parseOptionValue,
-	type OptionDefinition,
-} from '../model/volume-options.ts';
+import {optionTable, type OptionDefinition} from '../model/option-table.ts';
+import {OptionError, parseOptionValue} from '../model/option-value.ts';
+import {nearestOptionName} from '../model/volume-options.ts';
 import {parseEndpointPattern, type EndpointPattern} from './endpoint-pattern.ts';
 import {findDuplicateKey} from './find-duplicate-key.ts';
 import {PolicyError} from './policy-error.ts';

@@ -1,4 +1,4 @@
-import {nearestName} from '../model/volume-options.ts';
+import {nearestName} from '../model/nearest-name.ts';
 import {PolicyError} from './policy-error.ts';
 
 /** Every object may have one: JSON has no comments. */

@@ -1,12 +1,8 @@
 import test from 'ava';
-import {
-	OptionError,
-	formatBytes,
-	formatVolumeOptions,
-	nearestOptionName,
-	optionTable,
-	parseVolumeOptions,
-} from '../../src/model/volume-options.ts';
+import {formatBytes} from '../../src/model/byte-size.ts';
+import {optionTable} from '../../src/model/option-table.ts';
+import {OptionError} from '../../src/model/option-value.ts';
+import {formatVolumeOptions, nearestOptionName, parseVolumeOptions} from '../../src/model/volume-options.ts';
 
 for (const [name, value, field, expected] of [
 	['name', 'my-files', 'name', 'my-files'],

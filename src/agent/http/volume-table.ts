@@ -1,5 +1,5 @@
 import {formatAge} from '../../model/format-age.ts';
-import {formatBytes} from '../../model/volume-options.ts';
+import {formatBytes} from '../../model/byte-size.ts';
 import type {VolumeHealth} from '../../node/volumes/list-volumes.ts';
 import {toPodName} from '../../node/call-log.ts';
 import {toVolumeName} from '../../node/volumes/volume-problems.ts';

@@ -1,5 +1,5 @@
 import {setTimeout as delay} from 'node:timers/promises';
-import {formatBytes} from '../../model/volume-options.ts';
+import {formatBytes} from '../../model/byte-size.ts';
 import {detachMounts} from '../mounts/bind-mount.ts';
 import {askStatus, askToEnd, askToLinger, type ControlOutcome, type Progress} from '../launch/control-client.ts';
 import {createDeadline, type Deadline} from '../deadline.ts';

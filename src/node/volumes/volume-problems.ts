@@ -1,4 +1,4 @@
-import {formatBytes} from '../../model/volume-options.ts';
+import {formatBytes} from '../../model/byte-size.ts';
 import type {VolumeReport} from './list-volumes.ts';
 
 /**

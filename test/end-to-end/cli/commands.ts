@@ -3,7 +3,7 @@ import {mkdirSync, readdirSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import test from 'ava';
-import {optionTable} from '../../../src/model/volume-options.ts';
+import {optionTable} from '../../../src/model/option-table.ts';
 import type {VolumeReport} from '../../../src/node/volumes/list-volumes.ts';
 import {mountsAt, readMountTable} from '../../../src/node/mounts/mount-table.ts';
 import {createStandInHarness, type DriverHarness} from '../../support/driver.ts';
