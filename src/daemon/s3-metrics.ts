@@ -22,7 +22,7 @@ export class S3Metrics {
 		this.#receivedBytes = sink.counter('pnx_volume_s3_received_bytes_total');
 	}
 
-	note({operation, status, durationMs, attempt, sentBytes, receivedBytes}: S3RequestEvent): void {
+	note({operation, status, durationMs, attempt, sentBytes, receivedBytes, isThrottled}: S3RequestEvent): void {
 		let instruments = this.#byOperation.get(operation);
 		if (instruments === undefined) {
 			instruments = this.#create(operation);
@@ -32,7 +32,7 @@ export class S3Metrics {
 		instruments.duration.observe(durationMs / 1000);
 		this.#statusCounter(operation, instruments, toStatusClass(status)).value++;
 		instruments.retries.value += attempt > 1 ? 1 : 0;
-		instruments.throttled.value += status === 429 || status === 503 ? 1 : 0;
+		instruments.throttled.value += isThrottled || status === 503 ? 1 : 0;
 		instruments.denied.value += status === 401 || status === 403 ? 1 : 0;
 		this.#sentBytes.value += sentBytes;
 		this.#receivedBytes.value += receivedBytes;

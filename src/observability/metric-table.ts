@@ -74,7 +74,7 @@ export const daemonMetricTable = {
 	),
 	pnx_volume_s3_retries_total: counter('Attempts of requests to S3 after the first', ['operation']),
 	pnx_volume_s3_throttled_total: counter(
-		'Answers of S3 with status 429 or 503: it wants fewer requests, or is overloaded',
+		'Answers of S3 with status 429 or 503, or with a code of throttling: it wants fewer requests, or is overloaded',
 		['operation'],
 	),
 	pnx_volume_s3_denied_total: counter('Answers of S3 with status 401 or 403: credentials, permissions or the clock', [

@@ -24,6 +24,8 @@ export type S3RequestEvent = {
 	readonly sentBytes: number;
 	/** Of the body of the answer, as announced. */
 	readonly receivedBytes: number;
+	/** Whether S3 asked for fewer requests. */
+	readonly isThrottled: boolean;
 };
 
 export type S3ConnectionOptions = S3Place & {
@@ -183,11 +185,14 @@ export class S3Connection {
 		const startMs = performance.now();
 		let status = 0;
 		let receivedBytes = 0;
+		let isThrottled = false;
 		try {
 			const answer = await this.#exchange(request, prepared);
 			status = answer.statusCode ?? 0;
 			receivedBytes = request.method === 'HEAD' ? 0 : Number(answer.headers['content-length'] ?? 0);
-			return await this.#judge(request, answer);
+			const outcome = await this.#judge(request, answer);
+			isThrottled = outcome.status === 'failed' && outcome.error.code === 'throttled';
+			return outcome;
 		} catch (error) {
 			return this.#toFailedAttempt(request, error);
 		} finally {
@@ -198,6 +203,7 @@ export class S3Connection {
 				attempt: prepared.attemptCount,
 				sentBytes: prepared.bodyBytes,
 				receivedBytes,
+				isThrottled,
 			});
 		}
 	}

@@ -44,6 +44,7 @@ const busy = (code: 'throttled' | 'unavailable' | 'timeout'): Explanation => ({
 	code,
 	why: (_context, {status}) => `the server is busy or broken for now (HTTP ${status})`,
 });
+const throttled = busy('throttled');
 const refused = (code: StoreErrorCode): Explanation => ({
 	code,
 	why: (_context, {message, status}) =>
@@ -111,18 +112,34 @@ const explanations: Readonly<Record<string, Explanation>> = {
 		why: (_context, refusal) => `the clocks differ${toSkew(refusal)}; set the clock of this machine (NTP)`,
 	},
 	RequestTimeout: busy('timeout'),
+	RequestTimeoutException: busy('timeout'),
 	ServiceUnavailable: busy('unavailable'),
 	SignatureDoesNotMatch: badCredentials(
 		'the signature does not match: the secret key is wrong (or a proxy changes the requests)',
 	),
-	SlowDown: busy('throttled'),
-	Throttling: busy('throttled'),
 	TooManyBuckets: {
 		code: 'invalidRequest',
 		why: () => 'the account has as many buckets as it may have; delete one, or have the limit raised',
 	},
-	TooManyRequests: busy('throttled'),
+	TimeoutError: busy('timeout'),
 	XMinioStorageFull: {code: 'noSpace', why: () => "the server's disks are full"},
+	// Fewer requests, please: 503 of S3 itself, 400 of services behind it. The list that the AWS SDKs share, and KMS.
+	BandwidthLimitExceeded: throttled,
+	EC2ThrottledException: throttled,
+	'KMS.ThrottlingException': throttled,
+	LimitExceededException: throttled,
+	PriorRequestNotComplete: throttled,
+	ProvisionedThroughputExceededException: throttled,
+	RequestLimitExceeded: throttled,
+	RequestThrottled: throttled,
+	RequestThrottledException: throttled,
+	SlowDown: throttled,
+	ThrottledException: throttled,
+	Throttling: throttled,
+	ThrottlingException: throttled,
+	TooManyRequests: throttled,
+	TooManyRequestsException: throttled,
+	TransactionInProgressException: throttled,
 };
 
 const byStatus: Readonly<Record<number, Explanation>> = {
@@ -134,9 +151,9 @@ const byStatus: Readonly<Record<number, Explanation>> = {
 	408: busy('timeout'),
 	412: lostRace,
 	413: refused('tooLarge'),
-	429: busy('throttled'),
+	429: throttled,
 	501: explanations['NotImplemented']!,
-	503: busy('throttled'),
+	503: throttled,
 	507: {code: 'noSpace', why: () => "the server's disks are full"},
 };
 

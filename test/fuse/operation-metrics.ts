@@ -93,10 +93,17 @@ test('an operation that is given up counts as failed, and its late value not at 
 test('a request to S3 counts by its answer, and apart when it is a retry, throttled or denied', t => {
 	const sink = createSink();
 	const metrics = new S3Metrics(sink);
-	const request = {operation: 'GetObject', durationMs: 250, attempt: 1, sentBytes: 0, receivedBytes: 0};
+	const request = {
+		operation: 'GetObject',
+		durationMs: 250,
+		attempt: 1,
+		sentBytes: 0,
+		receivedBytes: 0,
+		isThrottled: false,
+	};
 	metrics.note({...request, status: 206, receivedBytes: 100});
 	metrics.note({...request, status: 503});
-	metrics.note({...request, status: 429, attempt: 2});
+	metrics.note({...request, status: 400, isThrottled: true, attempt: 2});
 	metrics.note({...request, status: 403, attempt: 3});
 	metrics.note({...request, status: 0, attempt: 4});
 	metrics.note({...request, operation: 'PutObject', status: 200, sentBytes: 7});

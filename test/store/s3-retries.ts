@@ -1,4 +1,6 @@
+import {readFile} from 'node:fs/promises';
 import {createServer, type Server} from 'node:net';
+import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {createS3ObjectStore} from '../../src/store/s3-object-store.ts';
 import {devCredentials} from '../support/dev-server.ts';
@@ -16,6 +18,8 @@ for (const [status, code] of [
 	[429, 'TooManyRequests'],
 	[409, 'OperationAborted'],
 	[400, 'RequestTimeout'],
+	[400, 'ThrottlingException'],
+	[400, 'KMS.ThrottlingException'],
 ] as const) {
 	test(`every call is tried again after ${status} ${code}, and then succeeds`, async t => {
 		const {store, server} = await startTestS3Store(t);
@@ -39,6 +43,20 @@ for (const [status, code] of [
 		}
 	});
 }
+
+test('every throttling code of the AWS SDK is throttling also with status 400', async t => {
+	const {store, server, events} = await startTestS3Store(t);
+	const sdkCodes = await readSdkThrottlingCodes();
+	t.true(sdkCodes.length >= 14);
+	for (const code of sdkCodes) {
+		server.faults.errors = [{status: 400, code, count: 1}];
+		await store.put('file', bytes('content'));
+	}
+
+	const throttled = events.filter(({isThrottled}) => isThrottled);
+	t.is(throttled.length, sdkCodes.length);
+	t.is(server.requests.count(), 2 * sdkCodes.length);
+});
 
 test('a call that keeps being throttled gives up when its attempts are used up, and says so', async t => {
 	const {store, server, events} = await startTestS3Store(t, {attemptCountMax: 5});
@@ -213,6 +231,14 @@ test('a server that takes no bytes of a large body fails with timeout', async t 
 		store.put('large', new Uint8Array(64 << 20), {signal: AbortSignal.timeout(100_000)}),
 	);
 });
+
+/** They are no part of the SDK's interface, so they are read from its file. */
+const readSdkThrottlingCodes = async (): Promise<string[]> => {
+	const directory = 'node_modules/@smithy/core/dist-es/submodules/retry/service-error-classification';
+	const source = await readFile(join(import.meta.dirname, '../..', directory, 'constants.js'), 'utf8');
+	const [, list = ''] = /THROTTLING_ERROR_CODES = \[([^\]]*)\]/.exec(source) ?? [];
+	return [...list.matchAll(/"([^"]+)"/g)].map(([, code = '']) => code);
+};
 
 const createTestStore = (t: ExecutionContext, endpoint: string, timeoutMs = 2000) => {
 	const store = createS3ObjectStore({

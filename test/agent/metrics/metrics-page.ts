@@ -54,7 +54,15 @@ const createSamples = (): MetricSamples => {
 		'UploadPart',
 	]) {
 		for (const status of [200, 404, 503, 0]) {
-			requests.note({operation, status, durationMs: 12.5, attempt: 2, sentBytes: 10, receivedBytes: 20});
+			requests.note({
+				operation,
+				status,
+				durationMs: 12.5,
+				attempt: 2,
+				sentBytes: 10,
+				receivedBytes: 20,
+				isThrottled: false,
+			});
 		}
 	}
 

@@ -62,7 +62,7 @@ export const collectCodes = (): string[] =>
 				node.initializer !== undefined &&
 				ts.isObjectLiteralExpression(node.initializer)
 			) {
-				codes.push(...node.initializer.properties.map(property => property.name?.getText() ?? ''));
+				codes.push(...node.initializer.properties.map(property => property.name?.getText().replaceAll("'", '') ?? ''));
 			}
 		});
 		return codes;
