@@ -1,33 +1,8 @@
 import test from 'ava';
-import {toCheck} from '../../src/doctor/check.ts';
-import {checkDaemons} from '../../src/doctor/daemon-check.ts';
-import {checkFuseDevice, judgeFuseDevice} from '../../src/doctor/fuse-device-check.ts';
 import {checkPodMounts, judgeFuseMounts} from '../../src/doctor/mount-checks.ts';
-import {judgeDisk} from '../../src/doctor/state-directory-checks.ts';
 import type {VolumeReport} from '../../src/node/volumes/list-volumes.ts';
 import type {Mount} from '../../src/node/mounts/mount-table.ts';
 import type {VolumeState} from '../../src/node/volumes/volume-state.ts';
-
-const gibibyte = 2 ** 30;
-
-test('judgeDisk() warns below 1 GiB or 5 %, and fails when nothing is free', t => {
-	t.is(judgeDisk({directory: '/s', freeBytes: 10 * gibibyte, totalBytes: 100 * gibibyte}).status, 'ok');
-	t.is(judgeDisk({directory: '/s', freeBytes: gibibyte - 1, totalBytes: 2 * gibibyte}).status, 'warning');
-	t.is(judgeDisk({directory: '/s', freeBytes: 4 * gibibyte, totalBytes: 100 * gibibyte}).status, 'warning');
-	t.is(judgeDisk({directory: '/s', freeBytes: 0, totalBytes: gibibyte}).status, 'failed');
-});
-
-test('checkFuseDevice() names the module when there is no device, and the container when it is forbidden', t => {
-	const absent = checkFuseDevice('/nonexistent/fuse');
-	t.is(absent.status, 'failed');
-	t.regex(absent.found, /\/nonexistent\/fuse does not open: ENOENT/);
-	t.regex(absent.remedy!, /modprobe fuse/);
-	const forbidden = judgeFuseDevice(
-		'/dev/fuse',
-		Object.assign(new Error('EPERM: operation not permitted'), {code: 'EPERM'}),
-	);
-	t.regex(forbidden.remedy!, /privileged/);
-});
 
 test('judgeFuseMounts() fails for dead and hanging mounts, not for those of somebody else', t => {
 	const mount = {path: '/m', source: 'pnx-volume:files'};
@@ -45,17 +20,6 @@ test('judgeFuseMounts() fails for dead and hanging mounts, not for those of some
 	t.regex(judgeFuseMounts([[mount, 'hanging']], 1).found, /hangs/);
 });
 
-test('toCheck() is as bad as the worst finding, names the worst first, each remedy once, and no more than five', t => {
-	const warnings = ['a', 'b', 'c', 'd', 'e'].map(found => ({status: 'warning', found, remedy: 'look'}) as const);
-	t.deepEqual(toCheck('x', [...warnings, {status: 'failed', found: 'f', remedy: 'mend'}], 'good'), {
-		name: 'x',
-		status: 'failed',
-		found: 'f; a; b; c; d; and 1 more',
-		remedy: 'mend; look',
-	});
-	t.deepEqual(toCheck('x', [], 'good'), {name: 'x', status: 'ok', found: 'good'});
-});
-
 const podMount = (path: string, device: string): Mount => ({
 	id: '2',
 	parentId: '1',
@@ -67,6 +31,7 @@ const podMount = (path: string, device: string): Mount => ({
 	source: 'pnx-volume:files',
 	superOptions: [],
 });
+
 const podState: VolumeState = {
 	formatVersion: 1,
 	volumeId: '00000000000000aa',
@@ -76,6 +41,7 @@ const podState: VolumeState = {
 	mountPoint: '/state/mount',
 	pods: [{path: '/pods/a/volumes/pnx~volume/v'}, {path: '/pods/b/volumes/pnx~volume/v'}],
 };
+
 const podReport: VolumeReport = {
 	volumeId: podState.volumeId,
 	bucket: 'files',
@@ -111,34 +77,4 @@ test('checkPodMounts() tells pods that see nothing or a dead mount, and mounts o
 	);
 	t.is(check(a, b, podMount('/data/kubelet/pods/a/volumes/pnx~volume/v', '0:40')).status, 'warning');
 	t.is(check(a, b, podMount('/pods/a/volume-subpaths/v/web/0', '0:50')).status, 'ok', "Subpaths are the kubelet's own");
-});
-
-test('checkDaemons() warns of a volume whose newest upload failed, with its reason', t => {
-	const fileSystem = {
-		openHandles: 0,
-		dirtyBytes: 0,
-		uploadsPending: 0,
-		uploadsFailed: 1,
-		conflicts: 0,
-		cacheBytes: 0,
-		stagingBytes: 0,
-		lastError: {atMs: 0, message: 'access denied'},
-	};
-	const daemon = {
-		volumeId: podState.volumeId,
-		pid: 7,
-		version: '1',
-		startedAtMs: 0,
-		bucket: 'files',
-		prefix: '',
-		mountPoint: '/m',
-		residentBytes: 1,
-		fileSystem,
-	};
-	t.like(checkDaemons([{...podReport, health: 'failing', daemon}]), {
-		status: 'warning',
-		found: 'volume 00000000000000aa (files): access denied',
-	});
-	t.like(checkDaemons([podReport]), {status: 'ok', found: '1 daemon answers'});
-	t.like(checkDaemons([{...podReport, health: 'gone'}]), {status: 'ok', found: 'no volume is mounted'});
 });
