@@ -70,6 +70,18 @@ const sizeExceptions: Readonly<Record<string, string>> = {
 	'src/store/s3-object-store.ts': 'is being divided',
 };
 
+/** Test files outside test/end-to-end that stand at no path of `src/`, each with its reason. */
+const testExceptions: Readonly<Record<string, string>> = {
+	'test/architecture.ts': 'holds docs/ARCHITECTURE.md and the whole tree',
+	'test/readme.ts': 'holds README.md',
+	'test/docs/operations.ts': 'holds docs/OPERATIONS.md',
+	'test/docs/policy.ts': 'holds docs/POLICY.md',
+	'test/scripts/build.ts': 'tests scripts/build.ts',
+};
+
+/** Folders below test/ whose files are no tests; package.json tells ava the same. */
+const supportFolders = ['support', 'doubles'];
+
 /** What the driver loads is read and compiled at each start of a pod. */
 const driverFileCountMax = 70;
 
@@ -401,6 +413,17 @@ test('files are named after their one idea, in kebab-case', t => {
 			t.notRegex(part, bannedNames, path);
 		}
 	}
+});
+
+test('a test stands at the path of its source, or follows a journey in test/end-to-end', t => {
+	const {ava} = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {ava: {files: string[]}};
+	t.deepEqual(ava.files, ['test/**/*.ts', ...supportFolders.map(folder => `!test/**/${folder}/**`)]);
+	const mirrored = tests
+		.map(({path}) => path)
+		.filter(path => !path.startsWith('test/end-to-end/') && !supportFolders.some(name => path.includes(`/${name}/`)));
+	const places = new Set(sources.flatMap(({path}) => [path, `${dirname(path)}.ts`]));
+	const misplaced = mirrored.filter(path => !places.has(path.replace(/^test\//, 'src/')));
+	t.deepEqual(misplaced.toSorted(), Object.keys(testExceptions).toSorted());
 });
 
 test('there are no default exports, no enums and no empty catch blocks', t => {
