@@ -12,7 +12,7 @@ import {removeOwnCgroup} from '../../src/node/launch/own-cgroup.ts';
 import {readAllVolumeStates} from '../../src/node/volumes/volume-state.ts';
 
 export const driverPath = fileURLToPath(new URL('../../driver/volume', import.meta.url));
-export const standInDaemonPath = fileURLToPath(new URL('stand-in-daemon.ts', import.meta.url));
+const standInDaemonPath = fileURLToPath(new URL('stand-in-daemon.ts', import.meta.url));
 
 /** The environment of a kubelet under systemd: a minimal PATH, no HOME, nothing of AWS. */
 const kubeletPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -163,7 +163,7 @@ export const cleanUpNode = async (stateDirectory: string, root: string): Promise
 Runs `driver/volume` with stdin at /dev/null and stdout and stderr on one pipe, and waits until nobody holds that
 pipe any more.
 */
-export const runDriver = async (
+const runDriver = async (
 	variables: Readonly<Record<string, string>>,
 	argv: readonly string[],
 ): Promise<DriverResult> => {
@@ -193,7 +193,7 @@ const parseReply = (output: string): DriverReply => {
 	}
 };
 
-export type StandInStart = {
+type StandInStart = {
 	readonly argv: readonly string[];
 	readonly env: Readonly<Record<string, string>>;
 	readonly descriptors: readonly string[];

@@ -6,7 +6,7 @@ import type {S3RequestEvent} from '../../src/store/s3-connection.ts';
 import {createS3ObjectStore, type S3ObjectStoreOptions} from '../../src/store/s3-object-store.ts';
 import {startTestDevServer} from './dev-server.ts';
 
-export type TestS3Store = {
+type TestS3Store = {
 	readonly store: ObjectStore;
 	readonly server: DevServer;
 	readonly bucket: string;

@@ -4,7 +4,7 @@ import type {WatchedVolume} from '../../../src/healing/watch-message.ts';
 import type {VolumeHealth} from '../../../src/node/volumes/list-volumes.ts';
 
 /** What a daemon had counted after so many seconds of a steady load: 3 MiB read and 512 KiB written in each. */
-export const countersAfter = (seconds: number): MetricSamples => ({
+const countersAfter = (seconds: number): MetricSamples => ({
 	counters: [
 		{name: 'pnx_volume_read_bytes_total', labels: {}, value: seconds * 3 * 2 ** 20},
 		{name: 'pnx_volume_written_bytes_total', labels: {}, value: seconds * 2 ** 19},

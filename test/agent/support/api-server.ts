@@ -9,7 +9,7 @@ import type {ExecutionContext} from 'ava';
 import {Event, type IEvent} from 'kubernetes-models/v1/Event';
 import type {ClusterAccess} from '../../../src/agent/kubernetes/cluster-access.ts';
 
-export type ApiCall = {
+type ApiCall = {
 	readonly method: string;
 	readonly path: string;
 	readonly token: string;

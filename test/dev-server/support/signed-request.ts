@@ -2,7 +2,7 @@ import {createHash, createHmac} from 'node:crypto';
 import {request as httpRequest, type IncomingHttpHeaders} from 'node:http';
 
 /** A request to an S3 server, signed here and not by the SDK: for what the SDK would not send. */
-export type SignedRequestOptions = {
+type SignedRequestOptions = {
 	endpoint: string;
 	method: string;
 	/** As it goes over the wire: percent-encoded. */
@@ -24,7 +24,7 @@ export type SignedRequestOptions = {
 };
 
 export type SignatureSeed = {signature: string; key: Buffer; timestamp: string; scope: string};
-export type RawAnswer = {status: number; headers: IncomingHttpHeaders; body: Buffer; code: string | undefined};
+type RawAnswer = {status: number; headers: IncomingHttpHeaders; body: Buffer; code: string | undefined};
 
 const hmac = (key: Buffer | string, text: string): Buffer => createHmac('sha256', key).update(text).digest();
 const sha256 = (data: Uint8Array | string): string => createHash('sha256').update(data).digest('hex');

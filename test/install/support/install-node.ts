@@ -16,7 +16,7 @@ export const createTreesDirectory = (after: (remove: () => void) => void): strin
 };
 
 /** What an agent would give the installer on this node. */
-export const toInstallOptions = async (
+const toInstallOptions = async (
 	{root, directory}: TestNode,
 	source: string,
 	more: Partial<InstallOptions> = {},

@@ -19,9 +19,9 @@ import type {
 	WriteCondition,
 } from '../../../src/store/object-store.ts';
 
-export type StoreMethod = Exclude<keyof ObjectStore, 'close'>;
+type StoreMethod = Exclude<keyof ObjectStore, 'close'>;
 
-export type StoreCall = {
+type StoreCall = {
 	readonly method: StoreMethod;
 	/** The key written, read or deleted; the prefix of a listing; the first key of `deleteMany`. */
 	readonly key: string;
@@ -31,7 +31,7 @@ export type StoreCall = {
 What goes wrong, and for which calls. Without `error`, `delayMs`, `isBlocked` and `bodyBytesMax` the calls are only
 counted.
 */
-export type Fault = {
+type Fault = {
 	/** Default: all methods. */
 	readonly method?: StoreMethod | readonly StoreMethod[];
 	/** A key, or what it must satisfy. Default: all keys. */
@@ -52,7 +52,7 @@ export type Fault = {
 	readonly bodyBytesMax?: number;
 };
 
-export type InjectedFault = {
+type InjectedFault = {
 	/** How many calls it has hit. */
 	readonly hitCount: number;
 	/** Settles when the first call is hit (a blocked one: is waiting). */

@@ -27,7 +27,7 @@ import type {
 import type {WriteBody} from '../../../src/store/write-body.ts';
 import {copyBytes} from './copy-bytes.ts';
 
-export type MemoryObjectStoreOptions = {
+type MemoryObjectStoreOptions = {
 	/** Keeps every version, as a versioned bucket does. Default: false. */
 	readonly isVersioned?: boolean;
 	/** The server's clock. Default: the system's. */

@@ -5,7 +5,7 @@ import {isStoreError, type StoreErrorCode} from '../../../../src/model/store-err
 import {toMultipartEtag} from '../../../../src/store/etag.ts';
 import {testThatNeeds, type Need} from '../../../support/needs.ts';
 
-export type ObjectStoreContract = {
+type ObjectStoreContract = {
 	/** Stands before every title. */
 	readonly name: string;
 	/** What a test of this store needs of the machine. */

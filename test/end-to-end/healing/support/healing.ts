@@ -33,7 +33,7 @@ export const secretOptions = (
 	...more,
 });
 
-export type HealingNode = DriverHarness & {readonly runDirectory: string};
+type HealingNode = DriverHarness & {readonly runDirectory: string};
 
 /**
 A node whose kubelet directory is a shared mount, as systemd makes all mounts, and whose run directory is in memory.

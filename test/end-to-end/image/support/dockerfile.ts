@@ -1,6 +1,6 @@
-export type DockerInstruction = {readonly name: string; readonly text: string};
+type DockerInstruction = {readonly name: string; readonly text: string};
 
-export type DockerStage = {
+type DockerStage = {
 	/** As it stands behind FROM, its variables put in. */
 	readonly image: string;
 	readonly name: string | undefined;

@@ -17,7 +17,7 @@ export type Manifest = {
 };
 
 export const repository = join(import.meta.dirname, '..', '..', '..', '..');
-export const daemonsetDirectory = join(repository, 'daemonset');
+const daemonsetDirectory = join(repository, 'daemonset');
 
 /** What can be applied with `kubectl apply -k`: directories, relative to the repository. */
 export const kustomizations: readonly string[] = [

@@ -35,7 +35,7 @@ export type BareHost = {
 	readonly close: () => Promise<void>;
 };
 
-export const bareHostDriverPath = '/plugins/pnx~volume/volume';
+const bareHostDriverPath = '/plugins/pnx~volume/volume';
 
 /**
 A statically linked busybox: this machine's, or Debian's, unpacked into `directory` without being installed. A

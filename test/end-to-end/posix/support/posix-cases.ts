@@ -7,13 +7,7 @@ import {hostCases} from './posix-host-cases.ts';
 import {nameCases} from './posix-name-cases.ts';
 import {openCases} from './posix-open-cases.ts';
 
-export const posixCases: readonly PosixCase[] = [
-	...openCases,
-	...contentCases,
-	...nameCases,
-	...attributeCases,
-	...hostCases,
-];
+const posixCases: readonly PosixCase[] = [...openCases, ...contentCases, ...nameCases, ...attributeCases, ...hostCases];
 
 /**
 Registers every case as a test, each in an empty directory of its own, but those that the medium has not: a kernel, or

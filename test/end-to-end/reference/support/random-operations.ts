@@ -23,7 +23,7 @@ export type RandomOperation = {
 };
 
 /** What the generator looks at, so that it makes only calls that the kernel would pass on. */
-export type World = {readonly model: FileSystem; readonly open: readonly OpenPair[]};
+type World = {readonly model: FileSystem; readonly open: readonly OpenPair[]};
 
 /** Few names, so that operations meet; nested, so that trees are renamed. */
 const names = ['a', 'b', 'd', 'd/a', 'd/b', 'd/e', 'd/e/a', 'f', 'f/a', 'ü', 'd/ü'];

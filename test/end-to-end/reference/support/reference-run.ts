@@ -8,7 +8,7 @@ import {type OpenPair, type RandomOperation, nextOperation, readRange} from './r
 import {createRandomSource, type RandomSource} from '../../../support/random-source.ts';
 import {createStagingDirectory, startNodes, type Nodes, type VolumeNode} from '../../../support/volume-nodes.ts';
 
-export type ReferenceRun = {
+type ReferenceRun = {
 	readonly seed: number;
 	readonly operationCount: number;
 	readonly isVersioned: boolean;

@@ -9,7 +9,7 @@ import {findProgram, type Need} from '../../../support/needs.ts';
 
 const run = promisify(execFile);
 
-export type Visit = {
+type Visit = {
 	/** The DOM as the browser has it, as HTML. */
 	readonly dom: string;
 	/** Addresses that the page made the browser ask for, and names that it looked up for it. */

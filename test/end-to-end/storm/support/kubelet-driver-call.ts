@@ -12,7 +12,7 @@ export type RunningCall = {
 	readonly kill: (whom: 'group' | 'shell' | 'node') => void;
 };
 
-export type CallSettings = {
+type CallSettings = {
 	readonly driverPath: string;
 	readonly argv: readonly string[];
 	readonly variables: Readonly<Record<string, string>>;

@@ -14,7 +14,7 @@ export type PodVolume = {
 	readonly optionsJson: string;
 };
 
-export type KubeletSettings = {
+type KubeletSettings = {
 	/** `/var/lib/kubelet` of a real one. */
 	readonly rootDirectory: string;
 	readonly driverPath: string;

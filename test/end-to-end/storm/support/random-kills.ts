@@ -5,7 +5,7 @@ import type {StormNode} from './storm-node.ts';
 
 export type Kill = 'daemon' | 'driver' | 'kubelet' | 'watch' | 'agent';
 
-export type RandomKills = {
+type RandomKills = {
 	/** No more kills; how many of each there were. */
 	readonly stop: () => Promise<Record<Kill, number>>;
 };
@@ -15,7 +15,7 @@ const delayMsMax = 250;
 const pollMs = 10;
 
 /** What is not the node's own: whether there was something to kill. */
-export type Killers = Readonly<Partial<Record<Kill, () => boolean>>>;
+type Killers = Readonly<Partial<Record<Kill, () => boolean>>>;
 
 /** Kills something each few calls of the kubelet, at a random moment of a call. */
 export const startRandomKills = (

@@ -2,7 +2,7 @@ import type {RandomSource} from '../../../support/random-source.ts';
 import type {StormNode} from './storm-node.ts';
 import {createPod, type StormVolume, type WrittenFiles} from './storm-volumes.ts';
 
-export type StormSize = {readonly pods: number; readonly volumes: number; readonly rounds: number};
+type StormSize = {readonly pods: number; readonly volumes: number; readonly rounds: number};
 
 /** `PNX_VOLUME_TEST_STORM=50x10x20` (pods, volumes, rounds) makes every storm that large. */
 export const stormSize = (normal: StormSize): StormSize => {
@@ -14,7 +14,7 @@ export const stormSize = (normal: StormSize): StormSize => {
 const mountedMsMax = 90_000;
 
 /** What a storm found wrong while it went on; empty when all is well. */
-export type StormFindings = string[];
+type StormFindings = string[];
 
 /**
 As many pods at a time as `size` says come and go, each `rounds` times, none waiting for another: each mounts its

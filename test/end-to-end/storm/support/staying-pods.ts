@@ -4,7 +4,7 @@ import type {RandomSource} from '../../../support/random-source.ts';
 import type {StormNode} from './storm-node.ts';
 import {createPod, type StormVolume, type WrittenFiles} from './storm-volumes.ts';
 
-export type StayingPods = {
+type StayingPods = {
 	/** They stop using their volumes; what they found wrong meanwhile. */
 	readonly settle: () => Promise<string[]>;
 	/**

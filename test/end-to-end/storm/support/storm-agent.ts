@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const programPath = join(import.meta.dirname, '..', '..', '..', '..', 'dist', 'bin', 'pnx-volume.js');
 const lineCountShown = 40;
 
-export type StormAgent = {
+type StormAgent = {
 	/** Kills the agent, and starts it again at once, as the kubelet does. */
 	readonly killAgent: () => boolean;
 	/** Kills the watch that it has started on the node. */

@@ -38,7 +38,7 @@ export type StormNode = {
 	readonly whenClean: (timeoutMs: number) => Promise<void>;
 };
 
-export type StormNodeSettings = {
+type StormNodeSettings = {
 	readonly variables?: Readonly<Record<string, string>>;
 	readonly backOffFactor?: number;
 	/** The launcher and its runtime are put there by the test, not taken from this checkout. */
