@@ -5,8 +5,8 @@ import {resolve} from 'node:path';
 import {stackOf} from '../model/error-text.ts';
 import {devPathPrefix, handleDevRequest} from './dev-controls.ts';
 import {createRandom} from './fault-plan.ts';
-import {createFaultSettings, type FaultSettings} from './fault-settings.ts';
-import {handleRequest, type ServerParts} from './handle-request.ts';
+import {createFaultSettings} from './fault-settings.ts';
+import {handleRequest, type Exchange, type ServerParts} from './handle-request.ts';
 import {isLoopbackAddress} from './loopback-address.ts';
 import {RequestLog} from './request-log.ts';
 import {Storage} from './storage/storage.ts';
@@ -36,23 +36,50 @@ export type DevServerOptions = {
 	readonly log?: ((line: string) => void) | undefined;
 };
 
-export type DevServer = {
+/** An S3 server in this process, on the loopback address if nothing else is said. */
+export class DevServer {
 	/** `http://127.0.0.1:PORT`, or with another address. */
 	readonly endpoint: string;
 	readonly port: number;
 	/** Live: a change counts from the next request. */
-	readonly faults: FaultSettings;
-	readonly requests: RequestLog;
-	/** Ends every connection and closes the files; again does nothing. What was acknowledged is kept. */
-	close(): Promise<void>;
-};
+	readonly faults = createFaultSettings(() => this.#destroyConnections());
+	readonly requests = new RequestLog();
+	readonly #server: Server;
+	readonly #parts: ServerParts;
+	readonly #sockets = new Set<Socket>();
+	/** The connections of tests that turn switches: a server that is down still answers them. */
+	readonly #controlSockets = new WeakSet<Socket>();
+	readonly #inFlight = new Set<Promise<void>>();
+	readonly #closing = new AbortController();
+	#closed: Promise<void> | undefined;
 
-/**
-Starts an S3 server, on the loopback address if nothing else is said, with what an earlier one left in the
-directory.
-*/
-export const startDevServer = async (options: DevServerOptions): Promise<DevServer> => {
-	const {
+	private constructor(server: Server, parts: Pick<ServerParts, 'storage' | 'credentials' | 'region' | 'log'>) {
+		const {address, family, port} = server.address() as AddressInfo; // It listens on a TCP port.
+		this.endpoint = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+		this.port = port;
+		this.#server = server;
+		this.#parts = {
+			...parts,
+			faults: this.faults,
+			requests: this.requests,
+			random: createRandom(),
+			closing: this.#closing.signal,
+		};
+		setMaxListeners(0, this.#closing.signal); // As many as there are requests.
+		server.on('request', (request: IncomingMessage, response: ServerResponse) =>
+			this.#take({request, response, isContinueExpected: false}),
+		);
+		server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) =>
+			this.#take({request, response, isContinueExpected: true}),
+		);
+		server.on('connection', (socket: Socket) => {
+			this.#sockets.add(socket);
+			socket.on('close', () => this.#sockets.delete(socket));
+		});
+	}
+
+	/** Starts a server with what an earlier one left in the directory. */
+	static async start({
 		directory,
 		host = '127.0.0.1',
 		port = 0,
@@ -60,80 +87,59 @@ export const startDevServer = async (options: DevServerOptions): Promise<DevServ
 		secretAccessKey = 'dev-secret',
 		region,
 		log = () => undefined,
-	} = options;
-	const sockets = new Set<Socket>();
-	// The connections of tests that turn switches: a server that is down still answers them.
-	const controlSockets = new WeakSet<Socket>();
-	const faults = createFaultSettings(() => destroyAll([...sockets].filter(socket => !controlSockets.has(socket))));
-	const closing = new AbortController();
-	setMaxListeners(0, closing.signal); // As many as there are requests.
-	const parts: ServerParts = {
-		storage: new Storage(resolve(directory)),
-		credentials: {accessKeyId, secretAccessKey},
-		region,
-		faults,
-		requests: new RequestLog(),
-		random: createRandom(),
-		log,
-		closing: closing.signal,
-	};
-	const inFlight = new Set<Promise<void>>();
-	const take = (request: IncomingMessage, response: ServerResponse, isContinueExpected: boolean): void => {
-		if (isControl(request)) {
-			controlSockets.add(request.socket);
+	}: DevServerOptions): Promise<DevServer> {
+		const storage = new Storage(resolve(directory));
+		const server = createServer({
+			maxHeaderSize: 128 * 1024, // Metadata that is too large must reach the check that says so.
+			requestTimeout: 0,
+			keepAliveTimeout: 60_000,
+			highWaterMark: 1 << 20,
+		});
+		try {
+			await listen(server, host, port);
+		} catch (error) {
+			storage.close();
+			throw error;
 		}
 
-		const done = serve(parts, {request, response, isContinueExpected}).finally(() => inFlight.delete(done));
-		inFlight.add(done);
-	};
-
-	// Metadata that is too large must reach the check that says so.
-	const server = createServer({
-		maxHeaderSize: 128 * 1024,
-		requestTimeout: 0,
-		keepAliveTimeout: 60_000,
-		highWaterMark: 1 << 20,
-	});
-	server.on('request', (request: IncomingMessage, response: ServerResponse) => take(request, response, false));
-	server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => take(request, response, true));
-	server.on('connection', (socket: Socket) => {
-		sockets.add(socket);
-		socket.on('close', () => sockets.delete(socket));
-	});
-	try {
-		await listen(server, host, port);
-	} catch (error) {
-		parts.storage.close();
-		throw error;
+		return new DevServer(server, {storage, credentials: {accessKeyId, secretAccessKey}, region, log});
 	}
 
-	const shutDown = async (): Promise<void> => {
-		const closed = new Promise<void>(resolve => {
-			server.close(() => resolve());
-		});
-		closing.abort();
-		destroyAll(sockets);
-		await closed;
-		await Promise.all(inFlight);
-		parts.storage.close();
-	};
+	/** Ends every connection and closes the files; again does nothing. What was acknowledged is kept. */
+	close(): Promise<void> {
+		return (this.#closed ??= this.#shutDown());
+	}
 
-	let closed: Promise<void> | undefined;
-	const address = server.address() as AddressInfo; // It listens on a TCP port.
-	return {
-		endpoint: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
-		port: address.port,
-		faults,
-		requests: parts.requests,
-		close: () => (closed ??= shutDown()),
-	};
-};
+	#take(exchange: Exchange): void {
+		if (isControl(exchange.request)) {
+			this.#controlSockets.add(exchange.request.socket);
+		}
+
+		const done = serve(this.#parts, exchange).finally(() => this.#inFlight.delete(done));
+		this.#inFlight.add(done);
+	}
+
+	#destroyConnections(): void {
+		destroyAll([...this.#sockets].filter(socket => !this.#controlSockets.has(socket)));
+	}
+
+	async #shutDown(): Promise<void> {
+		const closed = new Promise<void>(resolve => {
+			this.#server.close(() => resolve());
+		});
+		this.#closing.abort();
+		destroyAll(this.#sockets);
+		await closed;
+		await Promise.all(this.#inFlight);
+		this.#parts.storage.close();
+	}
+}
 
 const isControl = (request: IncomingMessage): boolean =>
 	request.url?.startsWith(devPathPrefix) === true && isLoopbackAddress(request.socket.remoteAddress);
 
 /** Answers a request, never rejects. */
-const serve = async (parts: ServerParts, exchange: Parameters<typeof handleRequest>[1]): Promise<void> => {
+const serve = async (parts: ServerParts, exchange: Exchange): Promise<void> => {
 	const {request, response} = exchange;
 	try {
 		// A client that resets the connection is no failure of the server.

@@ -37,82 +37,102 @@ export type Exchange = {
 	readonly isContinueExpected: boolean;
 };
 
+/** What becomes known of a request while it is handled. */
+type Course = {
+	readonly requestId: string;
+	/** What the answer reads from; kept on disk until it is sent. */
+	readonly held: Segment[];
+	faults: FaultPlan;
+	entry: LoggedRequest | undefined;
+};
+
 /** Answers one request of the S3 API: signature, bucket, action, answer, with the faults that are set in between. */
 export const handleRequest = async (parts: ServerParts, exchange: Exchange): Promise<void> => {
-	const {request, response} = exchange;
-	const {method = 'GET', url = '/', headers} = request;
+	const {response, isContinueExpected} = exchange;
+	const {blobs} = parts.storage;
 	const requestId = nextRequestId();
-	const place = {resource: url.split('?', 1)[0]!, requestId};
-	const held: Segment[] = [];
+	const course: Course = {requestId, held: [], faults: {latencyMs: 0, isCorrupted: false}, entry: undefined};
 	const startMs = performance.now();
-	let entry: LoggedRequest | undefined;
-	let faults: FaultPlan = {latencyMs: 0, isCorrupted: false};
-	let answer: Answer;
 	try {
-		try {
-			const target = parseRequestTarget(url, headers.host ?? '');
-			const operation = operationOf(method, target, headers) ?? 'Unknown';
-			entry = parts.requests.add({
-				operation,
-				bucket: target.bucket,
-				key: target.key,
-				atMs: Date.now(),
-				range: headers.range,
-			});
-			faults = planFaults(parts.faults, {operation, key: target.key}, parts.random);
-			if (await isSilenced(faults, 'before', exchange, parts.closing)) {
-				return;
-			}
-
-			answer =
-				faults.error === undefined
-					? await act(parts, exchange, {target, operation, faults, held})
-					: faultAnswer(faults.error, place);
-			entry.code = faults.error?.code;
-		} catch (error) {
-			if (error instanceof ClientGoneError) {
-				return;
-			}
-
-			answer = errorAnswer(error, place);
-			if (entry !== undefined) {
-				entry.code = error instanceof S3Error ? error.code : 'InternalError';
-			}
-
-			if (!(error instanceof S3Error)) {
-				parts.log(`${method} ${url} failed: ${stackOf(error)}`);
-			}
-		}
-
-		if (await isSilenced(faults, 'after', exchange, parts.closing)) {
+		const answer = await findAnswer(parts, exchange, course);
+		if (answer === undefined || (await isSilenced(course.faults, 'after', exchange, parts.closing))) {
 			return;
 		}
 
-		if (exchange.isContinueExpected && answer.status >= 300) {
+		if (isContinueExpected && answer.status >= 300) {
 			// Whether the client still sends the body is its choice: what follows on the connection is unknown.
 			response.setHeader('connection', 'close');
 		}
 
-		if (entry !== undefined) {
-			entry.status = answer.status;
+		if (course.entry !== undefined) {
+			course.entry.status = answer.status;
 		}
 
-		await sendAnswer({response, answer, requestId, faults, blobs: parts.storage.blobs});
+		await sendAnswer({response, answer, requestId, faults: course.faults, blobs});
 	} finally {
-		parts.storage.blobs.release(held);
-		if (entry !== undefined) {
-			entry.durationMs = performance.now() - startMs;
-			parts.log(
-				`${entry.status} ${entry.operation} ${entry.bucket}/${entry.key} ${entry.durationMs.toFixed(1)} ms${entry.code === undefined ? '' : ` ${entry.code}`}`,
-			);
+		blobs.release(course.held);
+		if (course.entry !== undefined) {
+			course.entry.durationMs = performance.now() - startMs;
+			parts.log(formatEntry(course.entry, course.entry.durationMs));
 		}
 	}
 };
+
+const formatEntry = ({status, operation, bucket, key, code}: LoggedRequest, durationMs: number): string =>
+	`${status} ${operation} ${bucket}/${key} ${durationMs.toFixed(1)} ms${code === undefined ? '' : ` ${code}`}`;
 
 // Unique is enough: fresh random bytes would cost more than the rest of a small answer.
 const requestIdPrefix = randomBytes(5).toString('hex').toUpperCase();
 let requestCount = 0;
 const nextRequestId = (): string => requestIdPrefix + (requestCount++).toString(16).toUpperCase().padStart(6, '0');
+
+/** The answer, also of a request that fails; `undefined` for a client that is gone or must not get one. */
+const findAnswer = async (parts: ServerParts, exchange: Exchange, course: Course): Promise<Answer | undefined> => {
+	const {method = 'GET', url = '/'} = exchange.request;
+	const place = {resource: url.split('?', 1)[0]!, requestId: course.requestId};
+	try {
+		const {target, operation, entry} = noteRequest(parts, exchange);
+		course.entry = entry;
+		const faults = planFaults(parts.faults, {operation, key: target.key}, parts.random);
+		course.faults = faults;
+		if (await isSilenced(faults, 'before', exchange, parts.closing)) {
+			return undefined;
+		}
+
+		if (faults.error === undefined) {
+			return await act(parts, exchange, {target, operation, faults, held: course.held});
+		}
+
+		entry.code = faults.error.code;
+		return faultAnswer(faults.error, place);
+	} catch (error) {
+		if (error instanceof ClientGoneError) {
+			return undefined;
+		}
+
+		if (course.entry !== undefined) {
+			course.entry.code = error instanceof S3Error ? error.code : 'InternalError';
+		}
+
+		if (!(error instanceof S3Error)) {
+			parts.log(`${method} ${url} failed: ${stackOf(error)}`);
+		}
+
+		return errorAnswer(error, place);
+	}
+};
+
+/** Reads what is asked for, and puts it into the log of requests. */
+const noteRequest = (
+	{requests}: ServerParts,
+	{request: {method = 'GET', url = '/', headers}}: Exchange,
+): Pick<Routed, 'target' | 'operation'> & {readonly entry: LoggedRequest} => {
+	const target = parseRequestTarget(url, headers.host ?? '');
+	const operation = operationOf(method, target, headers) ?? 'Unknown';
+	const {bucket, key} = target;
+	const entry = requests.add({operation, bucket, key, atMs: Date.now(), range: headers.range});
+	return {target, operation, entry};
+};
 
 type Routed = {
 	readonly target: RequestTarget;

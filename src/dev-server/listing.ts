@@ -71,8 +71,10 @@ export const parseCountMax = (text: string | undefined, name: string): number =>
 	return Math.min(count, 1000);
 };
 
+export type EncodeKey = (key: string) => string;
+
 /** How keys are written in the answer: `encoding-type=url` escapes them. */
-export const parseKeyEncoding = (text: string | undefined): ((key: string) => string) => {
+export const parseKeyEncoding = (text: string | undefined): EncodeKey => {
 	if (text === undefined || text === '') {
 		return key => key;
 	}

@@ -1,4 +1,4 @@
-import {startDevServer, type DevServerOptions} from './dev-server.ts';
+import {DevServer, type DevServerOptions} from './dev-server.ts';
 
 /**
 Runs the server as this process until SIGINT or SIGTERM: writes `{"endpoint": ..., "port": ...}` as one line once it
@@ -11,7 +11,7 @@ export const runDevServer = async ({
 	/** Takes the line; default: standard output. */
 	readonly write?: ((line: string) => void) | undefined;
 }): Promise<void> => {
-	const server = await startDevServer(options);
+	const server = await DevServer.start(options);
 	write(`${JSON.stringify({endpoint: server.endpoint, port: server.port})}\n`);
 	await new Promise<void>(resolve => {
 		process.once('SIGINT', () => resolve());

@@ -1,11 +1,11 @@
 import {ListBucketsCommand} from '@aws-sdk/client-s3';
 import test from 'ava';
-import {startDevServer} from '../../src/dev-server/dev-server.ts';
+import {DevServer} from '../../src/dev-server/dev-server.ts';
 import {isLoopbackAddress} from '../../src/dev-server/loopback-address.ts';
 import {createTestClient, createTestDirectory} from '../support/dev-server.ts';
 
 test('the server listens at the address that it is told, and at no other', async t => {
-	const server = await startDevServer({directory: await createTestDirectory(t), host: '127.0.0.2'});
+	const server = await DevServer.start({directory: await createTestDirectory(t), host: '127.0.0.2'});
 	t.teardown(() => server.close());
 	t.is(server.endpoint, `http://127.0.0.2:${server.port}`);
 	await t.notThrowsAsync(createTestClient(t, server).send(new ListBucketsCommand()));

@@ -6,8 +6,7 @@ import {createInterface} from 'node:readline';
 import {CreateBucketCommand, S3Client, type S3ClientConfig} from '@aws-sdk/client-s3';
 import type {ExecutionContext} from 'ava';
 import {
-	startDevServer,
-	type DevServer,
+	DevServer,
 	type DevServerOptions,
 	type FaultSettings,
 	type LoggedRequest,
@@ -45,7 +44,7 @@ export const startTestDevServer = async (
 	options: Partial<DevServerOptions> = {},
 ): Promise<Place & {server: DevServer; directory: string}> => {
 	const directory = options.directory ?? (await createTestDirectory(t));
-	const server = await startDevServer({...options, directory});
+	const server = await DevServer.start({...options, directory});
 	t.teardown(() => server.close());
 	const bucket = await createTestBucket(server.endpoint, options);
 	server.requests.clear();

@@ -1,12 +1,10 @@
 import {xmlAnswer, type Action} from '../call.ts';
 import {toIsoTime} from '../iso-time.ts';
-import {listKeys, parseCountMax, parseKeyEncoding, type ListStart, type Listing} from '../listing.ts';
+import {listKeys, parseCountMax, parseKeyEncoding, type ListStart, type Listing, type EncodeKey} from '../listing.ts';
 import {owner} from '../owner.ts';
 import {S3Error} from '../s3-error.ts';
 import type {StoredBucket} from '../storage/stored-bucket.ts';
 import {writeXml, type XmlContent} from '../xml-writer.ts';
-
-type EncodeKey = (key: string) => string;
 
 export const listObjectsV2: Action = call => {
 	const {name, query, bucket, encode, prefix, delimiter, countMax} = parseListing(call);

@@ -16,7 +16,7 @@ import {
 	UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import test from 'ava';
-import {startDevServer} from '../../../src/dev-server/dev-server.ts';
+import {DevServer} from '../../../src/dev-server/dev-server.ts';
 import {
 	createTestClient,
 	createTestDirectory,
@@ -86,7 +86,7 @@ test('what was acknowledged is there after the server was killed', async t => {
 
 test('a line that a kill cut short is dropped, and files that nothing refers to are removed', async t => {
 	const directory = await createTestDirectory(t);
-	const server = await startDevServer({directory});
+	const server = await DevServer.start({directory});
 	await server.close();
 	await appendFile(join(directory, 'journal.jsonl'), '{"op":"bucket","bucket":"half');
 	await writeFile(join(directory, 'blobs', 'orphan'), 'bytes');
@@ -99,7 +99,7 @@ test('a line that a kill cut short is dropped, and files that nothing refers to 
 
 test('starting again compacts a journal of which most is past', async t => {
 	const directory = await createTestDirectory(t);
-	const first = await startDevServer({directory});
+	const first = await DevServer.start({directory});
 	const place = {endpoint: first.endpoint};
 	const client = createTestClient(t, place);
 	await client.send(new CreateBucketCommand({Bucket: 'compact'}));
@@ -108,7 +108,7 @@ test('starting again compacts a journal of which most is past', async t => {
 	}
 
 	await first.close();
-	const second = await startDevServer({directory});
+	const second = await DevServer.start({directory});
 	t.teardown(() => second.close());
 	t.is((await readFile(join(directory, 'journal.jsonl'), 'utf8')).trim().split('\n').length, 2);
 	const {Body} = await createTestClient(t, second).send(new GetObjectCommand({Bucket: 'compact', Key: 'same'}));
@@ -118,7 +118,7 @@ test('starting again compacts a journal of which most is past', async t => {
 test('starting on a port that is taken says so', async t => {
 	const {server} = await startTestDevServer(t);
 	const directory = await createTestDirectory(t);
-	await t.throwsAsync(startDevServer({directory, port: server.port}), {
+	await t.throwsAsync(DevServer.start({directory, port: server.port}), {
 		message: new RegExp(`port ${server.port}.*EADDRINUSE`),
 	});
 });
