@@ -22,44 +22,43 @@ Where this node's kubelet looks for drivers: as the operator says, else as the k
 else as the kubelet answers, else the default. An answer is kept; without one it is asked at each call, and why
 there was none is logged once.
 */
-export const createPluginDirectoryFinder = ({
-	option,
-	look = () => undefined,
-	ask,
-	log,
-}: PluginDirectoryQuestion): ((signal: AbortSignal) => Promise<PluginDirectory>) => {
-	let answered: PluginDirectory | undefined = option === undefined ? undefined : {path: option, source: 'option'};
-	let lastReason: string | undefined;
-	return async signal => {
-		if (answered !== undefined) {
-			return answered;
-		}
+export class PluginDirectoryFinder {
+	readonly #question: PluginDirectoryQuestion;
+	#answered: PluginDirectory | undefined;
+	#lastReason: string | undefined;
 
-		const seen = look();
-		if (seen !== undefined) {
-			answered = {path: seen, source: 'kubelet'};
-			return answered;
-		}
+	constructor(question: PluginDirectoryQuestion) {
+		this.#question = question;
+		const {option} = question;
+		this.#answered = option === undefined ? undefined : {path: option, source: 'option'};
+	}
 
-		if (ask === undefined) {
-			return {path: defaultPluginDirectory, source: 'default'};
-		}
+	async find(signal: AbortSignal): Promise<PluginDirectory> {
+		this.#answered ??= this.#look() ?? (await this.#ask(signal));
+		return this.#answered ?? {path: defaultPluginDirectory, source: 'default'};
+	}
 
+	#look(): PluginDirectory | undefined {
+		const seen = this.#question.look?.();
+		return seen === undefined ? undefined : {path: seen, source: 'kubelet'};
+	}
+
+	async #ask(signal: AbortSignal): Promise<PluginDirectory | undefined> {
+		const {ask, log} = this.#question;
 		try {
-			answered = {path: (await ask(signal)) ?? defaultPluginDirectory, source: 'kubelet'};
-			return answered;
+			return ask === undefined ? undefined : {path: (await ask(signal)) ?? defaultPluginDirectory, source: 'kubelet'};
 		} catch (error) {
 			signal.throwIfAborted();
 			const reason = messageOf(error);
-			if (reason !== lastReason) {
+			if (reason !== this.#lastReason) {
 				log.warn(
 					{err: error, pluginDirectory: defaultPluginDirectory},
 					'kubelet not asked for its plugin directory, so the default is taken; --plugin-directory says another',
 				);
 			}
 
-			lastReason = reason;
-			return {path: defaultPluginDirectory, source: 'default'};
+			this.#lastReason = reason;
+			return undefined;
 		}
-	};
-};
+	}
+}

@@ -6,11 +6,11 @@ import {toNodeCommandLine, type NodeRoot} from '../install/node-root.ts';
 import type {Notice, WatchMessage, WatchReport} from '../healing/watch-message.ts';
 import type {Logger} from '../observability/logger.ts';
 import type {AgentSnapshot} from './agent-snapshot.ts';
-import {startAgentServer, type AgentServer} from './http/agent-server.ts';
+import {AgentServer} from './http/agent-server.ts';
 import {InstallationKeeper, type InstallationKeeperOptions} from './installation-keeper.ts';
 import {EventPoster} from './kubernetes/event-poster.ts';
 import type {KubernetesClient} from './kubernetes/kubernetes-client.ts';
-import {createMetricsPage} from './metrics/metrics-page.ts';
+import {MetricsPage} from './metrics/metrics-page.ts';
 import {copyPolicy} from './policy-copy.ts';
 import {WatchProcess} from './watch-process.ts';
 
@@ -80,8 +80,8 @@ class Agent {
 
 	async serve(): Promise<AgentServer> {
 		const {metricsListen, statusListen, log} = this.#options;
-		const page = createMetricsPage();
-		return startAgentServer({
+		const page = new MetricsPage();
+		return AgentServer.start({
 			metricsListen,
 			statusListen,
 			log,

@@ -6,7 +6,7 @@ import {InstallationKeeper} from '../agent/installation-keeper.ts';
 import {askPluginDirectory} from '../agent/kubernetes/ask-plugin-directory.ts';
 import {findClusterAccess} from '../agent/kubernetes/cluster-access.ts';
 import {createKubernetesClient, type KubernetesClient} from '../agent/kubernetes/kubernetes-client.ts';
-import {createPluginDirectoryFinder} from '../agent/plugin-directory.ts';
+import {PluginDirectoryFinder} from '../agent/plugin-directory.ts';
 import {copyPolicy} from '../agent/policy-copy.ts';
 import {runAgent, type AgentOptions} from '../agent/run-agent.ts';
 import {assertNodeReachable} from '../install/assert-node-reachable.ts';
@@ -89,6 +89,12 @@ const toAgentOptions = ({
 			? undefined
 			: async (signal: AbortSignal) => askPluginDirectory(client, nodeName, signal);
 	const option = flags['plugin-directory'] === undefined ? undefined : resolve(flags['plugin-directory']);
+	const pluginDirectory = new PluginDirectoryFinder({
+		option,
+		look: () => readKubeletPluginDirectory(root),
+		ask,
+		log,
+	});
 	return {
 		version,
 		nodeName,
@@ -100,7 +106,7 @@ const toAgentOptions = ({
 		sourceDirectory: resolve(flags.source ?? fileURLToPath(new URL('../..', import.meta.url))),
 		runtimeDirectory: resolve(flags['runtime-directory'] ?? defaultRuntimeDirectory),
 		stateDirectory: environment.stateDirectory,
-		findPluginDirectory: createPluginDirectoryFinder({option, look: () => readKubeletPluginDirectory(root), ask, log}),
+		findPluginDirectory: async signal => pluginDirectory.find(signal),
 		policy: flags.policy === undefined ? undefined : {source: resolve(flags.policy), target: environment.policyPath},
 		metricsListen: flags['metrics-listen'],
 		statusListen: flags['status-listen'],

@@ -2,11 +2,6 @@ import {collectDefaultMetrics, Gauge, Registry, type MetricType} from 'prom-clie
 import type {HistogramSample, MetricLabels, MetricSamples} from '../model/metric-samples.ts';
 import {metricTable, type MetricDefinition} from './metric-table.ts';
 
-export type PrometheusPage = {
-	/** Samples of names that the table does not have are left out: they are of a newer version. */
-	render(samples: MetricSamples): Promise<{readonly contentType: string; readonly body: string}>;
-};
-
 /** One line of the page: `metricName` differs from the metric's own name for the parts of a histogram. */
 type Line = {readonly metricName?: string; readonly labels: MetricLabels; readonly value: number};
 
@@ -14,30 +9,33 @@ type Line = {readonly metricName?: string; readonly labels: MetricLabels; readon
 const meaninglessAtStart = ['mean', 'stddev', 'min'] as const;
 
 /** Samples in Prometheus's text format, together with what this process costs under `pnx_volume_agent_`. */
-export const createPrometheusPage = (): PrometheusPage => {
-	const ownProcess = new Registry();
-	collectDefaultMetrics({register: ownProcess, prefix: 'pnx_volume_agent_', eventLoopMonitoringPrecision: 100});
-	for (const name of meaninglessAtStart) {
-		ownProcess.removeSingleMetric(`pnx_volume_agent_nodejs_eventloop_lag_${name}_seconds`);
+export class PrometheusPage {
+	readonly #ownProcess = new Registry();
+
+	constructor() {
+		const register = this.#ownProcess;
+		collectDefaultMetrics({register, prefix: 'pnx_volume_agent_', eventLoopMonitoringPrecision: 100});
+		for (const name of meaninglessAtStart) {
+			register.removeSingleMetric(`pnx_volume_agent_nodejs_eventloop_lag_${name}_seconds`);
+		}
 	}
 
-	return {
-		async render(samples) {
-			// A registry for each page: what was there once and is gone, such as the volume of a pod that ended, leaves
-			// nothing behind.
-			const registry = new Registry();
-			for (const [name, lines] of groupByName(samples)) {
-				const definition = metricTable[name];
-				if (definition !== undefined) {
-					registerLines(registry, name, definition, lines);
-				}
+	/** Samples of names that the table does not have are left out: they are of a newer version. */
+	async render(samples: MetricSamples): Promise<{readonly contentType: string; readonly body: string}> {
+		// A registry for each page: what was there once and is gone, such as the volume of a pod that ended, leaves
+		// nothing behind.
+		const registry = new Registry();
+		for (const [name, lines] of groupByName(samples)) {
+			const definition = metricTable[name];
+			if (definition !== undefined) {
+				registerLines(registry, name, definition, lines);
 			}
+		}
 
-			const page = Registry.merge([registry, ownProcess]);
-			return {contentType: page.contentType, body: await page.metrics()};
-		},
-	};
-};
+		const page = Registry.merge([registry, this.#ownProcess]);
+		return {contentType: page.contentType, body: await page.metrics()};
+	}
+}
 
 const groupByName = ({counters, gauges, histograms}: MetricSamples): Map<string, Line[]> => {
 	const groups = new Map<string, Line[]>();

@@ -18,7 +18,6 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {createKubernetesClient} from '../../src/agent/kubernetes/kubernetes-client.ts';
-import {createPluginDirectoryFinder} from '../../src/agent/plugin-directory.ts';
 import {runAgent} from '../../src/agent/run-agent.ts';
 import {createDeadline, waitUntil} from '../../src/node/deadline.ts';
 import {createLogger} from '../../src/observability/logger.ts';
@@ -164,7 +163,7 @@ test('the agent puts back what goes wrong on the node, takes a changed policy, a
 			runtimeDirectory: join(directory, 'opt/pnx-volume'),
 			stateDirectory: join(directory, 'state'),
 			variables: {PNX_VOLUME_LOG: join(directory, 'log')},
-			findPluginDirectory: createPluginDirectoryFinder({option: join(directory, 'plugins'), ask: undefined, log}),
+			findPluginDirectory: async () => ({path: join(directory, 'plugins'), source: 'option'}),
 			policy: {source: policy, target: join(directory, 'state/policy.json')},
 			client: createKubernetesClient(api.access),
 			metricsListen: '127.0.0.1:0',

@@ -11,19 +11,15 @@ export type Answer = {
 	readonly headers?: Readonly<Record<string, string>> | undefined;
 };
 
+export type Routes = Readonly<Record<string, () => Answer | Promise<Answer>>>;
+
 export type PlainServerOptions = {
 	readonly address: ListenAddress;
 	/** What can be asked for, by path; nothing else is served, no files above all. */
-	readonly routes: Readonly<Record<string, () => Answer | Promise<Answer>>>;
+	readonly routes: Routes;
 	/** Whether a request may be answered, by its `Host` header. */
 	readonly isHostAllowed?: ((host: string | undefined) => boolean) | undefined;
 	readonly log?: Pick<Logger, 'error'> | undefined;
-};
-
-export type PlainServer = {
-	/** Where it listens: `127.0.0.1:9810`, `[::]:9809`. */
-	readonly address: string;
-	close(): Promise<void>;
 };
 
 const connectionCountMax = 64;
@@ -53,35 +49,45 @@ const headersOfAll: Readonly<Record<string, string>> = {
 A small HTTP server that answers GET and HEAD of a few paths from memory, and withstands clients that are slow, many
 or hostile.
 */
-export const startPlainServer = async (options: PlainServerOptions): Promise<PlainServer> => {
-	const server = createServer(
-		{
-			maxHeaderSize: headerBytesMax,
-			headersTimeout: headersMs,
-			requestTimeout: requestMs,
-			keepAliveTimeout: idleMs,
-			connectionsCheckingInterval: 1000,
-		},
-		(request, response) => {
-			void respond(request, response, options);
-		},
-	);
-	server.maxConnections = connectionCountMax;
-	server.maxRequestsPerSocket = requestsPerConnectionMax;
-	// Also of a client that does not take its answer.
-	server.setTimeout(requestMs, socket => socket.destroy());
-	await listen(server, options.address);
-	return {
-		address: formatAddress(server.address() as AddressInfo), // Of a TCP server that listens it is one.
-		async close() {
-			const closed = new Promise(resolve => {
-				server.close(resolve);
-			});
-			server.closeAllConnections();
-			await closed;
-		},
-	};
-};
+export class PlainServer {
+	/** Where it listens: `127.0.0.1:9810`, `[::]:9809`. */
+	readonly address: string;
+	readonly #server: Server;
+
+	private constructor(server: Server) {
+		this.#server = server;
+		this.address = formatAddress(server.address() as AddressInfo); // Of a TCP server that listens it is one.
+	}
+
+	static async start(options: PlainServerOptions): Promise<PlainServer> {
+		const server = createServer(
+			{
+				maxHeaderSize: headerBytesMax,
+				headersTimeout: headersMs,
+				requestTimeout: requestMs,
+				keepAliveTimeout: idleMs,
+				connectionsCheckingInterval: 1000,
+			},
+			(request, response) => {
+				void respond(request, response, options);
+			},
+		);
+		server.maxConnections = connectionCountMax;
+		server.maxRequestsPerSocket = requestsPerConnectionMax;
+		// Also of a client that does not take its answer.
+		server.setTimeout(requestMs, socket => socket.destroy());
+		await listen(server, options.address);
+		return new PlainServer(server);
+	}
+
+	async close(): Promise<void> {
+		const closed = new Promise(resolve => {
+			this.#server.close(resolve);
+		});
+		this.#server.closeAllConnections();
+		await closed;
+	}
+}
 
 const listen = async (server: Server, {host, port}: ListenAddress): Promise<void> => {
 	const {promise, resolve, reject} = Promise.withResolvers<void>();

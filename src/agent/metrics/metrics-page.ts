@@ -1,33 +1,29 @@
 import type {MetricLabels, MetricSamples, ValueSample} from '../../model/metric-samples.ts';
 import type {AgentMetricName} from '../../observability/metric-table.ts';
-import {createPrometheusPage} from '../../observability/prometheus-page.ts';
+import {PrometheusPage} from '../../observability/prometheus-page.ts';
 import type {AgentSnapshot} from '../agent-snapshot.ts';
 import {NoticeCounter} from './notice-counter.ts';
 import {toVolumeSamples} from './volume-samples.ts';
 
-export type MetricsPage = {
-	/** What Prometheus gets: everything in the snapshot, and what the agent itself costs. */
-	render(snapshot: AgentSnapshot): Promise<{readonly contentType: string; readonly body: string}>;
-};
-
 /** One for the life of the agent: it counts the notices that it has seen. */
-export const createMetricsPage = ({now = Date.now}: {readonly now?: () => number} = {}): MetricsPage => {
-	const page = createPrometheusPage();
-	const notices = new NoticeCounter();
-	return {
-		async render(snapshot) {
-			const nowMs = now();
-			notices.see(snapshot.notices);
-			const volumes = (snapshot.report?.volumes ?? []).map(volume => toVolumeSamples(volume, nowMs));
-			return page.render(
-				mergeSamples([
-					...volumes,
-					{counters: notices.samples(), gauges: toAgentGauges(snapshot, nowMs), histograms: []},
-				]),
-			);
-		},
-	};
-};
+export class MetricsPage {
+	readonly #now: () => number;
+	readonly #page = new PrometheusPage();
+	readonly #notices = new NoticeCounter();
+
+	constructor({now = Date.now}: {readonly now?: () => number} = {}) {
+		this.#now = now;
+	}
+
+	/** What Prometheus gets: everything in the snapshot, and what the agent itself costs. */
+	async render(snapshot: AgentSnapshot): Promise<{readonly contentType: string; readonly body: string}> {
+		const nowMs = this.#now();
+		this.#notices.see(snapshot.notices);
+		const volumes = (snapshot.report?.volumes ?? []).map(volume => toVolumeSamples(volume, nowMs));
+		const agent = {counters: this.#notices.samples(), gauges: toAgentGauges(snapshot, nowMs), histograms: []};
+		return this.#page.render(mergeSamples([...volumes, agent]));
+	}
+}
 
 const toAgentGauges = (
 	{version, nodeName, installation, report, problems}: AgentSnapshot,

@@ -3,13 +3,13 @@ import {request} from 'node:http';
 import {connect} from 'node:net';
 import test, {type ExecutionContext} from 'ava';
 import type {AgentSnapshot} from '../../../src/agent/agent-snapshot.ts';
-import {startAgentServer} from '../../../src/agent/http/agent-server.ts';
+import {AgentServer} from '../../../src/agent/http/agent-server.ts';
 import {parseListenAddress} from '../../../src/agent/http/listen-address.ts';
 import type {StatusDocument} from '../../../src/agent/http/status-document.ts';
 import {agentSnapshot, watchedVolume} from '../support/agent-snapshots.ts';
 
 const serve = async (t: ExecutionContext, snapshot: () => AgentSnapshot = () => agentSnapshot([])) => {
-	const server = await startAgentServer({
+	const server = await AgentServer.start({
 		metricsListen: '127.0.0.1:0',
 		statusListen: '127.0.0.1:0',
 		snapshot,
@@ -210,7 +210,7 @@ test('a listen address is an address and a port, and a port that is taken is tol
 
 	const {statusPort} = await serve(t);
 	await t.throwsAsync(
-		startAgentServer({
+		AgentServer.start({
 			metricsListen: '127.0.0.1:0',
 			statusListen: `127.0.0.1:${statusPort}`,
 			snapshot: () => agentSnapshot([]),

@@ -4,7 +4,7 @@ import test from 'ava';
 import {askPluginDirectory} from '../../../src/agent/kubernetes/ask-plugin-directory.ts';
 import {findClusterAccess} from '../../../src/agent/kubernetes/cluster-access.ts';
 import {createKubernetesClient, KubernetesError} from '../../../src/agent/kubernetes/kubernetes-client.ts';
-import {createPluginDirectoryFinder} from '../../../src/agent/plugin-directory.ts';
+import {PluginDirectoryFinder} from '../../../src/agent/plugin-directory.ts';
 import {startApiServer} from '../support/api-server.ts';
 
 const never = new AbortController().signal;
@@ -74,18 +74,24 @@ test('the plugin directory is the option, else what the kubelet says, else the d
 	const lines: unknown[] = [];
 	const log = {warn: (fields: unknown) => lines.push(fields)} as never;
 	const ask = async (signal: AbortSignal) => askPluginDirectory(client, 'node-1', signal);
-	t.deepEqual(await createPluginDirectoryFinder({option: '/exec', ask, log})(never), {path: '/exec', source: 'option'});
-	t.like(await createPluginDirectoryFinder({option: undefined, ask: undefined, log})(never), {source: 'default'});
+	t.deepEqual(await new PluginDirectoryFinder({option: '/exec', ask, log}).find(never), {
+		path: '/exec',
+		source: 'option',
+	});
+	t.like(await new PluginDirectoryFinder({option: undefined, ask: undefined, log}).find(never), {source: 'default'});
 
-	const find = createPluginDirectoryFinder({option: undefined, ask, log});
+	const finder = new PluginDirectoryFinder({option: undefined, ask, log});
 	api.failure = 403;
-	t.deepEqual(await find(never), {path: '/usr/libexec/kubernetes/kubelet-plugins/volume/exec', source: 'default'});
-	await find(never);
+	t.deepEqual(await finder.find(never), {
+		path: '/usr/libexec/kubernetes/kubelet-plugins/volume/exec',
+		source: 'default',
+	});
+	await finder.find(never);
 	t.is(lines.length, 1);
 	api.failure = undefined;
 	api.configz.set('node-1', {volumePluginDir: '/etc/kubernetes/volumeplugins'});
-	t.deepEqual(await find(never), {path: '/etc/kubernetes/volumeplugins', source: 'kubelet'});
+	t.deepEqual(await finder.find(never), {path: '/etc/kubernetes/volumeplugins', source: 'kubelet'});
 	api.failure = 500;
-	t.deepEqual(await find(never), {path: '/etc/kubernetes/volumeplugins', source: 'kubelet'});
+	t.deepEqual(await finder.find(never), {path: '/etc/kubernetes/volumeplugins', source: 'kubelet'});
 	t.is(lines.length, 1);
 });

@@ -2,7 +2,7 @@
 import {execFile} from 'node:child_process';
 import {promisify} from 'node:util';
 import test from 'ava';
-import {createMetricsPage} from '../../../src/agent/metrics/metrics-page.ts';
+import {MetricsPage} from '../../../src/agent/metrics/metrics-page.ts';
 import type {AgentSnapshot} from '../../../src/agent/agent-snapshot.ts';
 import {S3Metrics} from '../../../src/daemon/s3-metrics.ts';
 import {OperationMetrics} from '../../../src/fuse/operation-metrics.ts';
@@ -93,14 +93,14 @@ const createSnapshot = (volumes: readonly WatchedVolume[], snapshot: Partial<Age
 
 const render = async (
 	snapshot: AgentSnapshot,
-	page = createMetricsPage({now: () => nowMs}),
+	page = new MetricsPage({now: () => nowMs}),
 ): Promise<Map<string, ParsedMetric>> => parsePrometheusText((await page.render(snapshot)).body);
 
 const samplesOf = (metrics: Map<string, ParsedMetric>, name: string): ParsedMetric['samples'] =>
 	metrics.get(`pnx_volume_${name}`)?.samples ?? [];
 
 test('the page is in the text format, with help and type for every metric and cumulative buckets', async t => {
-	const page = createMetricsPage();
+	const page = new MetricsPage();
 	const {contentType, body} = await page.render(
 		createSnapshot([
 			createVolume({metrics: createSamples()}),
@@ -242,7 +242,7 @@ test('what a daemon of another version says neither spoils the page nor is taken
 });
 
 test('notices are counted once each, also when they leave the snapshot', async t => {
-	const page = createMetricsPage({now: () => nowMs});
+	const page = new MetricsPage({now: () => nowMs});
 	const notices = ['VolumeDaemonDied', 'VolumeHealed', 'VolumeDaemonDied'].map(
 		(reason): Notice => ({
 			atMs: 1,
@@ -317,7 +317,7 @@ test('every metric of the table can come onto the page', async t => {
 });
 
 testPromtool('promtool finds nothing wrong with the page', async t => {
-	const {body} = await createMetricsPage().render(
+	const {body} = await new MetricsPage().render(
 		createSnapshot([
 			createVolume({bucket: 'a"b', metrics: createSamples(), directories: [{path: '/x', isMounted: true, name: 'p'}]}),
 		]),

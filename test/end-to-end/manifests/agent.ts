@@ -4,7 +4,7 @@ import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
 import type {IContainer} from 'kubernetes-models/v1/Container';
-import {startAgentServer} from '../../../src/agent/http/agent-server.ts';
+import {AgentServer} from '../../../src/agent/http/agent-server.ts';
 import {daemonCapabilities} from '../../../src/node/launch/daemon-privileges.ts';
 import {
 	findOne,
@@ -84,7 +84,7 @@ withKubectl('probes and ports of the DaemonSet are those at which the agent list
 		notices: [],
 		problems: ['The driver is not installed yet'],
 	};
-	const server = await startAgentServer({metricsListen: '127.0.0.1:0', snapshot: () => snapshot});
+	const server = await AgentServer.start({metricsListen: '127.0.0.1:0', snapshot: () => snapshot});
 	t.teardown(() => server.close());
 	const {startupProbe, readinessProbe, livenessProbe} = container;
 	const statuses = await Promise.all(

@@ -4,7 +4,7 @@ import * as fs from 'node:fs/promises';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
 import type {ExecutionContext} from 'ava';
-import {createMetricsPage} from '../../../src/agent/metrics/metrics-page.ts';
+import {MetricsPage} from '../../../src/agent/metrics/metrics-page.ts';
 import type {MetricLabels, MetricSamples} from '../../../src/model/metric-samples.ts';
 import {askMetrics} from '../../../src/node/launch/control-client.ts';
 import {createDeadline} from '../../../src/node/deadline.ts';
@@ -133,7 +133,7 @@ testOnMount('a daemon says nothing that is not in its table, and says all of it'
 		restartCount: 0,
 		metrics: {counters, gauges, histograms},
 	} as const;
-	const {body} = await createMetricsPage().render({
+	const {body} = await new MetricsPage().render({
 		version: '0',
 		nodeName: 'n',
 		startedAtMs: 0,

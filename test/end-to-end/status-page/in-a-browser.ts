@@ -1,7 +1,7 @@
 import {type ExecutionContext} from 'ava';
 import type {AgentSnapshot} from '../../../src/agent/agent-snapshot.ts';
-import {startAgentServer} from '../../../src/agent/http/agent-server.ts';
-import {startPlainServer} from '../../../src/agent/http/plain-server.ts';
+import {AgentServer} from '../../../src/agent/http/agent-server.ts';
+import {PlainServer} from '../../../src/agent/http/plain-server.ts';
 import {agentSnapshot, watchedVolume} from '../../agent/support/agent-snapshots.ts';
 import {chromium, cornerColour, visit} from './support/chromium.ts';
 import {testThatNeeds} from '../../support/needs.ts';
@@ -10,7 +10,7 @@ import {testThatNeeds} from '../../support/needs.ts';
 const {serial: inBrowser} = testThatNeeds(chromium);
 
 const serve = async (t: ExecutionContext, snapshot: () => AgentSnapshot): Promise<string> => {
-	const server = await startAgentServer({statusListen: '127.0.0.1:0', snapshot});
+	const server = await AgentServer.start({statusListen: '127.0.0.1:0', snapshot});
 	t.teardown(async () => server.close());
 	return `http://${server.statusAddress}/`;
 };
@@ -144,7 +144,7 @@ inBrowser("the page is styled as its own policy allows, light or dark as the rea
 });
 
 inBrowser('a page that breaks the policy of all pages, or asks elsewhere, is told by these tests', async t => {
-	const server = await startPlainServer({
+	const server = await PlainServer.start({
 		address: {host: '127.0.0.1', port: 0},
 		routes: {
 			'/': () => ({status: 200, contentType: 'text/html', body: '<script>document.title="ran"</script>'}),
