@@ -1,5 +1,5 @@
 import {chmod, rm} from 'node:fs/promises';
-import {createServer, type Socket} from 'node:net';
+import {createServer, type Server, type Socket} from 'node:net';
 import {messageOf} from '../model/error-text.ts';
 import type {MetricSamples} from '../model/metric-samples.ts';
 import type {ControlReply, ControlRequest, DaemonStatus} from '../node/launch/daemon-protocol.ts';
@@ -19,50 +19,61 @@ export type ControlHandler = {
 	readonly stop: (options: {timeoutMs: number; onProgress: (progress: Progress) => void}) => Promise<void>;
 };
 
-export type ControlServer = {
-	/** Ends connections and removes the socket. */
-	close(): Promise<void>;
-};
-
 const requestBytesMax = 4096;
 const requestMsMax = 5000;
 const connectionCountMax = 16;
 const timeoutMsMax = 86_400_000;
 
-/**
-Listens on a Unix socket that only we (and root) may open, and answers as `daemon-protocol.ts` says: one request per
-connection. A socket that an earlier process left is replaced; whoever starts daemons makes sure that there is only one.
-*/
-export const startControlServer = async (socketPath: string, handler: ControlHandler): Promise<ControlServer> => {
-	const sockets = new Set<Socket>();
-	const server = createServer(socket => {
-		sockets.add(socket);
-		socket.once('close', () => sockets.delete(socket));
-		void serve(socket, handler);
-	});
-	server.maxConnections = connectionCountMax;
-	await rm(socketPath, {force: true});
-	const {promise: listening, resolve, reject} = Promise.withResolvers<void>();
-	server.once('error', reject);
-	server.listen(socketPath, resolve);
-	await listening;
-	await chmod(socketPath, 0o600);
-	// It must not keep a daemon alive whose mount has ended.
-	server.unref();
-	return {
-		async close() {
-			const closed = new Promise(done => {
-				server.close(done);
-			});
-			for (const socket of sockets) {
-				socket.destroySoon();
-			}
+/** Answers as `daemon-protocol.ts` says: one request per connection. */
+export class ControlServer {
+	readonly #socketPath: string;
+	readonly #sockets = new Set<Socket>();
+	readonly #server: Server;
 
-			await closed;
-			await rm(socketPath, {force: true});
-		},
-	};
-};
+	private constructor(socketPath: string, handler: ControlHandler) {
+		this.#socketPath = socketPath;
+		this.#server = createServer(socket => {
+			this.#sockets.add(socket);
+			socket.once('close', () => this.#sockets.delete(socket));
+			void serve(socket, handler);
+		});
+		this.#server.maxConnections = connectionCountMax;
+	}
+
+	/**
+	Listens on a Unix socket that only we (and root) may open. A socket that an earlier process left is replaced; whoever
+	starts daemons makes sure that there is only one.
+	*/
+	static async start(socketPath: string, handler: ControlHandler): Promise<ControlServer> {
+		const control = new ControlServer(socketPath, handler);
+		await control.#listen();
+		return control;
+	}
+
+	/** Ends connections and removes the socket. */
+	async close(): Promise<void> {
+		const closed = new Promise(done => {
+			this.#server.close(done);
+		});
+		for (const socket of this.#sockets) {
+			socket.destroySoon();
+		}
+
+		await closed;
+		await rm(this.#socketPath, {force: true});
+	}
+
+	async #listen(): Promise<void> {
+		await rm(this.#socketPath, {force: true});
+		const {promise: listening, resolve, reject} = Promise.withResolvers<void>();
+		this.#server.once('error', reject);
+		this.#server.listen(this.#socketPath, resolve);
+		await listening;
+		await chmod(this.#socketPath, 0o600);
+		// It must not keep a daemon alive whose mount has ended.
+		this.#server.unref();
+	}
+}
 
 /** Never rejects: what goes wrong is the reply. */
 const serve = async (socket: Socket, handler: ControlHandler): Promise<void> => {

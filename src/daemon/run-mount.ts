@@ -6,9 +6,9 @@ import {readNodeEnvironment} from '../node/node-environment.ts';
 import {volumePathsIn, type VolumePaths} from '../node/volumes/volume-directory.ts';
 import type {Logger} from '../observability/logger.ts';
 import {Metrics} from '../observability/metrics.ts';
-import {startProcessMetrics} from '../observability/process-metrics.ts';
+import {ProcessMetrics} from '../observability/process-metrics.ts';
 import {provisionBucket} from '../store/provision-bucket.ts';
-import {startControlServer, type ControlServer} from './control-server.ts';
+import {ControlServer} from './control-server.ts';
 import {IdleShutdown} from './idle-shutdown.ts';
 import {MountShutdown, type StopOptions} from './mount-shutdown.ts';
 import {openVolume} from './open-volume.ts';
@@ -54,7 +54,8 @@ export const runMount = async (
 	});
 	const s3Health = new S3Health();
 	const metrics = new Metrics();
-	parts.defer(startProcessMetrics(metrics).close);
+	const processMetrics = new ProcessMetrics(metrics);
+	parts.defer(() => processMetrics.close());
 	const fileSystem = await openVolume({request, options, paths, log, parts, s3Health, metrics});
 	const mount = await mountFileSystem({request, options, fileSystem, log, metrics, isEachOperationLogged});
 	parts.defer(async () => mount.unmount({graceMs: 0}));
@@ -158,7 +159,7 @@ const listenForControl = async ({
 	shutdown,
 	idleShutdown,
 }: ControlParts): Promise<ControlServer> =>
-	startControlServer(paths.socket, {
+	ControlServer.start(paths.socket, {
 		status,
 		metrics: () => metrics.samples(),
 		drain: async ({timeoutMs, onProgress, signal}) =>

@@ -5,7 +5,7 @@ import {join} from 'node:path';
 import {text} from 'node:stream/consumers';
 import test, {type ExecutionContext} from 'ava';
 import {askMetrics, askStatus, askToEnd} from '../../src/node/launch/control-client.ts';
-import {parseControlRequest, startControlServer, type ControlHandler} from '../../src/daemon/control-server.ts';
+import {ControlServer, parseControlRequest, type ControlHandler} from '../../src/daemon/control-server.ts';
 import {createDeadline} from '../../src/node/deadline.ts';
 import type {MetricSamples} from '../../src/model/metric-samples.ts';
 import type {DaemonStatus} from '../../src/node/launch/daemon-protocol.ts';
@@ -40,7 +40,7 @@ const samples: MetricSamples = {
 const start = async (t: ExecutionContext, handler: Partial<ControlHandler> = {}): Promise<string> => {
 	const path = join(await createTestDirectory(t), 'control.sock');
 	await writeFile(path, 'left by an earlier process');
-	const server = await startControlServer(path, {
+	const server = await ControlServer.start(path, {
 		status: () => status,
 		metrics: () => samples,
 		drain: async () => undefined,
