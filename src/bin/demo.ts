@@ -134,13 +134,7 @@ const showObjects = async (store: ReturnType<typeof createS3ObjectStore>): Promi
 	}
 };
 
-const main = async ({keep}: {keep: boolean}): Promise<void> => {
-	say(`Everything of this demo is below ${root}`);
-	step('An S3 server: the embedded one. Any other would do as well');
-	const endpoint = await startServer();
-	say(`   listens at ${endpoint}`);
-	const store = createS3ObjectStore({bucket, region: 'us-east-1', endpoint, pathStyle: true, credentials: keys});
-
+const allowServer = (endpoint: string): void => {
 	step(
 		"The operator of the node lets pods use that server. The rest of the policy is as it comes: with the node's credentials, a namespace gets the buckets that were made for it",
 	);
@@ -148,10 +142,9 @@ const main = async ({keep}: {keep: boolean}): Promise<void> => {
 	mkdirSync(join(root, 'state'), {mode: 0o700});
 	writeFileSync(join(root, 'state', 'policy.json'), policy, {mode: 0o600});
 	say(`   policy.json: ${policy}`);
+};
 
-	step('The kubelet asks the driver what it can do');
-	await callDriver('init');
-
+const startFirstPod = async (endpoint: string): Promise<string> => {
 	step('A pod is scheduled: the kubelet mounts its volume. There is no bucket yet, so the driver creates it');
 	const first = await mountForPod('web-1', '6ddc6c3c-ddc6-4a18-8cd8-51a9dfe8d395', endpoint);
 
@@ -164,39 +157,60 @@ const main = async ({keep}: {keep: boolean}): Promise<void> => {
 	);
 	await inPod('web-1', first, 'echo "first line" > log && echo "second line" >> log && mv log access.log');
 	await inPod('web-1', first, 'ls -lR');
+	return first;
+};
 
-	step('Each file is one object of the same name, for every S3 tool to read');
-	await showObjects(store);
-
+const startSecondPod = async (endpoint: string, first: string): Promise<string> => {
 	step('A second pod on this node mounts the same volume: it shares the daemon and the cache of the first');
 	const second = await mountForPod('web-2', '6e901e33-a320-4e6a-841c-1b10d6c80660', endpoint);
 	await inPod('web-2', second, 'cat images/hello.txt && sha256sum -c photo.sha256');
 	await inPod('web-2', second, 'echo "third line, from web-2" >> access.log');
 	await inPod('web-1', first, 'cat access.log');
+	return second;
+};
 
+const refuseStranger = async (endpoint: string): Promise<void> => {
+	step('A pod of another namespace asks for the same bucket: the policy refuses it, and says what would allow it');
+	const uid = '0d4c8a52-55a1-4b0f-9c4e-b2f0f0c3a1de';
+	const directory = podDirectory(uid);
+	if ((await askDriver('mount', directory, mountOptions('shop-1', uid, endpoint, 'shop'))) === undefined) {
+		mounted.add(directory);
+		throw new Error('The driver gave the bucket of one namespace to another');
+	}
+};
+
+const stayUp = async (endpoint: string, first: string, second: string): Promise<void> => {
+	step('--keep: all of this stays up. Ctrl-C takes it down');
+	say(`   web-1's files   ${first}`);
+	say(`   web-2's files   ${second}`);
+	say(`   S3              ${endpoint}   bucket ${bucket}   key ${keys.accessKeyId}   secret ${keys.secretAccessKey}`);
+	say(`   log             ${join(root, 'pnx-volume.log')}`);
+	await interrupted;
+};
+
+const main = async ({keep}: {keep: boolean}): Promise<void> => {
+	say(`Everything of this demo is below ${root}`);
+	step('An S3 server: the embedded one. Any other would do as well');
+	const endpoint = await startServer();
+	say(`   listens at ${endpoint}`);
+	const store = createS3ObjectStore({bucket, region: 'us-east-1', endpoint, pathStyle: true, credentials: keys});
+	allowServer(endpoint);
+
+	step('The kubelet asks the driver what it can do');
+	await callDriver('init');
+
+	const first = await startFirstPod(endpoint);
+	step('Each file is one object of the same name, for every S3 tool to read');
+	await showObjects(store);
+
+	const second = await startSecondPod(endpoint, first);
 	step('Somebody puts an object into the bucket with an S3 tool: the pods see it as a file');
 	await store.put('from-outside.txt', Buffer.from('written by an S3 client\n'));
 	await inPod('web-2', second, 'cat from-outside.txt');
 
-	step('A pod of another namespace asks for the same bucket: the policy refuses it, and says what would allow it');
-	const stranger = podDirectory('0d4c8a52-55a1-4b0f-9c4e-b2f0f0c3a1de');
-	if (
-		(await askDriver(
-			'mount',
-			stranger,
-			mountOptions('shop-1', '0d4c8a52-55a1-4b0f-9c4e-b2f0f0c3a1de', endpoint, 'shop'),
-		)) === undefined
-	) {
-		mounted.add(stranger);
-		throw new Error('The driver gave the bucket of one namespace to another');
-	}
-
+	await refuseStranger(endpoint);
 	if (keep) {
-		step('--keep: all of this stays up. Ctrl-C takes it down');
-		say(
-			`   web-1's files   ${first}\n   web-2's files   ${second}\n   S3              ${endpoint}   bucket ${bucket}   key ${keys.accessKeyId}   secret ${keys.secretAccessKey}\n   log             ${join(root, 'pnx-volume.log')}`,
-		);
-		await interrupted;
+		await stayUp(endpoint, first, second);
 	}
 
 	step('The pods are deleted: the kubelet unmounts. With the last of them, the daemon ends');
