@@ -56,15 +56,7 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 		partBytes: options.partBytes,
 		metrics,
 	});
-	const uploader = new Uploader({
-		store,
-		partBytes: options.partBytes,
-		memoryBytesMax: setup.memoryBytesMax * 0.4,
-		readObject: async (object, offset, target) => reader.read(object, offset, target),
-		onUselessConditions() {
-			onEvent({event: 'the server cannot make a write conditional'});
-		},
-	});
+	const uploader = createUploader(setup, reader);
 	const files = new FileTable();
 	const tables = createTables({store, options, defaults, metrics, now});
 	const uploads = new UploadQueue<OpenFile>({
@@ -105,6 +97,17 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 	await fileSystem.primeRoot();
 	return fileSystem;
 };
+
+const createUploader = ({store, options, memoryBytesMax, onEvent}: FileSystemSetup, reader: ObjectReader): Uploader =>
+	new Uploader({
+		store,
+		partBytes: options.partBytes,
+		memoryBytesMax: memoryBytesMax * 0.4,
+		readObject: async (object, offset, target) => reader.read(object, offset, target),
+		onUselessConditions() {
+			onEvent?.({event: 'the server cannot make a write conditional'});
+		},
+	});
 
 /** What is known of names, and the one who tells these tables what this node changed. */
 const createTables = ({
