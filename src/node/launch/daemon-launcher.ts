@@ -10,7 +10,7 @@ import {NodeError} from '../node-error.ts';
 import type {NodeEnvironment} from '../node-environment.ts';
 import {moveToOwnCgroup, removeOwnCgroup, type OwnCgroup} from './own-cgroup.ts';
 import {isRunning, readProcessIdentity, signalProcess, type ProcessIdentity} from '../host/process-identity.ts';
-import {findRuntimeHome} from '../host/runtime-home.ts';
+import {findRuntimeHome, type RuntimeHome} from '../host/runtime-home.ts';
 import {startInSession} from './session-daemon.ts';
 import {isSystemdHere, startInService, toUnitName} from './systemd-service.ts';
 import type {DaemonLaunch} from './daemon-launch.ts';
@@ -90,15 +90,27 @@ export const endDaemon = async (identity: ProcessIdentity): Promise<void> => {
 	}
 };
 
+type StartedDaemon = {readonly daemon: DaemonProcess; readonly launch: DaemonLaunch};
+
+/** What every way to start a daemon needs. */
+type StartPlan = {
+	readonly command: readonly string[];
+	readonly variables: Readonly<Record<string, string>>;
+	readonly memory: MemoryLimits;
+	readonly runtime: RuntimeHome;
+	/** Writes down what this node could not do. */
+	readonly warn: (msg: string, reason: string) => void;
+};
+
 /**
 Tries one way after the other: what the first cannot do on this node must not keep the volume from being mounted.
 */
 const startDaemonProcess = async (
 	request: DaemonRequest,
 	environment: NodeEnvironment,
-	{variables, deadline, isEachOperationLogged = false}: LaunchSettings & {variables: Readonly<Record<string, string>>},
-): Promise<{daemon: DaemonProcess; launch: DaemonLaunch}> => {
-	const {volumeId, options, volumeDirectory} = request;
+	{variables, deadline, isEachOperationLogged = false}: LaunchSettings & Pick<StartPlan, 'variables'>,
+): Promise<StartedDaemon> => {
+	const {volumeId, options} = request;
 	const command = [
 		toNodejsCommand(process.execPath),
 		'--disable-warning=ExperimentalWarning',
@@ -106,39 +118,61 @@ const startDaemonProcess = async (
 		volumeId,
 		...(isEachOperationLogged ? ['--debug'] : []),
 	];
-	const memory = planMemoryLimits(options);
-	const runtime = findRuntimeHome(environment.daemonPath);
-	const warn = (msg: string, reason: string): void => {
-		logLine(environment.logPath, 'warn', {volume: volumeId, bucket: options['name'], err: {message: reason}, msg});
+	const plan: StartPlan = {
+		command,
+		variables,
+		memory: planMemoryLimits(options),
+		runtime: findRuntimeHome(environment.daemonPath),
+		warn(msg, reason) {
+			logLine(environment.logPath, 'warn', {volume: volumeId, bucket: options['name'], err: {message: reason}, msg});
+		},
 	};
-
 	if (environment.launchWay === 'systemd' && isSystemdHere()) {
 		try {
-			const daemon = await startInService({
-				command,
-				volumeId,
-				bucket: options['name'] ?? '',
-				volumeDirectory,
-				variables,
-				memory,
-				runDirectory: environment.runDirectory,
-				deadline,
-			});
-			return {daemon, launch: {way: 'systemd', unit: toUnitName(volumeId), ...runtime}};
+			return await startAsService(request, environment, plan, deadline);
 		} catch (error) {
-			warn(
+			plan.warn(
 				'the daemon could not be started as a service of systemd, and gets a cgroup of its own instead',
 				toReason(error),
 			);
 		}
 	}
 
-	const daemon = await startInSession(command, {variables, logPath: environment.logPath});
+	return startWithoutService(request, environment, plan);
+};
+
+const startAsService = async (
+	{volumeId, options, volumeDirectory}: DaemonRequest,
+	{runDirectory}: NodeEnvironment,
+	{command, variables, memory, runtime}: StartPlan,
+	deadline: Deadline,
+): Promise<StartedDaemon> => {
+	const bucket = options['name'] ?? '';
+	const daemon = await startInService({
+		command,
+		volumeId,
+		bucket,
+		volumeDirectory,
+		variables,
+		memory,
+		runDirectory,
+		deadline,
+	});
+	return {daemon, launch: {way: 'systemd', unit: toUnitName(volumeId), ...runtime}};
+};
+
+/** In a session, and unless the node's settings say otherwise in a cgroup of its own. */
+const startWithoutService = async (
+	{volumeId}: DaemonRequest,
+	{launchWay, logPath}: NodeEnvironment,
+	{command, variables, memory, runtime, warn}: StartPlan,
+): Promise<StartedDaemon> => {
+	const daemon = await startInSession(command, {variables, logPath});
 	if (daemon === undefined) {
 		throw new NodeError("The volume's daemon could not be started: there is no /bin/sh");
 	}
 
-	if (environment.launchWay === 'session') {
+	if (launchWay === 'session') {
 		return {daemon, launch: {way: 'session', ...runtime}};
 	}
 
