@@ -24,8 +24,12 @@ export type MountDecision =
 /** What a volume without the option `memory` takes at most; see `daemon/memory-budget.ts`. */
 const automaticMemoryBytesMax = 128 * 2 ** 20;
 
+/** What a rule does not let a namespace have, and what to do about it. */
+type Refusal = {readonly what: string; readonly remedy: string};
+
 /** Whether the policy lets a pod of this namespace have this volume. */
-export const decideMount = (policy: NodePolicy, {namespace, options, hasSecret}: MountQuestion): MountDecision => {
+export const decideMount = (policy: NodePolicy, question: MountQuestion): MountDecision => {
+	const {namespace, options, hasSecret} = question;
 	if (!isNamespaceName(namespace)) {
 		return {
 			decision: 'refused',
@@ -35,47 +39,23 @@ export const decideMount = (policy: NodePolicy, {namespace, options, hasSecret}:
 
 	const rule = findRule(policy, namespace);
 	const section = hasSecret ? 'withSecret' : 'withNodeCredentials';
-	const refuse = (what: string, remedy: string): MountDecision => ({
-		decision: 'refused',
-		message: `The node policy refuses this volume to namespace "${namespace}": ${what}. To allow it, ${remedy}`,
-	});
-	const remedyOf = (key: string, value: unknown): string => toRemedy({rule, namespace, section, key, value});
-
+	const remedyOf: RemedyOf = (key, value) => toRemedy({rule, namespace, section, key, value});
 	const grant = rule[section];
 	if (grant === undefined) {
-		return hasSecret
-			? refuse('it may not bring credentials of its own', `leave out secretRef, or ${remedyOf('', true)}`)
-			: refuse(
-					'it must bring credentials of its own',
-					`give the volume a secretRef to a Secret of type pnx/volume, or ${remedyOf('', true)}`,
-				);
+		return refuse(namespace, refuseCredentials(question, remedyOf));
 	}
 
-	const {endpoint, name, prefix} = options;
-	const endpointMatch = matchEndpoint(grant.endpoints, endpoint, namespace);
+	const endpointMatch = matchEndpoint(grant.endpoints, options.endpoint, namespace);
 	if (endpointMatch === undefined) {
-		const where = endpoint === '' ? 'AWS (no option "endpoint")' : `endpoint ${endpoint}`;
-		return refuse(
-			`${where} is not one that it may use ${hasSecret ? 'with a Secret' : "with the node's credentials"}`,
-			remedyOf('endpoints', toPlainEndpoint(endpoint)),
-		);
+		return refuse(namespace, refuseEndpoint(question, remedyOf));
 	}
 
-	const forbidden = rule.forbiddenOptions.find(
-		definition => options[definition.field] !== parseOptionValue(definition, definition.default),
-	);
-	if (forbidden !== undefined) {
-		return refuse(
-			`it may not set the option "${forbidden.name}"`,
-			`leave the option out, or take "${forbidden.name}" out of ${rule.place ?? 'rules'}.forbidOptions of the policy`,
-		);
+	const limited = restrictOptions(rule, options);
+	if ('what' in limited) {
+		return refuse(namespace, limited);
 	}
 
-	const limited = keepLimits(rule, options);
-	if ('tooLarge' in limited) {
-		return refuse(limited.tooLarge, `ask for less, or raise ${rule.place ?? 'rules'}.limits of the policy`);
-	}
-
+	const {name, prefix} = options;
 	if (!isPlainPrefix(prefix)) {
 		return {
 			decision: 'refused',
@@ -86,26 +66,47 @@ export const decideMount = (policy: NodePolicy, {namespace, options, hasSecret}:
 	const bucketRemedy = remedyOf('buckets', {bucket: name, ...(prefix === '' ? {} : {prefix})});
 	const isListed = grant.buckets.some(pattern => isBucketListed(pattern, {name, prefix, namespace}));
 	if (!isListed && !grant.isOwnBucketAllowed) {
-		return refuse(
-			`${describeVolume(options)} is not one that it may use ${hasSecret ? 'with a Secret' : "with the node's credentials"}`,
-			bucketRemedy,
-		);
+		return refuse(namespace, {what: notUsable(describeVolume(options), question), remedy: bucketRemedy});
 	}
 
+	const isByName = endpointMatch === 'named';
+	const creationRemedy = remedyOf('create', true);
 	return {
 		decision: 'allowed',
 		options: limited.options,
-		rule: toVolumeRule({
-			grant,
-			policy,
-			namespace,
-			isListed,
-			isByName: endpointMatch === 'named',
-			bucketRemedy,
-			creationRemedy: remedyOf('create', true),
-		}),
+		rule: toVolumeRule({grant, policy, namespace, isListed, isByName, bucketRemedy, creationRemedy}),
 	};
 };
+
+const refuse = (namespace: string, {what, remedy}: Refusal): MountDecision => ({
+	decision: 'refused',
+	message: `The node policy refuses this volume to namespace "${namespace}": ${what}. To allow it, ${remedy}`,
+});
+
+/** What the policy would have to say under a key of the grant. */
+type RemedyOf = (key: string, value: unknown) => string;
+
+const refuseCredentials = ({hasSecret}: MountQuestion, remedyOf: RemedyOf): Refusal =>
+	hasSecret
+		? {
+				what: 'it may not bring credentials of its own',
+				remedy: `leave out secretRef, or ${remedyOf('', true)}`,
+			}
+		: {
+				what: 'it must bring credentials of its own',
+				remedy: `give the volume a secretRef to a Secret of type pnx/volume, or ${remedyOf('', true)}`,
+			};
+
+const refuseEndpoint = (question: MountQuestion, remedyOf: RemedyOf): Refusal => {
+	const {endpoint} = question.options;
+	return {
+		what: notUsable(endpoint === '' ? 'AWS (no option "endpoint")' : `endpoint ${endpoint}`, question),
+		remedy: remedyOf('endpoints', toPlainEndpoint(endpoint)),
+	};
+};
+
+const notUsable = (what: string, {hasSecret}: MountQuestion): string =>
+	`${what} is not one that it may use ${hasSecret ? 'with a Secret' : "with the node's credentials"}`;
 
 /** The first rule that names the namespace. */
 export const findRule = ({rules}: NodePolicy, namespace: string): PolicyRule =>
@@ -127,11 +128,22 @@ const isPlainPrefix = (prefix: string): boolean => {
 	);
 };
 
-/** Larger sizes than the limit are refused where the author asked for them, and lowered where they are the default. */
-const keepLimits = (
-	{limits}: PolicyRule,
-	options: VolumeOptions,
-): {readonly options: VolumeOptions} | {readonly tooLarge: string} => {
+/**
+The options as the rule has them. Larger sizes than its limits are refused where the author asked for them, and lowered
+where they are the default.
+*/
+const restrictOptions = (rule: PolicyRule, options: VolumeOptions): {readonly options: VolumeOptions} | Refusal => {
+	const {limits, forbiddenOptions, place = 'rules'} = rule;
+	const forbidden = forbiddenOptions.find(
+		definition => options[definition.field] !== parseOptionValue(definition, definition.default),
+	);
+	if (forbidden !== undefined) {
+		return {
+			what: `it may not set the option "${forbidden.name}"`,
+			remedy: `leave the option out, or take "${forbidden.name}" out of ${place}.forbidOptions of the policy`,
+		};
+	}
+
 	const lowered: Record<string, number> = {};
 	for (const {definition, bytesMax} of limits) {
 		const asked = Number(options[definition.field]);
@@ -142,7 +154,8 @@ const keepLimits = (
 
 		if (asked !== Number(parseOptionValue(definition, definition.default))) {
 			return {
-				tooLarge: `option "${definition.name}" may be ${formatBytes(bytesMax)} at most, and is ${formatBytes(asked)}`,
+				what: `option "${definition.name}" may be ${formatBytes(bytesMax)} at most, and is ${formatBytes(asked)}`,
+				remedy: `ask for less, or raise ${place}.limits of the policy`,
 			};
 		}
 
