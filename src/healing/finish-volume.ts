@@ -5,10 +5,10 @@ import {askToEnd} from '../node/launch/control-client.ts';
 import {createDeadline, type Deadline} from '../node/deadline.ts';
 import {removeUnknownVolume} from '../node/volumes/forget-volume.ts';
 import {releaseDirectory} from '../node/mounts/immutable-directory.ts';
-import {readLaunchRecord, removeLaunchRecord, type LaunchRecord} from '../node/launch/launch-record.ts';
+import {removeLaunchRecord} from '../node/launch/launch-record.ts';
 import {readMountTable} from '../node/mounts/mount-table.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
-import {findDaemon, startDaemon, stopDaemon} from '../node/calls/volume-daemon.ts';
+import {findDaemon, stopDaemon} from '../node/calls/volume-daemon.ts';
 import {
 	removeVolumeDirectory,
 	stagingFileCount,
@@ -17,6 +17,7 @@ import {
 } from '../node/volumes/volume-directory.ts';
 import {withLock} from '../node/host/file-lock.ts';
 import {podsMounted, readVolumeState, writeVolumeState, type VolumeState} from '../node/volumes/volume-state.ts';
+import {restartDaemon} from './restart-daemon.ts';
 
 /** `waiting`: bytes wait for somebody with credentials, or for S3; there is nothing to do now. */
 export type FinishOutcome = 'in use' | 'uploading' | 'waiting' | 'finished';
@@ -78,13 +79,12 @@ const finishLocked = async (
 		await stopDaemon(state, environment.stateDirectory, createDeadline(stopMs));
 		forgetUsers(state, paths);
 	} else if (hasJournal(paths)) {
-		const record = readLaunchRecord(environment.runDirectory, volumeId);
-		if (record === undefined || record.credentials === 'missing') {
+		const restarted = await restartDaemon({...state, pods: []}, environment, deadline);
+		if ('obstacle' in restarted) {
 			forgetUsers(state, paths);
 			return 'waiting';
 		}
 
-		await startForJournal(record, state, environment, deadline);
 		return 'uploading';
 	}
 
@@ -99,26 +99,6 @@ const finishLocked = async (
 	}
 
 	return 'finished';
-};
-
-const startForJournal = async (
-	record: LaunchRecord,
-	state: VolumeState,
-	environment: NodeEnvironment,
-	deadline: Deadline,
-): Promise<void> => {
-	const paths = volumePaths(environment.stateDirectory, state.volumeId);
-	await startDaemon(
-		{...record.request, mountPoint: paths.mountPoint, volumeDirectory: paths.directory},
-		{
-			state,
-			environment,
-			deadline,
-			inUse: false,
-			starterVariables: record.variables,
-			onStarted: (daemon, launch) => writeVolumeState(paths.stateFile, {...state, daemon, launch, pods: []}),
-		},
-	);
 };
 
 /**

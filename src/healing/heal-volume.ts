@@ -4,19 +4,17 @@ import {askStatus} from '../node/launch/control-client.ts';
 import {endDaemon} from '../node/launch/daemon-launcher.ts';
 import {createDeadline, waitUntil, type Deadline} from '../node/deadline.ts';
 import {removeUnknownVolume} from '../node/volumes/forget-volume.ts';
-import {readLaunchRecord, type LaunchRecord} from '../node/launch/launch-record.ts';
 import {mountsAt, readMountTable, type Mount} from '../node/mounts/mount-table.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';
 import {isRunning, type ProcessIdentity} from '../node/host/process-identity.ts';
-import {findDaemon, startDaemon} from '../node/calls/volume-daemon.ts';
+import {findDaemon} from '../node/calls/volume-daemon.ts';
 import {volumePaths} from '../node/volumes/volume-directory.ts';
 import {withLock} from '../node/host/file-lock.ts';
 import {
 	podsInUse,
 	podsMounted,
 	readVolumeState,
-	writeVolumeState,
 	type PodMount,
 	type VolumeState,
 } from '../node/volumes/volume-state.ts';
@@ -25,6 +23,7 @@ import {dumpHang} from './dump-hang.ts';
 import {belongsToPod, readOtherNamespaces, uncoveredMounts} from '../node/mounts/mount-namespaces.ts';
 import {MountProbe} from './mount-probe.ts';
 import {renewPodMount} from '../node/mounts/renew-pod-mount.ts';
+import {restartDaemon} from './restart-daemon.ts';
 
 export type HealOutcome =
 	/** Nothing was wrong, or nothing that heals: no pods, or a mount by hand. */
@@ -97,49 +96,17 @@ const healLocked = async (
 
 	const table = readMountTable();
 	const pods = podsMounted(state, table);
-	if (pods.length === 0) {
+	const fault = pods.length === 0 ? undefined : await findFault(state, table, environment, {...settings, deadline});
+	if (fault === undefined) {
 		return {outcome: 'well'};
 	}
 
-	const isHung = await isHanging(state, environment, settings);
-	const isServed = !isHung && (await findDaemon(state, environment.stateDirectory, deadline)) !== undefined;
-	if (isServed && podsInUse(state, table).length === pods.length) {
-		return {outcome: 'well'};
-	}
-
-	if (
-		!isServed &&
-		!isHung &&
-		state.daemon !== undefined &&
-		isRunning(state.daemon) &&
-		mountsAt(table, state.mountPoint).length > 0
-	) {
-		return {outcome: 'well'}; // Slow to answer: not ours to judge.
-	}
-
+	const {isHung, isServed} = fault;
 	const dump = isHung ? await endHung(state, paths.directory, table) : undefined;
 	const deadDevices = new Set(pods.flatMap(({path}) => mountsAt(table, path).map(({device}) => device)));
-	let current: VolumeState = {...state, pods};
-	if (!isServed) {
-		const record = readLaunchRecord(environment.runDirectory, volumeId);
-		if (record === undefined || record.credentials === 'missing') {
-			return {outcome: 'needs pod restart', state, pods, reason: toObstacle(record, environment)};
-		}
-
-		await startDaemon(
-			{...record.request, mountPoint: paths.mountPoint, volumeDirectory: paths.directory},
-			{
-				state: current,
-				environment,
-				deadline,
-				inUse: false,
-				starterVariables: record.variables,
-				onStarted(daemon, launch) {
-					current = {...current, daemon, launch};
-					writeVolumeState(paths.stateFile, current);
-				},
-			},
-		);
+	const healed = isServed ? {...state, pods} : await restartDaemon({...state, pods}, environment, deadline);
+	if ('obstacle' in healed) {
+		return {outcome: 'needs pod restart', state, pods, reason: healed.obstacle};
 	}
 
 	await renewAll(pods, paths.mountPoint, volumeId, environment);
@@ -148,15 +115,35 @@ const healLocked = async (
 		deadDevices.delete(device);
 	}
 
-	return {
-		outcome: 'healed',
-		state: current,
-		pods,
-		restartNeeded: findHolders(pods, deadDevices),
-		wasHung: isHung,
-		isStarted: !isServed,
-		dump,
-	};
+	const restartNeeded = findHolders(pods, deadDevices);
+	return {outcome: 'healed', state: healed, pods, restartNeeded, wasHung: isHung, isStarted: !isServed, dump};
+};
+
+type Fault = {
+	readonly isHung: boolean;
+	/** The daemon is well, and only mounts of pods are not. */
+	readonly isServed: boolean;
+};
+
+const findFault = async (
+	state: VolumeState,
+	table: readonly Mount[],
+	environment: NodeEnvironment,
+	{deadline, ...settings}: HealSettings & {readonly deadline: Deadline},
+): Promise<Fault | undefined> => {
+	const isHung = await isHanging(state, environment, settings);
+	const isServed = !isHung && (await findDaemon(state, environment.stateDirectory, deadline)) !== undefined;
+	if (isServed && podsInUse(state, table).length === podsMounted(state, table).length) {
+		return undefined;
+	}
+
+	const isSlow =
+		!isServed &&
+		!isHung &&
+		state.daemon !== undefined &&
+		isRunning(state.daemon) &&
+		mountsAt(table, state.mountPoint).length > 0;
+	return isSlow ? undefined : {isHung, isServed}; // Slow to answer: not ours to judge.
 };
 
 /** Asks once more, now that nobody else works on the volume. */
@@ -207,11 +194,6 @@ const endHung = async (
 
 	return dump;
 };
-
-const toObstacle = (record: LaunchRecord | undefined, {runDirectory}: NodeEnvironment): string =>
-	record === undefined
-		? `${runDirectory} has no record of how its daemon was started`
-		: `its credentials were not kept, because ${runDirectory} is not in memory (tmpfs)`;
 
 /** Each pod gets its chance; the first failure is told afterwards, and the rest is tried again. */
 const renewAll = async (
