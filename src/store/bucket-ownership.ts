@@ -1,9 +1,9 @@
-import {GetBucketTaggingCommand, type Tag} from '@aws-sdk/client-s3';
+import type {Tag} from '@aws-sdk/client-s3';
 import {setTimeout as delay} from 'node:timers/promises';
 import {isStoreError, StoreError} from '../model/store-error.ts';
 import type {VolumeRule} from '../model/volume-rule.ts';
 import type {BucketCalls} from './bucket-calls.ts';
-import {addTags, isMadeFor, type CreatedFor} from './bucket-tags.ts';
+import {addTags, isMadeFor, requestTags, type CreatedFor} from './bucket-tags.ts';
 
 /** Longer than a node takes from reading the tags of a new bucket to having written its own. */
 const settleMs = 500;
@@ -17,14 +17,9 @@ bucket, or where it has no tags.
 */
 export const readTagsStrictly = async (calls: BucketCalls, rule: VolumeRule): Promise<readonly Tag[]> => {
 	try {
-		const {TagSet} = await calls.call({
-			operation: 'GetBucketTagging',
-			action: `read the tags of bucket "${calls.bucket}"`,
-			send: (client, options) => client.send(new GetBucketTaggingCommand({Bucket: calls.bucket}), options),
-		});
-		return TagSet ?? [];
+		return await requestTags(calls);
 	} catch (error) {
-		if (isStoreError(error) && (error.s3Code === 'NoSuchTagSet' || error.code === 'noSuchBucket')) {
+		if (isStoreError(error, 'noSuchBucket')) {
 			return [];
 		}
 

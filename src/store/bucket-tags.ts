@@ -48,8 +48,8 @@ export const findState = (tags: readonly Tag[]): 'pending' | 'done' | undefined 
 	return isOurs && (state === 'pending' || state === 'done') ? state : undefined;
 };
 
-/** The tags of a bucket: none, too, when these credentials may not read them or the server knows no tags. */
-export const readTags = async (calls: BucketCalls): Promise<readonly Tag[]> => {
+/** The tags of a bucket; whatever keeps them from being read is an error. */
+export const requestTags = async (calls: BucketCalls): Promise<readonly Tag[]> => {
 	try {
 		const {TagSet} = await calls.call({
 			operation: 'GetBucketTagging',
@@ -58,11 +58,20 @@ export const readTags = async (calls: BucketCalls): Promise<readonly Tag[]> => {
 		});
 		return TagSet ?? [];
 	} catch (error) {
-		if (
-			isStoreError(error) &&
-			(error.s3Code === 'NoSuchTagSet' ||
-				['accessDenied', 'invalidRequest', 'noSuchBucket', 'notFound', 'notImplemented'].includes(error.code))
-		) {
+		if (isStoreError(error) && error.s3Code === 'NoSuchTagSet') {
+			return [];
+		}
+
+		throw error;
+	}
+};
+
+/** The tags of a bucket: none, too, when these credentials may not read them or the server knows no tags. */
+export const readTags = async (calls: BucketCalls): Promise<readonly Tag[]> => {
+	try {
+		return await requestTags(calls);
+	} catch (error) {
+		if (isStoreError(error, 'accessDenied', 'invalidRequest', 'noSuchBucket', 'notFound', 'notImplemented')) {
 			return [];
 		}
 

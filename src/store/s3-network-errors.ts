@@ -6,16 +6,16 @@ import {HttpFailure} from './s3-http.ts';
 /** The one place where an answer that never came becomes an error of ours. */
 export const toNetworkError = ({action, place}: S3Context, error: unknown): StoreError => {
 	const isTimeout = error instanceof HttpFailure && error.kind === 'timeout';
-	const nodeCode = findNodeCode(error);
-	const why = whyByNodeCode[nodeCode] ?? (error instanceof Error ? toOneLine(error.message) : 'the connection failed');
+	const code = findCode(error);
+	const why = whyByCode[code] ?? (error instanceof Error ? toOneLine(error.message) : 'the connection failed');
 	return new StoreError(
-		isTimeout || nodeCode === 'ETIMEDOUT' ? 'timeout' : 'unavailable',
+		isTimeout || code === 'ETIMEDOUT' ? 'timeout' : 'unavailable',
 		`Cannot ${action} at ${place}: ${why}`,
 		{cause: error},
 	);
 };
 
-const whyByNodeCode: Readonly<Record<string, string>> = {
+const whyByCode: Readonly<Record<string, string>> = {
 	EAI_AGAIN: 'the name of the endpoint cannot be looked up now (EAI_AGAIN); check DNS and the network',
 	ECONNREFUSED: 'the connection was refused (ECONNREFUSED); check the option "endpoint", and that the server runs',
 	ECONNRESET: 'the connection was cut (ECONNRESET)',
@@ -34,9 +34,9 @@ Whether another attempt must fail the same way: a certificate does not become va
 `guardedLookup` refused stays refused.
 */
 export const isFinalNetworkError = (error: unknown): boolean =>
-	/CERT|LEAF_SIGNATURE|ERR_TLS|EPNXLOCAL/.test(findNodeCode(error));
+	/CERT|LEAF_SIGNATURE|ERR_TLS|EPNXLOCAL/.test(findCode(error));
 
-const findNodeCode = (error: unknown): string => {
+const findCode = (error: unknown): string => {
 	const cause = error instanceof HttpFailure ? (error.cause ?? error) : error;
 	return cause instanceof Error && 'code' in cause ? String(cause.code) : '';
 };
