@@ -93,6 +93,15 @@ export type FileSystemStatus = {
 	readonly lastError?: {readonly atMs: number; readonly message: string} | undefined;
 };
 
+export type AllocationRequest = {
+	offset: number;
+	length: number;
+	keepSize: boolean;
+	zeroRange: boolean;
+	punchHole: boolean;
+	otherFlags: boolean;
+};
+
 export interface FileSystem {
 	/** ENOENT when there is nothing; the root is answered from memory. */
 	getattr(target: Target): Promise<EntryStat>;
@@ -125,17 +134,7 @@ export interface FileSystem {
 	release(handle: Handle): Promise<void>;
 
 	truncate(target: Target, sizeBytes: number): Promise<void>;
-	fallocate(
-		handle: Handle,
-		request: {
-			offset: number;
-			length: number;
-			keepSize: boolean;
-			zeroRange: boolean;
-			punchHole: boolean;
-			otherFlags: boolean;
-		},
-	): Promise<void>;
+	fallocate(handle: Handle, request: AllocationRequest): Promise<void>;
 	copyFileRange(
 		source: {handle: Handle; offset: number},
 		destination: {handle: Handle; offset: number},

@@ -1,17 +1,8 @@
 import {FsError} from '../model/fs-error.ts';
 import {assertFileBytes} from './file-size.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
-import type {Handle} from './filesystem.ts';
+import type {AllocationRequest, Handle} from './filesystem.ts';
 import {wallClockNs} from './wall-clock.ts';
-
-export type AllocationRequest = {
-	offset: number;
-	length: number;
-	keepSize: boolean;
-	zeroRange: boolean;
-	punchHole: boolean;
-	otherFlags: boolean;
-};
 
 /**
 fallocate(2): space is checked, a range is zeroed (S3 has no holes: a punched one is zeros), and the file grows unless
