@@ -5,7 +5,7 @@ import {forgetForegroundMount, mountInBackground, mountInForeground} from '../no
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {addFlags, parseVolumeFlags} from './option-flags.ts';
 import type {RunningMount} from '../daemon/run-mount.ts';
-import {describeJournal, showProgress} from './unmount.ts';
+import {describeJournal, ProgressLines} from './unmount.ts';
 
 type MountFlags = {bucket: string; dir: string; background: boolean; debug: boolean; 'log-level'?: string};
 
@@ -87,12 +87,12 @@ for a signal that came before.
 */
 const listenForSignals = (findRunning: () => RunningMount | undefined, timeoutMs: number): (() => void) => {
 	let signalCount = 0;
-	const onProgress = showProgress();
+	const progress = new ProgressLines();
 	const stopWhenTold = (): void => {
 		if (signalCount > 0) {
 			// Its failure is that of `stopped`, which is waited for.
 			findRunning()
-				?.stop({timeoutMs: signalCount === 1 ? timeoutMs : 1, onProgress})
+				?.stop({timeoutMs: signalCount === 1 ? timeoutMs : 1, onProgress: left => progress.show(left)})
 				.catch(() => undefined);
 		}
 	};

@@ -32,10 +32,11 @@ export const unmountCommand = (environment: NodeEnvironment): CommandModule<obje
 			.example('$0 unmount /mnt/files --timeout 10s --force', 'Give up on uploads after ten seconds'),
 	async handler({dir, timeout, force}) {
 		const directory = resolve(dir);
+		const progress = new ProgressLines();
 		const {wasMounted, journal} = await unmountVolume(
 			directory,
 			{...environment, drainTimeoutMs: parseTimeoutMs(timeout)},
-			{force, onProgress: showProgress()},
+			{force, onProgress: left => progress.show(left)},
 		);
 		if (!wasMounted && journal === undefined) {
 			throw new NodeError(`Nothing is mounted at ${directory}; "pnx-volume status" shows what is`);
@@ -53,16 +54,17 @@ export const describeJournal = (directory: string): string =>
 	`Not everything is in S3: ${directory} keeps the rest. The next mount of this volume on this node uploads it, but for what is in "failed" there, which S3 refused`;
 
 /** A line each time that less is left to upload. */
-export const showProgress = (): ((progress: Progress) => void) => {
-	let shown = '';
-	return ({dirtyBytes, uploadsPending}) => {
+export class ProgressLines {
+	#shown = '';
+
+	show({dirtyBytes, uploadsPending}: Progress): void {
 		const line = `Uploading: ${formatBytes(dirtyBytes)} in ${uploadsPending} ${uploadsPending === 1 ? 'file' : 'files'} left\n`;
-		if (dirtyBytes > 0 && line !== shown) {
-			shown = line;
+		if (dirtyBytes > 0 && line !== this.#shown) {
+			this.#shown = line;
 			process.stderr.write(line);
 		}
-	};
-};
+	}
+}
 
 /** Read as the option of the same name and unit is. */
 const parseTimeoutMs = (value: string): number => {
