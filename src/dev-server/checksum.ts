@@ -1,4 +1,4 @@
-import {createHash} from 'node:crypto';
+import {createHash, type Hash} from 'node:crypto';
 import {crc32} from 'node:zlib';
 import {crc32c, crc64Nvme, type Crc64} from './checksum-tables.ts';
 
@@ -11,54 +11,67 @@ export type Checksum = {readonly algorithm: ChecksumAlgorithm; readonly value: s
 
 /** A checksum that is computed while a body streams by. */
 export type ChecksumState = {
-	update(data: Uint8Array): void /** In base64, as S3's headers have it. */;
+	update(data: Uint8Array): void;
+	/** In base64, as S3's headers have it. */
 	digest(): string;
 };
 
 export const createChecksum = (algorithm: ChecksumAlgorithm): ChecksumState => {
 	switch (algorithm) {
 		case 'CRC32': {
-			let crc = 0;
-			return {
-				update(data) {
-					crc = crc32(data, crc);
-				},
-				digest: () => toBase64(crc),
-			};
+			return new CrcState(0, crc32, toBase64);
 		}
 
 		case 'CRC32C': {
-			let crc = 0;
-			return {
-				update(data) {
-					crc = crc32c(data, crc);
-				},
-				digest: () => toBase64(crc),
-			};
+			return new CrcState(0, crc32c, toBase64);
 		}
 
 		case 'CRC64NVME': {
-			let crc: Crc64 = {high: 0, low: 0};
-			return {
-				update(data) {
-					crc = crc64Nvme(data, crc);
-				},
-				digest: () => toBase64(crc.high, crc.low),
-			};
+			return new CrcState<Crc64>({high: 0, low: 0}, crc64Nvme, ({high, low}) => toBase64(high, low));
 		}
 
 		case 'SHA1':
 		case 'SHA256': {
-			const hash = createHash(algorithm.toLowerCase());
-			return {
-				update(data) {
-					hash.update(data);
-				},
-				digest: () => hash.digest('base64'),
-			};
+			return new HashState(algorithm);
 		}
 	}
 };
+
+class CrcState<Crc> implements ChecksumState {
+	#crc: Crc;
+	readonly #add: (data: Uint8Array, previous: Crc) => Crc;
+	readonly #format: (crc: Crc) => string;
+
+	constructor(start: Crc, add: (data: Uint8Array, previous: Crc) => Crc, format: (crc: Crc) => string) {
+		this.#crc = start;
+		this.#add = add;
+		this.#format = format;
+	}
+
+	update(data: Uint8Array): void {
+		this.#crc = this.#add(data, this.#crc);
+	}
+
+	digest(): string {
+		return this.#format(this.#crc);
+	}
+}
+
+class HashState implements ChecksumState {
+	readonly #hash: Hash;
+
+	constructor(algorithm: 'SHA1' | 'SHA256') {
+		this.#hash = createHash(algorithm.toLowerCase());
+	}
+
+	update(data: Uint8Array): void {
+		this.#hash.update(data);
+	}
+
+	digest(): string {
+		return this.#hash.digest('base64');
+	}
+}
 
 /** The header of S3 that carries this algorithm's value. */
 export const checksumHeader = (algorithm: ChecksumAlgorithm): string => `x-amz-checksum-${algorithm.toLowerCase()}`;
