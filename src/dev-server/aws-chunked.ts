@@ -1,6 +1,7 @@
 import {createHash, hash, type Hash} from 'node:crypto';
 import {S3Error} from './s3-error.ts';
-import {isEqual, sign, type Signature} from './signature.ts';
+import type {Signature} from './signature.ts';
+import {isEqual, sign} from './signing-key.ts';
 
 const lineBytesMax = 16 * 1024;
 const emptyHash = hash('sha256', '');

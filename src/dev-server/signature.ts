@@ -1,7 +1,8 @@
-import {createHmac, createSecretKey, hash, timingSafeEqual, type KeyObject} from 'node:crypto';
+import {hash, type KeyObject} from 'node:crypto';
 import type {IncomingHttpHeaders} from 'node:http';
 import {S3Error} from './s3-error.ts';
 import {encodePath, encodeUri, type RequestTarget} from './request-target.ts';
+import {isEqual, sign, signingKeyFor} from './signing-key.ts';
 
 export type Credentials = {readonly accessKeyId: string; readonly secretAccessKey: string};
 
@@ -244,38 +245,6 @@ const isSignatureOf = (
 ): boolean => {
 	const canonicalHash = hash('sha256', Buffer.from(canonical, encoding));
 	return isEqual(sign(signingKey, `AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${canonicalHash}`), signature);
-};
-
-/** The signature of a text, as S3 writes it. */
-export const sign = (signingKey: KeyObject, text: string): string =>
-	createHmac('sha256', signingKey).update(text).digest('hex');
-
-export const isEqual = (a: string, b: string): boolean =>
-	a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
-
-// A key is good for a day in a region: four hashes less for each request.
-const signingKeys = new Map<string, KeyObject>();
-const signingKeyCountMax = 64;
-
-const signingKeyFor = ({date, region}: Claim, {secretAccessKey}: Credentials): KeyObject => {
-	const name = `${date}/${region}/${secretAccessKey}`;
-	const known = signingKeys.get(name);
-	if (known !== undefined) {
-		return known;
-	}
-
-	let key: string | Buffer = `AWS4${secretAccessKey}`;
-	for (const text of [date, region, 's3', 'aws4_request']) {
-		key = createHmac('sha256', key).update(text).digest();
-	}
-
-	if (signingKeys.size >= signingKeyCountMax) {
-		signingKeys.clear();
-	}
-
-	const signingKey = createSecretKey(key as Buffer); // The loop has run.
-	signingKeys.set(name, signingKey);
-	return signingKey;
 };
 
 const parseTimestamp = (timestamp: string): number | undefined => {
