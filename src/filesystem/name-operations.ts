@@ -183,7 +183,7 @@ export const readlink = async (parts: FileSystemParts, path: string): Promise<st
 /** PATH_MAX of Linux. */
 const linkBytesMax = 4095;
 
-/** Fifos, sockets and device nodes are type bits on an empty object; a regular file is made empty. */
+/** Fifos, sockets and device files are type bits on an empty object; a regular file is made empty. */
 export const mknod = async (
 	parts: FileSystemParts,
 	path: string,

@@ -248,8 +248,12 @@ export class MemoryFileSystem implements FileSystem {
 		return inode.kind === 'symlink' ? inode.target : fail('EINVAL', path);
 	}
 
-	async mknod(path: string, node: {kind: EntryKind; permissions: number; rdev: number}, caller: Caller): Promise<void> {
-		this.#tree.link(path, this.#tree.create(node.kind, node.permissions, caller, {rdev: node.rdev}));
+	async mknod(
+		path: string,
+		entry: {kind: EntryKind; permissions: number; rdev: number},
+		caller: Caller,
+	): Promise<void> {
+		this.#tree.link(path, this.#tree.create(entry.kind, entry.permissions, caller, {rdev: entry.rdev}));
 	}
 
 	async rename(

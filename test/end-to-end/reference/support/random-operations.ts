@@ -284,8 +284,8 @@ const pathOperation = async (
 		}
 
 		case 'mknod': {
-			const node = {kind: random.pick(['fifo', 'file'] as const), permissions: 0o640, rdev: 0};
-			return {name: `mknod ${path} ${node.kind}`, perform: async fileSystem => fileSystem.mknod(path, node, caller)};
+			const entry = {kind: random.pick(['fifo', 'file'] as const), permissions: 0o640, rdev: 0};
+			return {name: `mknod ${path} ${entry.kind}`, perform: async fileSystem => fileSystem.mknod(path, entry, caller)};
 		}
 
 		case 'rename': {
