@@ -68,6 +68,7 @@ const implementations: readonly string[] = [
 const sizeExceptions: Readonly<Record<string, string>> = {
 	'src/store/s3-connection.ts': 'is being divided',
 	'src/store/s3-object-store.ts': 'is being divided',
+	'src/upload/staged-layer.ts': 'one class: many small methods on the file and the map of one layer',
 };
 
 /** Test files outside test/end-to-end that stand at no path of `src/`, each with its reason. */
@@ -88,7 +89,7 @@ const driverFileCountMax = 70;
 /** Functions of `src/` over the limit, each with its reason. */
 const functionExceptions: Readonly<Record<string, string>> = {};
 
-const lineCountMax = {src: 330, test: 650};
+const lineCountMax = {src: 300, test: 650};
 const functionLineCountMax = 60;
 const bannedNames = /^(?:utils?|helpers?|common|types|misc|index|.*-?managers?)$/;
 
