@@ -53,7 +53,7 @@ export class PluginDirectoryFinder {
 			if (reason !== this.#lastReason) {
 				log.warn(
 					{err: error, pluginDirectory: defaultPluginDirectory},
-					'kubelet not asked for its plugin directory, so the default is taken; --plugin-directory says another',
+					'could not ask the kubelet for its plugin directory; the default is used, and --plugin-directory names another',
 				);
 			}
 

@@ -52,7 +52,7 @@ export const copyPolicy = async ({
 	const problem =
 		wrong === undefined
 			? undefined
-			: `The policy in ${source} is not valid, and this node has no earlier one, so mounts are refused until it is put right: ${wrong}`;
+			: `The policy in ${source} is not valid, and this node has no earlier one, so mounts are refused until it is corrected: ${wrong}`;
 	if (present === text) {
 		return {outcome: 'same', problem};
 	}

@@ -109,7 +109,7 @@ class Agent {
 				}
 
 				if (this.#policyProblem !== undefined && this.#policyProblem !== before) {
-					log.error({problem: this.#policyProblem}, 'node policy not as it should be');
+					log.error({problem: this.#policyProblem}, 'node policy has a problem');
 				}
 			},
 		);

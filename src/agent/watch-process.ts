@@ -81,9 +81,9 @@ export class WatchProcess {
 		this.#child = child;
 		let lastError = '';
 		// It may end while we write or close.
-		child.stdin.on('error', error => log.warn({err: error}, 'the watch does not read'));
+		child.stdin.on('error', error => log.warn({err: error}, 'the watch does not read its input'));
 		const silence = setTimeout(() => {
-			lastError = `killed by the agent, because it had said nothing for ${Math.ceil(silenceMsMax / 1000)} s`;
+			lastError = `killed by the agent, because it had reported nothing for ${Math.ceil(silenceMsMax / 1000)} s`;
 			child.kill('SIGKILL');
 		}, silenceMsMax);
 		createInterface({input: child.stderr}).on('line', line => {
@@ -108,7 +108,7 @@ export class WatchProcess {
 		const {onMessage, log} = this.#options;
 		const message = parseMessage(line);
 		if (message === undefined) {
-			log.warn({line: line.slice(0, 200)}, 'the watch said what nobody understands');
+			log.warn({line: line.slice(0, 200)}, 'the watch wrote a line that the agent does not understand');
 			return;
 		}
 

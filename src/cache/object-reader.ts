@@ -133,7 +133,7 @@ const copyBlock = (
 	if (to - blockStart > block.length) {
 		throw new StoreError(
 			'corrupt',
-			`Reading ${version.key}: block ${index} has ${block.length} bytes and ${to - blockStart} are needed`,
+			`Cannot read ${version.key}: block ${index} has ${block.length} bytes and ${to - blockStart} are needed`,
 		);
 	}
 

@@ -30,7 +30,7 @@ export const receiveRange = async (
 				if (bytes.length > end - position) {
 					throw new StoreError(
 						'corrupt',
-						`Reading ${version.key}: more bytes came than the ${end - start} that were asked for`,
+						`Cannot read ${version.key}: more bytes came than the ${end - start} that were requested`,
 					);
 				}
 
@@ -41,7 +41,7 @@ export const receiveRange = async (
 			if (position < end) {
 				throw new StoreError(
 					'unavailable',
-					`Reading ${version.key}: the connection ended ${end - position} bytes early`,
+					`Cannot read ${version.key}: the connection ended ${end - position} bytes early`,
 				);
 			}
 		} catch (error) {
@@ -79,7 +79,7 @@ const open = async (
 			? undefined
 			: await store.get(version.key, {...request, versionId: version.versionId});
 	if (result === undefined) {
-		throw new StoreError('notFound', `Reading ${version.key}: the version that was opened is gone`);
+		throw new StoreError('notFound', `Cannot read ${version.key}: the version that was opened is gone`);
 	}
 
 	return result.body;

@@ -81,7 +81,7 @@ const findPluginDirectories = async ({
 		return [...(asked === undefined ? [] : [asked]), ...knownPluginDirectories];
 	} catch (error) {
 		process.stderr.write(
-			`pnx-volume: the kubelet could not be asked for its plugin directory, so the known ones are looked at: ${messageOf(error)}\n`,
+			`pnx-volume: the kubelet could not be asked for its plugin directory, so the usual ones are searched: ${messageOf(error)}\n`,
 		);
 		return knownPluginDirectories;
 	}

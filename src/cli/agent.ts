@@ -152,7 +152,9 @@ const createClient = (flags: AgentFlags): KubernetesClient | undefined => {
 
 const parseHostPid = ({'host-pid': hostPid}: AgentFlags): number | undefined => {
 	if (hostPid !== undefined && !/^[1-9]\d{0,8}$/.test(hostPid)) {
-		throw new UsageError(`--host-pid takes the number of a process, as 1: current value is "${hostPid.slice(0, 40)}"`);
+		throw new UsageError(
+			`--host-pid takes the number of a process, such as 1: current value is "${hostPid.slice(0, 40)}"`,
+		);
 	}
 
 	return hostPid === undefined ? undefined : Number(hostPid);

@@ -52,7 +52,7 @@ export const doctorCommand = (environment: NodeEnvironment): CommandModule<objec
 	async handler({volume, json, 'plugin-dir': pluginDirectory, bucket, write, ...flags}) {
 		const stray = [...bucketFlags.filter(name => Object.hasOwn(flags, name)), ...(write ? ['write'] : [])][0];
 		if (bucket === undefined && stray !== undefined) {
-			throw new UsageError(`--${stray} is about a bucket: give --bucket, too`);
+			throw new UsageError(`--${stray} needs --bucket`);
 		}
 
 		const options = bucket === undefined ? undefined : parseVolumeFlags(bucket, flags);

@@ -27,7 +27,7 @@ export const healCommand = (environment: NodeEnvironment): CommandModule<object,
 		);
 		if (states.length === 0 && volume !== undefined) {
 			throw new NodeError(
-				`No volume of this node is bucket or directory ${volume}; "pnx-volume status" shows what there is`,
+				`No volume of this node has the bucket or the directory ${volume}; "pnx-volume status" shows all volumes`,
 			);
 		}
 

@@ -68,7 +68,7 @@ const mountUntilInterrupted = async (
 		running = await runMount(request, {log, isEachOperationLogged});
 	});
 	if (running === undefined) {
-		throw new Error('The mount was started without saying what it is');
+		throw new Error('The mount was started without its volume');
 	}
 
 	process.stdout.write(`Mounted ${volume.options.name} at ${mounted.path}; Ctrl-C unmounts it\n`);

@@ -51,7 +51,7 @@ export const unmountCommand = (environment: NodeEnvironment): CommandModule<obje
 
 /** What to tell about bytes that S3 lacks. */
 export const describeJournal = (directory: string): string =>
-	`Not everything is in S3: ${directory} keeps the rest. The next mount of this volume on this node uploads it, but for what is in "failed" there, which S3 refused`;
+	`Not everything is in S3: ${directory} keeps the rest. The next mount of this volume on this node uploads it, except for what is in "failed" there, which S3 refused`;
 
 /** A line each time that less is left to upload. */
 export class ProgressLines {
@@ -70,7 +70,7 @@ export class ProgressLines {
 const parseTimeoutMs = (value: string): number => {
 	const definition = optionTable.find(({name}) => name === 'timeout');
 	if (definition?.kind !== 'duration') {
-		throw new OptionError('Option "timeout" is no duration any more');
+		throw new OptionError('Option "timeout" is not a duration any more');
 	}
 
 	return Number(parseOptionValue({...definition, minMs: 1, maxMs: 86_400_000}, value));

@@ -61,7 +61,7 @@ const frame = (rows: readonly StatusRow[], {stateDirectory, output}: WatchSettin
 			? lines
 			: [
 					...lines.slice(0, height - 2),
-					`… ${lines.length - height + 2} more lines; make the terminal higher, or use status without --watch`,
+					`… ${lines.length - height + 2} more lines; enlarge the terminal, or use status without --watch`,
 				];
 	// Overwritten in place: clearing first would flicker.
 	return `${home}${shown.map(line => `${line}${clearToLineEnd}`).join('\n')}\n${clearBelow}`;

@@ -111,7 +111,7 @@ const formatMessage = (message: WatchMessage): string => {
 const toMs = (name: string, value: string): number => {
 	const definition = optionTable.find(option => option.name === 'timeout');
 	if (definition?.kind !== 'duration') {
-		throw new OptionError('Option "timeout" is no duration any more');
+		throw new OptionError('Option "timeout" is not a duration any more');
 	}
 
 	return Number(parseOptionValue({...definition, name, minMs: 10, maxMs: 86_400_000}, value));

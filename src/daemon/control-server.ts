@@ -139,7 +139,7 @@ const readLine = async (socket: Socket): Promise<string> => {
 		}
 	});
 	socket.once('end', () =>
-		reject(new SyntaxError('Cannot read the request: the connection ended before its line did')),
+		reject(new SyntaxError('Cannot read the request: the connection ended in the middle of the line')),
 	);
 	socket.once('close', () => reject(new Error('Cannot read the request: the connection was closed')));
 	const timer = setTimeout(

@@ -40,7 +40,7 @@ export class IdleShutdown {
 		clearTimeout(this.#timer);
 		this.#timer = setTimeout(() => {
 			this.#endIfIdle().catch((error: unknown) => {
-				onEvent('the daemon could not end after its idle time: it tries again', {err: error});
+				onEvent('the idle daemon could not stop; it tries again', {err: error});
 				if (this.#ending === undefined) {
 					this.start(Math.max(forMs, retryMs));
 				}
@@ -62,7 +62,7 @@ export class IdleShutdown {
 		const {paths, drain, onEvent} = this.#settings;
 		// Before the lock is taken: a mount need not wait for uploads.
 		await drain(drainMs).catch((error: unknown) =>
-			onEvent('not everything is in S3 at the end of the idle time: the rest stays in the journal', {err: error}),
+			onEvent('not everything is in S3 when the idle daemon stops: the rest stays in the journal', {err: error}),
 		);
 		await withLock(
 			{path: paths.lockFile, what: 'the end of an idle daemon', deadline: createDeadline(lockMs)},
@@ -75,11 +75,11 @@ export class IdleShutdown {
 		const state = readVolumeState(paths.stateFile);
 		const podCount = state === undefined ? 0 : podsInUse(state, readMountTable()).length;
 		if (podCount > 0) {
-			onEvent('pods use the volume again: it goes on', {podCount});
+			onEvent('pods use the volume again: the daemon keeps running', {podCount});
 			return;
 		}
 
-		onEvent('nobody has used the volume for a while: it ends', {});
+		onEvent('no pod has used the volume for a while: the daemon stops', {});
 		this.#ending = end().then(() => {
 			if (state?.daemon?.pid === process.pid) {
 				forgetVolume(state, paths, {runDirectory});

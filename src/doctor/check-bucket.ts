@@ -54,7 +54,7 @@ const checkPresence = async (options: VolumeOptions): Promise<{check: Check; isT
 					status: 'warning',
 					found: `"${name}" does not exist yet`,
 					remedy:
-						'the first mount creates it, or now: pnx-volume provision; if it should be there, check its name, --endpoint and --region',
+						'the first mount creates it, and "pnx-volume provision" does so now; if it should exist already, check its name, --endpoint and --region',
 				}
 			: toFailedCheck('bucket', error);
 		return {check, isThere: false};
@@ -76,8 +76,8 @@ export const judgeOrigin = (name: string, state: 'pending' | 'done' | undefined)
 		? {
 				name: 'bucket',
 				status: 'warning',
-				found: `"${name}" was created by pnx-volume, and not all of its settings were made`,
-				remedy: `pnx-volume provision ${name}, or the next mount, makes the rest`,
+				found: `"${name}" was created by pnx-volume, but some of its settings are missing`,
+				remedy: `run "pnx-volume provision ${name}", or mount the volume: both make the missing settings`,
 			}
 		: {
 				name: 'bucket',
@@ -94,10 +94,10 @@ const checkObjects = async (options: VolumeOptions, {isWriteTried}: {isWriteTrie
 		const list: Check = {
 			name: 'bucket-list',
 			status: 'ok',
-			found: `a listing is allowed; ${isEmpty ? 'nothing' : 'something'} is ${prefix === '' ? 'in the bucket' : `below "${prefix}"`}`,
+			found: `it can be listed; ${prefix === '' ? 'the bucket' : `prefix "${prefix}"`} ${isEmpty ? 'is empty' : 'has objects'}`,
 		};
 		if (!isWriteTried || readOnly) {
-			return {list, ...skipWrites(readOnly ? 'the volume is read-only' : '--write tries it')};
+			return {list, ...skipWrites(readOnly ? 'the volume is read-only' : 'give --write to try it')};
 		}
 
 		return {list, ...(await checkWrites(store))};

@@ -74,8 +74,8 @@ const checkVolumes = async (
 			{
 				name: 'volume',
 				status: 'failed',
-				found: `no volume of this node is "${target}", nor mounted there`,
-				remedy: 'pnx-volume status --json shows the directories and ids of all',
+				found: `no volume of this node has the id "${target}" or is mounted there`,
+				remedy: '"pnx-volume status --json" shows the directories and ids of all volumes',
 			},
 		];
 	}
@@ -120,8 +120,8 @@ const attempt = async (name: string, check: () => Check | Promise<Check>): Promi
 const toBrokenCheck = (name: string, error: unknown): Check => ({
 	name,
 	status: 'failed',
-	found: `it could not be looked at: ${toReason(error)}`,
-	remedy: 'run as root; if it stays, the message says what to mend',
+	found: `the check itself failed: ${toReason(error)}`,
+	remedy: 'run the doctor as root; if the check still fails, repair what the message names',
 });
 
 /** `undefined` also when it cannot be found out: the check that needs it says so. */

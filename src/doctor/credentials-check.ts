@@ -23,7 +23,7 @@ export const checkCredentials = async ({region, endpoint, pathStyle}: VolumeOpti
 	const client = createSdkClient({region, endpoint, pathStyle});
 	const {promise: late, reject} = Promise.withResolvers<never>();
 	const timer = setTimeout(
-		() => reject(new Error(`no answer from where credentials come from within ${credentialsMs / 1000} s`)),
+		() => reject(new Error(`the source of credentials did not answer within ${credentialsMs / 1000} s`)),
 		credentialsMs,
 	);
 	try {
@@ -64,7 +64,7 @@ export const judgeCredentials = ({
 		? {
 				name: 'credentials',
 				status: 'failed',
-				found: `those from ${place} expired at ${new Date(expiresAtMs).toISOString()}`,
+				found: `the credentials from ${place} expired at ${new Date(expiresAtMs).toISOString()}`,
 				remedy: 'renew them, or sign in again',
 			}
 		: {

@@ -24,8 +24,8 @@ const judgeDaemon = (report: VolumeReport): Finding | undefined => {
 				status: 'failed',
 				found: `${labelOf(report)}: the daemon is gone, and every use of ${path} fails`,
 				remedy: isOfPods
-					? 'pnx-volume heal, as the agent of the node does by itself, and restart pods that still see nothing; what was not uploaded is in its journal'
-					: `pnx-volume unmount ${path}, and mount it again; what was not uploaded is in its journal`,
+					? 'run "pnx-volume heal" (the agent of the node does so by itself), and restart pods that still get errors; what was not uploaded is in the journal of the volume'
+					: `run "pnx-volume unmount ${path}" and mount it again; what was not uploaded is in the journal of the volume`,
 			};
 		}
 
@@ -34,8 +34,8 @@ const judgeDaemon = (report: VolumeReport): Finding | undefined => {
 				status: 'failed',
 				found: `${labelOf(report)}: the daemon (pid ${report.daemonPid}) lives and does not answer, or has no mount`,
 				remedy: isOfPods
-					? 'pnx-volume heal, as the agent of the node does by itself after half a minute: that ends it and starts it again; what was not uploaded is in its journal'
-					: `look into the log; then kill -9 ${report.daemonPid}, unmount, and mount again; what was not uploaded is in its journal`,
+					? 'run "pnx-volume heal" (the agent of the node does so by itself after half a minute): it ends the daemon and starts it again; what was not uploaded is in the journal of the volume'
+					: `look into the log; then run kill -9 ${report.daemonPid}, unmount, and mount again; what was not uploaded is in the journal of the volume`,
 			};
 		}
 
@@ -43,7 +43,7 @@ const judgeDaemon = (report: VolumeReport): Finding | undefined => {
 			return {
 				status: 'warning',
 				found: `${labelOf(report)}: ${report.daemon?.fileSystem.lastError?.message}`,
-				remedy: 'mend what the message says (--bucket checks credentials and bucket); uploads are tried again',
+				remedy: 'repair what the message names (--bucket checks credentials and bucket); uploads are tried again',
 			};
 		}
 

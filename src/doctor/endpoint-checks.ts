@@ -66,7 +66,7 @@ export const judgeEndpoint = ({
 				name: 'endpoint',
 				status: 'warning',
 				found,
-				remedy: 'the server has trouble of its own: ask who runs it, or look at its log',
+				remedy: 'the server itself has a problem: ask its operator, or look into its log',
 			}
 		: {name: 'endpoint', status: 'ok', found};
 };
@@ -74,7 +74,7 @@ export const judgeEndpoint = ({
 /** `skewMs`: how much later the server has it; `undefined` when it does not say. */
 export const judgeClock = (skewMs: number | undefined): Check => {
 	if (skewMs === undefined || Number.isNaN(skewMs)) {
-		return {name: 'clock', status: 'skipped', found: 'the server does not say what time it has'};
+		return {name: 'clock', status: 'skipped', found: 'the server does not tell its time'};
 	}
 
 	const offMs = Math.abs(skewMs);

@@ -19,8 +19,8 @@ export const checkLeftOvers = (
 	for (const report of reports.filter(({health}) => health === 'gone')) {
 		findings.push({
 			status: 'warning',
-			found: `${labelOf(report)} has no daemon and no mount, as after a reboot, and nothing waits`,
-			remedy: `its next mount or unmount cleans up; or delete ${volumePaths(stateDirectory, report.volumeId).directory}`,
+			found: `${labelOf(report)} has no daemon and no mount, as after a reboot, and no bytes wait for their upload`,
+			remedy: `the next mount or unmount of the volume cleans up; or delete ${volumePaths(stateDirectory, report.volumeId).directory}`,
 		});
 	}
 
@@ -30,7 +30,7 @@ export const checkLeftOvers = (
 			findings.push({
 				status: 'warning',
 				found: `${labelOf(report)} has no daemon, and bytes in ${staging} that no record of the journal names: they were never closed or synced`,
-				remedy: 'its next mount deletes them',
+				remedy: 'the next mount of the volume deletes them',
 			});
 		}
 	}
@@ -42,18 +42,18 @@ export const checkLeftOvers = (
 			findings.push({
 				status: 'failed',
 				found: `${stateFile} ${isNewerState(stateFile) ? 'was written by a newer version of pnx-volume' : 'is damaged'}`,
-				remedy: `delete nothing below ${directory}: while the volume is mounted, its files are the bucket's; the next mount of the volume by the version that knows it puts this right`,
+				remedy: `delete nothing below ${directory}: while the volume is mounted, its files are those of the bucket; mount the volume again with the version that wrote the file, which repairs it`,
 			});
 		} else {
 			findings.push({
 				status: 'warning',
 				found: `${directory} has no state.json, and nothing of it is mounted`,
-				remedy: 'save what is in its staging/ if anything is, and delete it',
+				remedy: 'save the files in its staging/, if there are any, and delete it',
 			});
 		}
 	}
 
-	return toCheck('left-overs', findings, 'no volume is left without a daemon or bytes that wait');
+	return toCheck('left-overs', findings, 'no volume without a daemon has left anything behind');
 };
 
 /** Bytes on this node that S3 lacks and nobody is uploading: journals without a daemon, and what S3 refused. */
@@ -79,7 +79,7 @@ export const checkStaging = (reports: readonly VolumeReport[], stateDirectory: s
 		}
 	}
 
-	return toCheck('staging', findings, 'no bytes wait for somebody');
+	return toCheck('staging', findings, 'no bytes wait for a mount or for a person');
 };
 
 /** Temporary files that whoever wrote them did not live to rename. */
@@ -106,8 +106,8 @@ export const checkHalfWrittenFiles = (
 		'half-written-files',
 		paths.map(path => ({
 			status: 'warning',
-			found: `${path} was never finished`,
-			remedy: 'delete it: nobody was told that it was written; a mount of the volume does so, too',
+			found: `${path} is a temporary file that was never finished`,
+			remedy: 'delete it, as the next mount of the volume does: no program was told that it was written',
 		})),
 		'none',
 	);

@@ -13,14 +13,14 @@ export const checkLog = (path: string): Check => {
 	try {
 		accessSync(status === undefined ? dirname(path) : path, constants.W_OK);
 		if (status !== undefined && !status.isFile()) {
-			throw new Error('it is no file');
+			throw new Error('it is not a file');
 		}
 	} catch (error) {
 		findings.push({
 			status: 'warning',
 			found: `${path} cannot be written to: ${toReason(error)}`,
 			remedy:
-				'make it writable, or set PNX_VOLUME_LOG to another file: volumes work without a log, and nobody will know why one did not',
+				'make it writable, or set PNX_VOLUME_LOG to another file: volumes work without a log, but nothing will say why one failed',
 		});
 	}
 
@@ -38,7 +38,7 @@ export const checkLog = (path: string): Check => {
 		'log',
 		findings,
 		status === undefined
-			? `${path} does not exist yet; the first call makes it`
+			? `${path} does not exist yet; the first call creates it`
 			: `${path} is writable, ${formatBytes(bytes)}`,
 	);
 };

@@ -75,10 +75,10 @@ export const judgeFuseMounts = (
 		if (answer !== 'answers' && answer !== 'EACCES' && answer !== 'EPERM') {
 			findings.push({
 				status: 'failed',
-				found: `${path} (${source}) ${answer === 'hanging' ? 'hangs: nobody answers the kernel' : `is a dead mount (${answer}): its daemon is gone`}`,
+				found: `${path} (${source}) ${answer === 'hanging' ? 'hangs: its daemon does not answer the kernel' : `is a dead mount (${answer}): its daemon is gone`}`,
 				remedy: healed.has(path)
 					? 'pnx-volume heal'
-					: `pnx-volume unmount ${path}, or where that knows no volume: umount -l ${path}`,
+					: `run "pnx-volume unmount ${path}"; if no volume is mounted there, run umount -l ${path}`,
 			});
 		}
 	}
@@ -119,14 +119,15 @@ export const checkPodMounts = (facts: MountFacts, {isEveryVolume}: {isEveryVolum
 			if (mount === undefined) {
 				findings.push({
 					status: 'warning',
-					found: `${pod.path} shows nothing, and bucket ${state.bucket} believes that the pod uses it`,
+					found: `${pod.path} shows nothing, but the state of bucket ${state.bucket} says that the pod uses it`,
 					remedy: `pnx-volume unmount ${pod.path}`,
 				});
 			} else if (mount.device !== device) {
 				findings.push({
 					status: 'failed',
 					found: `${pod.path} shows the dead mount of an earlier daemon of bucket ${state.bucket}`,
-					remedy: 'pnx-volume heal, as the agent of the node does by itself; or restart the pod: it gets the new mount',
+					remedy:
+						'run "pnx-volume heal" (the agent of the node does so by itself), or restart the pod: it gets the new mount',
 				});
 			}
 		}
@@ -166,6 +167,6 @@ const findUnknownPodMounts = ({table, states}: MountFacts): Finding[] => {
 		.map(({path}) => ({
 			status: 'warning',
 			found: `${path} is a mount in a pod's directory that no volume of this node knows`,
-			remedy: `umount ${path}, if no pod uses it any more`,
+			remedy: `run umount ${path} if no pod uses it any more`,
 		}));
 };

@@ -24,7 +24,7 @@ export const checkStateDirectory = (path: string): Check => {
 	}
 
 	if (existing !== path) {
-		return toCheck(name, findings, `${path} does not exist yet; the first mount makes it`);
+		return toCheck(name, findings, `${path} does not exist yet; the first mount creates it`);
 	}
 
 	const status = statSync(path);
@@ -32,8 +32,8 @@ export const checkStateDirectory = (path: string): Check => {
 	if (!status.isDirectory()) {
 		findings.push({
 			status: 'failed',
-			found: `${path} is no directory`,
-			remedy: 'move it away, or set PNX_VOLUME_STATE_DIR to a directory',
+			found: `${path} is not a directory`,
+			remedy: 'move the file away, or set PNX_VOLUME_STATE_DIR to a directory',
 		});
 	} else if (mode !== 0o700) {
 		findings.push({
@@ -61,7 +61,7 @@ export const checkRunDirectory = (path: string): Check => {
 						status: 'warning',
 						found: `${existing} is not in memory (tmpfs), so credentials of volumes are not kept there: daemons that die cannot be started again for pods with a Secret`,
 						remedy:
-							'mount a tmpfs at /run, as most systems do, or set PNX_VOLUME_RUN_DIR to a directory on one; it counts from the next mount of each volume',
+							'mount a tmpfs at /run, as most systems do, or set PNX_VOLUME_RUN_DIR to a directory on one; this takes effect at the next mount of each volume',
 					},
 				],
 		`${existing} is in memory`,

@@ -13,7 +13,7 @@ const remedies: Readonly<Partial<Record<StoreErrorCode, string>>> = {
 	bucketTaken: 'choose another name: the bucket belongs to another account',
 	clockSkew: 'synchronise the clock: timedatectl set-ntp true, or start chronyd',
 	noSuchBucket: 'create it (pnx-volume provision), or check its name, --endpoint and --region',
-	throttled: 'wait, and look at who else sends requests to this bucket',
+	throttled: 'wait, and find out who else sends requests to this bucket',
 	timeout: reach,
 	unavailable: reach,
 	wrongRegion: 'give its region as --region',
@@ -29,6 +29,6 @@ export const toFailedCheck = (name: string, error: unknown): Check => {
 		error.code === 'wrongRegion' && error.region !== undefined
 			? `give --region ${error.region}`
 			: (remedies[error.code] ??
-				'the server says no more: look at its log, or try another S3 tool with the same credentials');
+				'the server gives no reason: look into its log, or try another S3 tool with the same credentials');
 	return {name, status: 'failed', found: toOneLine(error.message), remedy};
 };

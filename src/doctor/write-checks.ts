@@ -45,14 +45,14 @@ const writeAndRead = async (store: ObjectStore, key: string): Promise<WriteCheck
 				: {
 						name: 'bucket-write',
 						status: 'failed',
-						found: `an object that was just written ${content === undefined ? 'is not there' : 'reads differently'}`,
+						found: `an object that was just written ${content === undefined ? 'is missing' : 'reads differently'}`,
 						remedy: 'do not use this server: it is not consistent',
 					};
 		return {write, conditions: judgeConditions({whenAbsent, whenThere})};
 	} catch (error) {
 		return {
 			write: toFailedCheck('bucket-write', error),
-			conditions: {name: 'conditional-writes', status: 'skipped', found: 'nothing can be written'},
+			conditions: {name: 'conditional-writes', status: 'skipped', found: 'no object can be written'},
 		};
 	}
 };
@@ -93,7 +93,7 @@ export const judgeConditions = ({
 	whenThere: ConditionalWrite;
 }): Check => {
 	if (whenAbsent === 'stored' && whenThere === 'refused') {
-		return {name: 'conditional-writes', status: 'ok', found: 'If-None-Match holds'};
+		return {name: 'conditional-writes', status: 'ok', found: 'the server obeys If-None-Match'};
 	}
 
 	return {

@@ -161,11 +161,14 @@ const checked = (
 ): FileAttributes => {
 	const after = apply(before);
 	if (parts.options.attributes === 'uniform' && !isSame(before, after)) {
-		throw new FsError('EPERM', `In a volume with uniform attributes ${what} of a single file cannot be changed`);
+		throw new FsError('EPERM', `Cannot change ${what} of a single file: the attributes of this volume are uniform`);
 	}
 
 	if (metadataBytes(writeAttributes(after, metadata, parts.defaults)) > metadataBytesMax) {
-		throw new FsError('ENOSPC', `S3 keeps ${metadataBytesMax} bytes of attributes for a file, and these are more`);
+		throw new FsError(
+			'ENOSPC',
+			`Cannot keep the attributes of the file: S3 keeps ${metadataBytesMax} bytes at most, and these are more`,
+		);
 	}
 
 	return after;

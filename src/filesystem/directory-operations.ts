@@ -53,7 +53,7 @@ export class Directories {
 	async readdir(number: Handle, offset: number): Promise<DirectoryEntry[]> {
 		const directory = this.#open.get(number);
 		if (directory === undefined) {
-			throw new FsError('EBADF', `There is no open directory of number ${number}`);
+			throw new FsError('EBADF', `No directory is open with number ${number}`);
 		}
 
 		const {path, stream} = directory;

@@ -80,7 +80,7 @@ export class FileTable {
 	handle(number: Handle): FileHandle {
 		const handle = this.#handles.get(number);
 		if (handle === undefined) {
-			throw new FsError('EBADF', `There is no open file of number ${number}`);
+			throw new FsError('EBADF', `No file is open with number ${number}`);
 		}
 
 		return handle;

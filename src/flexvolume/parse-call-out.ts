@@ -61,7 +61,7 @@ const parseDirectory = (path: string, call: string): string => {
 
 	const normal = `/${components.filter(component => component !== '').join('/')}`;
 	if (normal === '/') {
-		throw new CallOutError(`Cannot ${call}: "/" is no directory for a volume`);
+		throw new CallOutError(`Cannot ${call}: "/" cannot be the directory of a volume`);
 	}
 
 	return normal;

@@ -88,7 +88,7 @@ const parseStrings = (json: string): Record<string, string> => {
 
 	const duplicate = findDuplicateKey(json);
 	if (duplicate !== undefined) {
-		throw new CallOutError(`Cannot mount: option "${toOneLine(duplicate).slice(0, 80)}" is there twice`);
+		throw new CallOutError(`Cannot mount: option "${toOneLine(duplicate).slice(0, 80)}" is given twice`);
 	}
 
 	return parsed as Record<string, string>;

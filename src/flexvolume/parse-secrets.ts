@@ -60,7 +60,9 @@ const parseField = (secrets: Readonly<Record<string, string>>, field: keyof Secr
 
 const decode = (key: string, encoded: string): string => {
 	if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(encoded)) {
-		throw new CallOutError(`Key "${key}" of the volume's Secret is not base64, as the kubelet gives it`);
+		throw new CallOutError(
+			`Key "${key}" of the volume's Secret is not base64, the form in which the kubelet passes it`,
+		);
 	}
 
 	// `echo key | base64` puts a line break into many a Secret; no credential has white space at its ends.

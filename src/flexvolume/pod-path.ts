@@ -35,7 +35,7 @@ export const parsePodPath = (path: string, call: 'mount' | 'unmount'): PodPath =
 		!namePattern.test(volumeName)
 	) {
 		throw new CallOutError(
-			`Cannot ${call}: ${JSON.stringify(path.slice(-200))} is no directory of a pod's volume (…/pods/<uid>/volumes/${driverDirectory}/<name>); by hand, use "pnx-volume ${call}"`,
+			`Cannot ${call}: ${JSON.stringify(path.slice(-200))} is not the directory of a pod's volume (…/pods/<uid>/volumes/${driverDirectory}/<name>); to ${call} by hand, run "pnx-volume ${call}"`,
 		);
 	}
 
@@ -53,25 +53,25 @@ export const checkPodIdentity = (
 	const {name, namespace, uid} = pod;
 	if (namespace === undefined || uid === undefined || toldVolumeName === undefined) {
 		throw new CallOutError(
-			'Cannot mount: the options do not say which pod and volume it is for (kubernetes.io/pod.namespace, kubernetes.io/pod.uid, kubernetes.io/pvOrVolumeName); only a kubelet calls the driver, by hand use "pnx-volume mount"',
+			'Cannot mount: the options do not say which pod and volume it is for (kubernetes.io/pod.namespace, kubernetes.io/pod.uid, kubernetes.io/pvOrVolumeName); only a kubelet may call the driver; to mount by hand, run "pnx-volume mount"',
 		);
 	}
 
 	if (uid !== podUid || toldVolumeName !== volumeName) {
 		throw new CallOutError(
-			`Cannot mount: the options are for volume ${JSON.stringify(toldVolumeName.slice(0, 80))} of pod ${JSON.stringify(uid.slice(0, 80))}, the directory is of volume "${volumeName}" of pod "${podUid}"`,
+			`Cannot mount: the options are for volume ${JSON.stringify(toldVolumeName.slice(0, 80))} of pod ${JSON.stringify(uid.slice(0, 80))}, but the directory belongs to volume "${volumeName}" of pod "${podUid}"`,
 		);
 	}
 
 	if (name !== undefined && !podNamePattern.test(name)) {
 		throw new CallOutError(
-			`Cannot mount: the pod's name is none that Kubernetes gives: ${JSON.stringify(name.slice(0, 80))}`,
+			`Cannot mount: the pod's name is not one that Kubernetes allows: ${JSON.stringify(name.slice(0, 80))}`,
 		);
 	}
 
 	if (!isNamespaceName(namespace)) {
 		throw new CallOutError(
-			`Cannot mount: the pod's namespace is no name that Kubernetes gives: ${JSON.stringify(namespace.slice(0, 80))}`,
+			`Cannot mount: the pod's namespace is not a name that Kubernetes allows: ${JSON.stringify(namespace.slice(0, 80))}`,
 		);
 	}
 

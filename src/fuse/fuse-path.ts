@@ -11,7 +11,7 @@ const replacement = '\uFFFD';
 /** The path of something that should exist; without the leading slash, as `FileSystem` takes it. */
 export const toPath = (fusePath: string): string => {
 	if (fusePath.includes(replacement)) {
-		throw new FsError('ENOENT', 'Cannot find a file whose name is not UTF-8: no such name can be in S3');
+		throw new FsError('ENOENT', 'Cannot find a file whose name is not UTF-8: S3 cannot hold such a name');
 	}
 
 	// The kernel sends names of up to 1024 bytes. One that cannot exist is not merely absent, says POSIX.
@@ -29,7 +29,7 @@ export const toNewPath = (fusePath: string): string => toUtf8(fusePath, 'file na
 /** Any other text that will be stored: the target of a symlink, the name of an extended attribute. */
 export const toUtf8 = (text: string, what: string): string => {
 	if (text.includes(replacement)) {
-		throw new FsError('EILSEQ', `Cannot store a ${what} that is not UTF-8: keys and metadata of S3 are`);
+		throw new FsError('EILSEQ', `Cannot store a ${what} that is not UTF-8: keys and metadata of S3 must be`);
 	}
 
 	return text;

@@ -32,7 +32,7 @@ export const describeHealing = (healing: Extract<HealOutcome, {outcome: 'healed'
 			? `The daemon of bucket ${state.bucket} had died and was started again`
 			: `The mount of bucket ${state.bucket} was renewed after its daemon had died`;
 	const loss =
-		'Files that were open get an error and have to be opened again; what was closed or synced is kept and uploaded.';
+		'Files that were open get an error and must be opened again; what was closed or synced is kept and uploaded.';
 	const others = pods.filter(pod => !restartNeeded.includes(pod));
 	return [
 		...(others.length === 0
@@ -52,7 +52,7 @@ export const describeHealing = (healing: Extract<HealOutcome, {outcome: 'healed'
 						{...subject, pods: restartNeeded},
 						'Warning',
 						'VolumeHealedRestartNeeded',
-						`${cause}. A container of this pod still has the dead mount ("Transport endpoint is not connected") until it is restarted: delete the pod, or end the container's main process. Containers whose volumeMount has "mountPropagation: HostToContainer", is not readOnly on a writable volume, and has no subPath are spared that. ${loss}`,
+						`${cause}. A container of this pod still has the dead mount ("Transport endpoint is not connected") until it is restarted: delete the pod, or end the container's main process. Containers whose volumeMount has "mountPropagation: HostToContainer", is not readOnly on a writable volume, and has no subPath see the new mount without a restart. ${loss}`,
 					),
 				]),
 	];
@@ -78,7 +78,7 @@ export const describeCrashLoop = (
 		subject,
 		'Warning',
 		'VolumeCrashLoop',
-		`The daemon of bucket ${subject.bucket} has died ${startCount} times in a row; it is started again at ${new Date(nextStartAtMs).toISOString()}, and later and later while that goes on. Why it dies is in ${logPath} on the node.`,
+		`The daemon of bucket ${subject.bucket} has died ${startCount} times in a row; it is started again at ${new Date(nextStartAtMs).toISOString()}; the pauses grow as long as it keeps dying. The log ${logPath} on the node says why it dies.`,
 	);
 
 export const describeFailedHealing = (subject: Subject, reason: string): Notice =>
@@ -86,7 +86,7 @@ export const describeFailedHealing = (subject: Subject, reason: string): Notice 
 		subject,
 		'Warning',
 		'VolumeHealingFailed',
-		`Bucket ${subject.bucket} cannot be used, and healing it failed: ${reason}. It is tried again, later and later; "pnx-volume heal" on the node tries at once.`,
+		`Bucket ${subject.bucket} cannot be used, and healing it failed: ${reason}. Healing is tried again, with growing pauses; "pnx-volume heal" on the node tries at once.`,
 	);
 
 export const describeStuckBacklog = (
@@ -105,8 +105,8 @@ export const describeFailing = (subject: Subject, error: string): Notice =>
 		subject,
 		'Warning',
 		'VolumeFailing',
-		`Requests of bucket ${subject.bucket} fail: ${error}. They are tried again; what is written is kept on the node meanwhile.`,
+		`Requests to bucket ${subject.bucket} fail: ${error}. They are tried again; until they succeed, the node keeps what is written.`,
 	);
 
 export const describeRecovered = (subject: Subject): Notice =>
-	toNotice(subject, 'Normal', 'VolumeRecovered', `Requests of bucket ${subject.bucket} succeed again.`);
+	toNotice(subject, 'Normal', 'VolumeRecovered', `Requests to bucket ${subject.bucket} succeed again.`);

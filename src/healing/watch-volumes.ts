@@ -47,7 +47,7 @@ const sweep = async (environment: NodeEnvironment): Promise<void> => {
 		process.stderr.write(
 			formatLogLine('warn', {
 				err: {message: toReason(error)},
-				msg: 'what killed calls have left on this node could not be taken away',
+				msg: 'leftovers of killed calls could not be removed from this node',
 			}),
 		);
 	}

@@ -66,7 +66,7 @@ const copyOne = async (source: string, target: string, {path, mode, sha256}: Run
 
 	if ((await hashFile(target)) !== sha256) {
 		throw new NodeError(
-			`${target} is not what was copied there: ${path} of the source changed meanwhile, or the disk of the node is failing; look at the kernel's log (dmesg)`,
+			`${target} differs from what was copied there: ${path} of the source changed meanwhile, or the disk of the node is failing; look at the kernel's log (dmesg)`,
 		);
 	}
 };

@@ -52,7 +52,7 @@ export const installLauncher = async ({
 		}
 
 		throw new NodeError(
-			`Cannot put the driver to ${path} on the node: ${toReason(error)}${hasErrorCode(error, 'EROFS') ? "; set the kubelet's volumePluginDir to a directory that can be written" : ''}`,
+			`Cannot install the driver at ${path} on the node: ${toReason(error)}${hasErrorCode(error, 'EROFS') ? "; set the kubelet's volumePluginDir to a directory that can be written" : ''}`,
 			{cause: error},
 		);
 	}

@@ -69,7 +69,7 @@ const chooseName = async ({root, source: {manifest}, directory}: InstallRuntimeO
 
 	if (!status.isDirectory()) {
 		throw new NodeError(
-			`Cannot install the runtime: ${join(directory, manifest.version)} on the node is ${status.isSymbolicLink() ? 'a symbolic link' : 'no directory'}, and a directory is expected there; take it away`,
+			`Cannot install the runtime: ${join(directory, manifest.version)} on the node is ${status.isSymbolicLink() ? 'a symbolic link' : 'not a directory'}, and a directory is expected there; take it away`,
 		);
 	}
 
@@ -137,7 +137,7 @@ const pointCurrent = (link: string, name: string): boolean => {
 	const status = lstatSync(link, {throwIfNoEntry: false});
 	if (status !== undefined && !status.isSymbolicLink()) {
 		throw new NodeError(
-			`Cannot make this version the current one: ${link} is no symbolic link; move it away: running daemons do not need it`,
+			`Cannot make this version the current one: ${link} is not a symbolic link; move it away: running daemons do not need it`,
 		);
 	}
 

@@ -91,7 +91,7 @@ export const resolveOnNode = (root: NodeRoot, path: string): string => {
 
 		if (status.isDirectory() && isOpenToOthers(status)) {
 			throw new NodeError(
-				`Cannot use ${path}: others than root may change ${next}; make it root's (chown root ${next}; chmod go-w ${next}) or choose another directory`,
+				`Cannot use ${path}: users other than root may change ${next}; give it to root (chown root ${next}; chmod go-w ${next}) or choose another directory`,
 			);
 		}
 
@@ -132,7 +132,7 @@ const assertNoLink = (root: NodeRoot, directory: string): void => {
 	const status = statusOf(reach(root, directory), directory);
 	if (status !== undefined && !status.isDirectory()) {
 		throw new NodeError(
-			`Cannot use ${directory}: it is ${status.isSymbolicLink() ? 'a symbolic link' : 'no directory'}, and a directory is expected there; take it away or choose another place`,
+			`Cannot use ${directory}: it is ${status.isSymbolicLink() ? 'a symbolic link' : 'not a directory'}, and a directory is expected there; take it away or choose another place`,
 		);
 	}
 };

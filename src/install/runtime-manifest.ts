@@ -94,7 +94,7 @@ const listFiles = (directory: string): string[] => {
 	const strange = entries.find(entry => !entry.isFile() && !entry.isDirectory());
 	if (strange !== undefined || entries.length > fileCountMax) {
 		throw new NodeError(
-			`${directory} is no packaged runtime: ${strange === undefined ? `it has more than ${fileCountMax} files` : `${join(strange.parentPath, strange.name)} is neither a file nor a directory`}; build one with npm run package`,
+			`${directory} is not a packaged runtime: ${strange === undefined ? `it has more than ${fileCountMax} files` : `${join(strange.parentPath, strange.name)} is neither a file nor a directory`}; build one with npm run package`,
 		);
 	}
 

@@ -31,13 +31,15 @@ export const readRuntimeSource = async (directory: string): Promise<RuntimeSourc
 	const missing = needed.filter(path => !existsSync(join(directory, path)));
 	if (missing.length > 0) {
 		throw new NodeError(
-			`${directory} is no packaged runtime: it lacks ${missing.join(', ')}; build one with npm run package and give its directory as --source`,
+			`${directory} is not a packaged runtime: it lacks ${missing.join(', ')}; build one with npm run package and give its directory as --source`,
 		);
 	}
 
 	const version = readVersion(directory);
 	if (!versionPattern.test(version)) {
-		throw new NodeError(`${directory} is no packaged runtime: its package.json says version "${version.slice(0, 40)}"`);
+		throw new NodeError(
+			`${directory} is not a packaged runtime: its package.json says version "${version.slice(0, 40)}"`,
+		);
 	}
 
 	assertMachine(join(directory, 'lib', 'node'));
@@ -70,8 +72,11 @@ const readVersion = (directory: string): string => {
 	try {
 		return String((JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as {version?: unknown}).version);
 	} catch (error) {
-		throw new NodeError(`${directory} is no packaged runtime: its package.json cannot be read (${toReason(error)})`, {
-			cause: error,
-		});
+		throw new NodeError(
+			`${directory} is not a packaged runtime: its package.json cannot be read (${toReason(error)})`,
+			{
+				cause: error,
+			},
+		);
 	}
 };

@@ -140,7 +140,7 @@ const assertNobodyRuns = async ({
 	}
 
 	if (doubt !== undefined) {
-		throw new NodeError(`It cannot be seen whether somebody still uses the runtime, so nothing was removed: ${doubt}`);
+		throw new NodeError(`Cannot tell whether the runtime is still in use, so nothing was removed: ${doubt}`);
 	}
 };
 

@@ -33,7 +33,7 @@ export const decideMount = (policy: NodePolicy, question: MountQuestion): MountD
 	if (!isNamespaceName(namespace)) {
 		return {
 			decision: 'refused',
-			message: `Cannot mount: the pod's namespace is no name that Kubernetes gives: ${JSON.stringify(namespace.slice(0, 80))}`,
+			message: `Cannot mount: the pod's namespace is not a name that Kubernetes allows: ${JSON.stringify(namespace.slice(0, 80))}`,
 		};
 	}
 
@@ -59,7 +59,7 @@ export const decideMount = (policy: NodePolicy, question: MountQuestion): MountD
 	if (!isPlainPrefix(prefix)) {
 		return {
 			decision: 'refused',
-			message: `Cannot mount: the option "prefix" must not have "." or ".." or nothing between its slashes: current value is ${JSON.stringify(prefix.slice(0, 80))}`,
+			message: `Cannot mount: the option "prefix" must not have ".", ".." or an empty component between its slashes: current value is ${JSON.stringify(prefix.slice(0, 80))}`,
 		};
 	}
 
@@ -106,7 +106,7 @@ const refuseEndpoint = (question: MountQuestion, remedyOf: RemedyOf): Refusal =>
 };
 
 const notUsable = (what: string, {hasSecret}: MountQuestion): string =>
-	`${what} is not one that it may use ${hasSecret ? 'with a Secret' : "with the node's credentials"}`;
+	`it may not use ${what} ${hasSecret ? 'with a Secret' : "with the node's credentials"}`;
 
 /** The first rule that names the namespace. */
 export const findRule = ({rules}: NodePolicy, namespace: string): PolicyRule =>

@@ -18,7 +18,7 @@ export const readNodePolicy = (path: string): NodePolicy => {
 		return text === undefined ? builtInPolicy : parseNodePolicy(text);
 	} catch (error) {
 		if (error instanceof PolicyError) {
-			throw new PolicyFileError(`${error.message} (${path}). Nothing is mounted until it is put right`, {cause: error});
+			throw new PolicyFileError(`${error.message} (${path}). Nothing is mounted until it is corrected`, {cause: error});
 		}
 
 		throw error;
@@ -32,7 +32,7 @@ const readTrusted = (path: string): string | undefined => {
 			const {uid, mode} = fstatSync(fd);
 			if ((uid !== 0 && uid !== process.geteuid?.()) || (mode & 0o022) !== 0) {
 				throw new PolicyFileError(
-					`The node policy ${path} belongs to somebody else than root, or others may write to it: nothing is mounted until that is put right (chown root, chmod go-w)`,
+					`The node policy ${path} does not belong to root, or others may write to it. Nothing is mounted until this is corrected (chown root, chmod go-w)`,
 				);
 			}
 
@@ -48,7 +48,7 @@ const readTrusted = (path: string): string | undefined => {
 		throw error instanceof PolicyFileError
 			? error
 			: new PolicyFileError(
-					`Cannot read the node policy ${path}: ${toReason(error)}. Nothing is mounted until it can be`,
+					`Cannot read the node policy ${path}: ${toReason(error)}. Nothing is mounted until it can be read`,
 					{
 						cause: error,
 					},

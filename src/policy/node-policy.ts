@@ -184,7 +184,7 @@ const parseLimit = (place: string, name: string, value: string): OptionLimit => 
 	if (definition?.kind !== 'bytes') {
 		throw new PolicyError(
 			place,
-			`there is no option of this name that has a size; those that have are ${optionTable
+			`no option of this name is a size; those that are one: ${optionTable
 				.filter(({kind}) => kind === 'bytes')
 				.map(option => option.name)
 				.join(', ')}`,
@@ -194,7 +194,7 @@ const parseLimit = (place: string, name: string, value: string): OptionLimit => 
 	try {
 		const bytesMax = Number(parseOptionValue(definition, value));
 		if (bytesMax === 0 && name === 'memory') {
-			throw new PolicyError(place, '0 is no limit for memory: it stands for a size that fits the node');
+			throw new PolicyError(place, '0 cannot limit memory: it means a size that fits the node');
 		}
 
 		return {definition, bytesMax};
@@ -206,5 +206,5 @@ const parseLimit = (place: string, name: string, value: string): OptionLimit => 
 /** `name` is not among them: a volume without a bucket is none. */
 const parseForbiddenOption = (name: string): OptionDefinition | {readonly wrong: string} =>
 	optionTable.find(option => option.name === name && name !== 'name') ?? {
-		wrong: `is no option that can be forbidden; did you mean "${nearestOptionName(name)}"?`,
+		wrong: `is not an option that can be forbidden; did you mean "${nearestOptionName(name)}"?`,
 	};

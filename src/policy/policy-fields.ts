@@ -16,7 +16,7 @@ export class PolicyFields {
 		this.#fields = toObject(value, place);
 		for (const [key, field] of this.#fields) {
 			if (key === commentKey && typeof field !== 'string') {
-				throw new PolicyError(join(place, key), 'it must be a text');
+				throw new PolicyError(join(place, key), 'it must be a string');
 			}
 
 			if (key !== commentKey && !keys.includes(key)) {
@@ -30,7 +30,7 @@ export class PolicyFields {
 	}
 
 	text(key: string): string | undefined {
-		return this.#typed<string>(key, 'string', 'a text in quotes');
+		return this.#typed<string>(key, 'string', 'a string in quotes');
 	}
 
 	flag(key: string): boolean | undefined {
@@ -65,7 +65,7 @@ export class PolicyFields {
 			.filter(([name]) => name !== commentKey)
 			.map(([name, item]) => {
 				if (typeof item !== 'string') {
-					throw new PolicyError(join(this.place, key, name), 'it must be a text in quotes');
+					throw new PolicyError(join(this.place, key, name), 'it must be a string in quotes');
 				}
 
 				return [name, item] as const;
@@ -110,7 +110,7 @@ const parseItem = <Item extends object>(
 	parse: (text: string) => Item | {readonly wrong: string},
 ): Item => {
 	if (typeof item !== 'string') {
-		throw new PolicyError(place, 'it must be a text in quotes');
+		throw new PolicyError(place, 'it must be a string in quotes');
 	}
 
 	const parsed = parse(item);

@@ -29,6 +29,6 @@ export const toRemedy = ({
 		: `set ${place} of the policy (docs/POLICY.md) to ${JSON.stringify(value)}`;
 	const isForOthers = rule.namespaces.some(({text}) => text !== namespace);
 	return isForOthers
-		? `${advice}; that rule is for others, too: for this namespace alone, do it in a copy of the rule, put before it, with ${JSON.stringify({namespaces: [namespace]}).slice(1, -1)}`
+		? `${advice}; that rule applies to other namespaces, too: to change it for this one alone, put a changed copy of the rule before it, with ${JSON.stringify({namespaces: [namespace]}).slice(1, -1)}`
 		: advice;
 };

@@ -25,10 +25,12 @@ export const readTagsStrictly = async (calls: BucketCalls, rule: VolumeRule): Pr
 
 		if (isStoreError(error, 'accessDenied', 'invalidRequest', 'notFound', 'notImplemented')) {
 			const advice =
-				error.code === 'accessDenied' ? 'allow s3:GetBucketTagging, or' : 'this server knows no tags of buckets:';
+				error.code === 'accessDenied'
+					? 'allow s3:GetBucketTagging, or'
+					: 'this server does not support tags of buckets:';
 			throw new StoreError(
 				'accessDenied',
-				`Cannot use bucket "${calls.bucket}": its tags, which say whose it is, cannot be read; ${advice} ${toAdvice(rule)}`,
+				`Cannot use bucket "${calls.bucket}": its tags, which name its owner, cannot be read; ${advice} ${toAdvice(rule)}`,
 				{cause: error},
 			);
 		}
@@ -46,7 +48,7 @@ export const assertOwned = (calls: BucketCalls, tags: readonly Tag[], rule: Volu
 	if (ownedBy !== undefined && !isMadeFor(tags, {namespace: ownedBy.namespace, cluster})) {
 		throw new StoreError(
 			'accessDenied',
-			`Cannot use bucket "${calls.bucket}": it is there, and its tags do not say that pnx-volume made it for namespace "${ownedBy.namespace}"${cluster === undefined ? '' : ` of cluster "${cluster}"`}. Choose another name, give the volume a secretRef, or ${toAdvice(rule)}`,
+			`Cannot use bucket "${calls.bucket}": it exists, but its tags do not say that pnx-volume made it for namespace "${ownedBy.namespace}"${cluster === undefined ? '' : ` of cluster "${cluster}"`}. Choose another name, give the volume a secretRef, or ${toAdvice(rule)}`,
 		);
 	}
 };

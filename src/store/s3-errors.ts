@@ -75,7 +75,7 @@ const explanations: Readonly<Record<string, Explanation>> = {
 		code: 'bucketTaken',
 		why: ({bucket}) => `the name "${bucket}" belongs to another account; choose another bucket name`,
 	},
-	BucketAlreadyOwnedByYou: {code: 'bucketTaken', why: () => 'it exists already, and is yours'},
+	BucketAlreadyOwnedByYou: {code: 'bucketTaken', why: () => 'it exists already and belongs to you'},
 	ConditionalRequestConflict: lostRace,
 	CredentialsProviderError: badCredentials(
 		'no credentials were found; give them in the secret, in the environment, or as a role of the node',
@@ -119,7 +119,7 @@ const explanations: Readonly<Record<string, Explanation>> = {
 	),
 	TooManyBuckets: {
 		code: 'invalidRequest',
-		why: () => 'the account has as many buckets as it may have; delete one, or have the limit raised',
+		why: () => 'the account has reached its limit of buckets; delete one, or have the limit raised',
 	},
 	TimeoutError: busy('timeout'),
 	XMinioStorageFull: {code: 'noSpace', why: () => "the server's disks are full"},

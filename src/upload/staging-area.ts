@@ -49,7 +49,7 @@ export class StagingArea {
 				if (this.#usedBytes + bytes > this.#bytesMax) {
 					throw new FsError(
 						'ENOSPC',
-						`The staging directory holds ${this.#usedBytes} bytes that S3 does not have yet, and staging-size allows ${this.#bytesMax}: wait for uploads or raise it`,
+						`The staging directory holds ${this.#usedBytes} bytes that S3 does not have yet, and staging-size allows ${this.#bytesMax}: wait for uploads, or raise staging-size`,
 					);
 				}
 

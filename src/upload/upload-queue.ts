@@ -135,7 +135,7 @@ export class UploadQueue<Item extends UploadItem> {
 	}
 
 	#begin(item: Item): Running {
-		this.assertOpen(`Uploading ${item.path} was not begun`);
+		this.assertOpen(`Cannot upload ${item.path}`);
 		clearTimeout(this.#retries.get(item)?.timer);
 		const [abort, stop] = [new AbortController(), new AbortController()];
 		const promise = this.#run(item, abort.signal, stop.signal).finally(() => {

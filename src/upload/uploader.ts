@@ -141,7 +141,7 @@ export class Uploader {
 			if (object.versionId === undefined && (await this.#store.head(object.key, {signal}))?.etag !== object.etag) {
 				throw new StoreError(
 					'preconditionFailed',
-					`Uploading ${key}: bytes that the new version needs were changed or deleted in S3 meanwhile, and the bucket has no old versions of them`,
+					`Cannot upload ${key}: bytes that the new version needs were changed or deleted in S3 meanwhile, and the bucket has no old versions of them`,
 					{cause},
 				);
 			}
@@ -166,7 +166,7 @@ export class Uploader {
 		}
 
 		if ((await this.#store.head(key, {signal}))?.etag !== condition.ifMatch) {
-			throw new StoreError('preconditionFailed', `Uploading ${key}: it was changed meanwhile`);
+			throw new StoreError('preconditionFailed', `Cannot upload ${key}: it was changed in S3 meanwhile`);
 		}
 
 		return {};

@@ -50,7 +50,7 @@ test('on a node that has no policy yet, one that is not valid closes the node in
 	writeFileSync(source, '{"rules": 7}');
 	const {outcome, problem} = await copy();
 	t.is(outcome, 'copied');
-	t.regex(String(problem), /mounts are refused until it is put right/);
+	t.regex(String(problem), /mounts are refused until it is corrected/);
 	t.is(readFileSync(target, 'utf8'), '{"rules": 7}');
 	t.like(await copy(), {outcome: 'same', problem});
 	writeFileSync(source, closed);

@@ -100,7 +100,7 @@ test('a watch that says nothing for too long is killed and started again', async
 	t.true(existsSync(join(directory, 'silent')));
 	t.deepEqual(
 		lines.flatMap(({reason}) => reason ?? []),
-		['it ended with SIGKILL: killed by the agent, because it had said nothing for 1 s'],
+		['it ended with SIGKILL: killed by the agent, because it had reported nothing for 1 s'],
 	);
 });
 

@@ -178,7 +178,7 @@ test.serial('doctor says that a volume is dead whose daemon was killed, and exit
 	t.is(exitCode, 1);
 	t.is(check('daemons').status, 'failed');
 	t.regex(check('daemons').found, /the daemon is gone, and every use of .*uid-1.* fails/);
-	t.regex(check('daemons').remedy!, /^pnx-volume heal/);
+	t.regex(check('daemons').remedy!, /^run "pnx-volume heal"/);
 	t.is(check('fuse-mounts').status, 'failed');
 	t.regex(check('fuse-mounts').found, /is a dead mount \(ENOTCONN\): its daemon is gone/);
 	t.is(
@@ -187,7 +187,7 @@ test.serial('doctor says that a volume is dead whose daemon was killed, and exit
 		"Not an unmount of what pods' mounts are made of, which is refused",
 	);
 	const {stdout} = await runDoctor(node.variables, directory, '--plugin-dir', createPluginDirectory(t).directory);
-	t.regex(stdout, /\n {29}-> pnx-volume heal, as the agent/);
+	t.regex(stdout, /\n {29}-> run "pnx-volume heal" \(the agent/);
 	t.regex(stdout, /: 2 failed \(daemons, fuse-mounts\)/);
 
 	t.is((await node.unmount(directory)).reply.status, 'Success');
@@ -205,7 +205,7 @@ test.serial('doctor says that a volume hangs whose daemon is stopped, and does n
 	const {exitCode, check} = await runDoctor(node.variables, volumeId, '--json');
 	t.is(exitCode, 1);
 	t.regex(check('daemons').found, new RegExp(`the daemon \\(pid ${pid}\\) lives and does not answer`));
-	t.regex(check('fuse-mounts').found, /hangs: nobody answers the kernel/);
+	t.regex(check('fuse-mounts').found, /hangs: its daemon does not answer the kernel/);
 	t.regex(check('pod-mounts').found, /^1 pod sees its volume/);
 	process.kill(pid, 'SIGCONT');
 	t.is((await runDoctor(node.variables, directory, '--json')).check('daemons').status, 'ok');
@@ -253,7 +253,7 @@ test.serial(
 		);
 		t.regex(
 			check('half-written-files').found,
-			/state\.json\.4194304\.tmp was never finished; .*0000000001\.json\.tmp was never finished$/,
+			/state\.json\.4194304\.tmp is a temporary file that was never finished; .*0000000001\.json\.tmp is a temporary file that was never finished$/,
 		);
 
 		writeFileSync(volumePaths(node.stateDirectory, '00000000000000dd').stateFile, '{"formatVersion":1,');
@@ -276,7 +276,7 @@ test.serial(
 		t.is(one.exitCode, 0, 'Warnings are no failure');
 		const none = await runDoctor(node.variables, '/nonexistent/files', '--json');
 		t.is(none.exitCode, 1);
-		t.regex(none.check('volume').found, /no volume of this node is "\/nonexistent\/files"/);
+		t.regex(none.check('volume').found, /no volume of this node has the id "\/nonexistent\/files"/);
 	},
 );
 
@@ -343,7 +343,7 @@ test.serial(
 		t.is(absent.check('bucket-write').status, 'skipped');
 		t.is((await look('--bucket', 'absent-files', '--no-provision')).check('bucket').status, 'failed');
 
-		t.is((await look('--bucket', server.bucket)).check('bucket-write').found, '--write tries it');
+		t.is((await look('--bucket', server.bucket)).check('bucket-write').found, 'give --write to try it');
 		t.is(await server.countRequests({operation: 'PutObject'}), 0);
 
 		await server.setFaults({errors: [{operation: 'PutObject', status: 403, code: 'AccessDenied'}]});
@@ -395,8 +395,8 @@ test.serial(
 );
 
 for (const [argv, message] of [
-	[['--write'], /--write is about a bucket: give --bucket, too/],
-	[['--endpoint', 'http://localhost'], /--endpoint is about a bucket: give --bucket, too/],
+	[['--write'], /--write needs --bucket/],
+	[['--endpoint', 'http://localhost'], /--endpoint needs --bucket/],
 	[['--bucket', 'Wrong_Name'], /cannot be a bucket name/],
 ] as const) {
 	test.serial(`"doctor ${argv.join(' ')}" is a mistake in usage: exit code 2`, async t => {

@@ -152,7 +152,7 @@ for (const [health, message] of [
 test("formatStatus() says of pods' volumes that they are healed, and of those by hand what to do by hand", t => {
 	for (const [kind, hanging, dead] of [
 		['pods', /"pnx-volume heal" does so at once/, /"pnx-volume heal" does so at once/],
-		['directory', /kill -9 it, unmount and mount again/, /unmount it and mount it again/],
+		['directory', /end it with kill -9, unmount and mount again/, /unmount it and mount it again/],
 	] as const) {
 		t.regex(format([{volume: {...report, kind, health: 'hanging', daemonPid: 7}, figures: nothing}]), hanging);
 		t.regex(format([{volume: {...report, kind, health: 'dead'}, figures: nothing}]), dead);

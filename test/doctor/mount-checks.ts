@@ -59,7 +59,7 @@ test('checkPodMounts() tells pods that see nothing or a dead mount, and mounts o
 	t.like(check(a, b), {status: 'ok', found: '2 pods see their volumes'});
 	t.like(check(a), {
 		status: 'warning',
-		found: `${b.path} shows nothing, and bucket files believes that the pod uses it`,
+		found: `${b.path} shows nothing, but the state of bucket files says that the pod uses it`,
 	});
 	t.like(check(a, {...b, device: '0:49'}), {
 		status: 'failed',

@@ -27,7 +27,7 @@ for (const path of [
 ]) {
 	test(`parsePodPath() refuses ${JSON.stringify(path)}`, t => {
 		t.throws(() => parsePodPath(path, 'unmount'), {
-			message: /^Cannot unmount: .* is no directory of a pod's volume .*pnx-volume unmount/,
+			message: /^Cannot unmount: .* is not the directory of a pod's volume .*pnx-volume unmount/,
 		});
 	});
 }
@@ -43,7 +43,7 @@ test('checkPodIdentity() gives the namespace when the options are of the pod and
 test('checkPodIdentity() refuses the options of another pod or volume, and those that do not say whose they are', t => {
 	const pod = {uid: 'uid-1', namespace: 'web'};
 	t.throws(() => checkPodIdentity(path, {pod: {...pod, uid: 'uid-2'}, volumeName: 'v'}), {
-		message: /options are for volume "v" of pod "uid-2", the directory is of volume "v" of pod "uid-1"/,
+		message: /options are for volume "v" of pod "uid-2", but the directory belongs to volume "v" of pod "uid-1"/,
 	});
 	t.throws(() => checkPodIdentity(path, {pod: {...pod, uid: 'UID-1'}, volumeName: 'v'}), {message: /options are for/});
 	t.throws(() => checkPodIdentity(path, {pod, volumeName: 'w'}), {message: /options are for volume "w"/});
@@ -51,9 +51,9 @@ test('checkPodIdentity() refuses the options of another pod or volume, and those
 	t.throws(() => checkPodIdentity(path, {pod: {namespace: 'web'}, volumeName: 'v'}), {message: /do not say which pod/});
 	t.throws(() => checkPodIdentity(path, {pod, volumeName: undefined}), {message: /do not say which pod/});
 	t.throws(() => checkPodIdentity(path, {pod: {...pod, name: 'Web 1'}, volumeName: 'v'}), {
-		message: /pod's name is none that Kubernetes gives/,
+		message: /pod's name is not one that Kubernetes allows/,
 	});
 	t.throws(() => checkPodIdentity(path, {pod: {...pod, namespace: 'a/b'}, volumeName: 'v'}), {
-		message: /no name that Kubernetes gives/,
+		message: /not a name that Kubernetes allows/,
 	});
 });

@@ -205,7 +205,7 @@ test('a link or a file where a directory is expected is refused, as is a directo
 	await failsWith(t, install(node, source), /pnx~volume: it is a symbolic link/);
 	rmSync(join(node.directory, 'opt/pnx-volume'), {recursive: true});
 	writeFileSync(join(node.directory, 'opt/pnx-volume'), '');
-	await failsWith(t, install(node, source), /opt\/pnx-volume: it is no directory/);
+	await failsWith(t, install(node, source), /opt\/pnx-volume: it is not a directory/);
 });
 
 test('paths that would mean something to a shell are refused before anything is copied', async t => {
@@ -261,12 +261,12 @@ test('a runtime that does not work on the node never gets a name there, and the 
 	t.deepEqual(describeFiles(node.directory), before);
 });
 
-test('what is no packaged runtime for this machine is refused', async t => {
+test('what is not a packaged runtime for this machine is refused', async t => {
 	const node = createLocalNode(t);
 	await failsWith(
 		t,
 		install(node, node.directory),
-		/is no packaged runtime: it lacks driver\/volume, bin\/node/,
+		/is not a packaged runtime: it lacks driver\/volume, bin\/node/,
 		/npm run package/,
 	);
 	const foreign = copyRuntimeTree(source, join(trees, 'foreign'), {});

@@ -65,7 +65,7 @@ for (const endpoint of [
 	test(`without a policy, a Secret does not open the node's own ${endpoint}`, t => {
 		t.regex(
 			messageOf(decide(undefined, {hasSecret: true, endpoint})),
-			/endpoint .* is not one that it may use with a Secret\. To allow it, add/,
+			/it may not use endpoint .* with a Secret\. To allow it, add/,
 		);
 	});
 }
@@ -73,7 +73,7 @@ for (const endpoint of [
 test("without a policy, the node's credentials are for AWS alone: no other server gets a request signed with them", t => {
 	t.regex(
 		messageOf(decide(undefined, {endpoint: 'https://minio.example.com'})),
-		/endpoint https:\/\/minio\.example\.com is not one that it may use with the node's credentials/,
+		/it may not use endpoint https:\/\/minio\.example\.com with the node's credentials/,
 	);
 });
 
@@ -294,7 +294,7 @@ test('a refusal for a rule of several namespaces says how to open it to one alon
 	const policy = {rules: [{namespaces: ['w*'], withNodeCredentials: {ownBuckets: false}}]};
 	t.regex(
 		messageOf(decide(policy, {})),
-		/that rule is for others, too: for this namespace alone, do it in a copy of the rule, put before it, with "namespaces":\["web"\]$/,
+		/that rule applies to other namespaces, too: to change it for this one alone, put a changed copy of the rule before it, with "namespaces":\["web"\]$/,
 	);
 	t.notRegex(messageOf(decide(withNode({ownBuckets: false}), {})), /others/);
 });

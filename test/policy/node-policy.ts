@@ -60,7 +60,7 @@ const wrong: ReadonlyArray<readonly [string, RegExp]> = [
 	['{"rules": [}', /not valid JSON/],
 	['[]', /it must be an object, in braces/],
 	['null', /it must be an object/],
-	['{"version": 1}', /at version: it must be a text/],
+	['{"version": 1}', /at version: it must be a string/],
 	['{"version": "2"}', /at version: it must be "1"/],
 	['{"cluster": "a b"}', /at cluster: it must be a name/],
 	['{"rule": []}', /at rule: there is no such key; did you mean "rules"\?/],
@@ -76,7 +76,7 @@ const wrong: ReadonlyArray<readonly [string, RegExp]> = [
 	['{"rules": [{"namespaces": []}]}', /at rules\[0\]: it needs "namespaces"/],
 	['{"rules": [{"namespaces": ["Web"]}]}', /at rules\[0\]\.namespaces\[0\]: "Web" must be the name of a namespace/],
 	['{"rules": [{"namespaces": ["{namespace}"]}]}', /must be the name of a namespace/],
-	['{"rules": [{"namespaces": [1]}]}', /at rules\[0\]\.namespaces\[0\]: it must be a text/],
+	['{"rules": [{"namespaces": [1]}]}', /at rules\[0\]\.namespaces\[0\]: it must be a string/],
 	[
 		rule({withNodeCredential: false}),
 		/at rules\[0\]\.withNodeCredential: there is no such key; did you mean "withNodeCredentials"\?/,
@@ -104,16 +104,16 @@ const wrong: ReadonlyArray<readonly [string, RegExp]> = [
 	[rule({withSecret: {endpoints: ['https://minio/path']}}), /must be "aws"/],
 	[
 		rule({limits: {uid: '1'}}),
-		/at rules\[0\]\.limits\.uid: there is no option of this name that has a size; those that have are cache-size, memory/,
+		/at rules\[0\]\.limits\.uid: no option of this name is a size; those that are one: cache-size, memory/,
 	],
 	[rule({limits: {'cache-size': 'big'}}), /at rules\[0\]\.limits\.cache-size: Option "cache-size" must be a size/],
-	[rule({limits: {memory: '0'}}), /0 is no limit for memory/],
-	[rule({limits: {'cache-size': 1}}), /it must be a text in quotes/],
+	[rule({limits: {memory: '0'}}), /0 cannot limit memory/],
+	[rule({limits: {'cache-size': 1}}), /it must be a string in quotes/],
 	[
 		rule({forbidOptions: ['uuid']}),
-		/at rules\[0\]\.forbidOptions\[0\]: "uuid" is no option that can be forbidden; did you mean "uid"\?/,
+		/at rules\[0\]\.forbidOptions\[0\]: "uuid" is not an option that can be forbidden; did you mean "uid"\?/,
 	],
-	[rule({forbidOptions: ['name']}), /"name" is no option that can be forbidden/],
+	[rule({forbidOptions: ['name']}), /"name" is not an option that can be forbidden/],
 	[rule({withSecret: {buckets: [{bucket: 'a*b*c*d*e*'}]}}), /must not have more than 4 "\*"/],
 ];
 

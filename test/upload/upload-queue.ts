@@ -196,7 +196,7 @@ test('after close() nothing is begun, and what was on its way stays', async t =>
 	const settling = queue.settle(item);
 	await fault.reached;
 	await Promise.all([queue.close(), t.throwsAsync(settling, {code: 'aborted'} as object)]);
-	await t.throwsAsync(queue.settle(item), {message: /Uploading file was not begun: the volume is being unmounted/});
+	await t.throwsAsync(queue.settle(item), {message: /Cannot upload file: the volume is being unmounted/});
 	t.is(await objectText(bucket, 'file'), undefined);
 	t.is(item.layers.next?.mayBeStored, true);
 });

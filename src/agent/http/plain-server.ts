@@ -143,7 +143,7 @@ const answerTo = async (request: IncomingMessage, {routes, isHostAllowed}: Plain
 	const path = pathOf(request);
 	const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
 	if (route === undefined) {
-		return plainText(404, `There is nothing here; there is ${Object.keys(routes).join(', ')}.`);
+		return plainText(404, `There is no such page. The pages are ${Object.keys(routes).join(', ')}.`);
 	}
 
 	if (request.method !== 'GET' && request.method !== 'HEAD') {

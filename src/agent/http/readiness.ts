@@ -12,7 +12,9 @@ export const findReadinessProblems = (
 ): string[] => {
 	const found = [...problems];
 	if (installation === undefined) {
-		found.push(`Version ${version} is not installed on this node yet; a version that was before goes on.`);
+		found.push(
+			`Version ${version} is not installed on this node yet; a version that was installed before keeps working.`,
+		);
 	}
 
 	if (report === undefined) {

@@ -217,7 +217,7 @@ const serveAndBind = async (
 			await isProtected;
 			await undo(job, {...current, pods: others}, hadStaging);
 		} catch (undoError) {
-			throw new NodeError(`${toReason(error)}; and then, cleaning up: ${toReason(undoError)}`, {cause: error});
+			throw new NodeError(`${toReason(error)}; cleaning up failed, too: ${toReason(undoError)}`, {cause: error});
 		}
 
 		throw error;

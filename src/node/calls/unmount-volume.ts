@@ -100,7 +100,7 @@ const findOwner = (path: string, table: readonly Mount[], stateDirectory: string
 	const inner = states.find(state => state.kind === 'pods' && state.mountPoint === path);
 	if (inner !== undefined) {
 		throw new NodeError(
-			`${path} is what the pods' mounts of bucket ${inner.bucket} are made of; unmount their directories instead`,
+			`Cannot unmount ${path}: it carries the mounts of the pods that use bucket ${inner.bucket}; unmount the directories of these pods instead`,
 		);
 	}
 
@@ -134,7 +134,7 @@ const drain = async (
 		(await reasonOf(owner, environment.stateDirectory)) ??
 		(drained.outcome === 'failed' ? drained.message : `not everything was uploaded within ${timeoutMs / 1000} s`);
 	throw new NodeError(
-		`Cannot unmount ${path} yet: ${formatBytes(drained.dirtyBytes)} of bucket ${owner.bucket} are not in S3: ${reason}. It stays mounted and keeps trying; to give up (the bytes stay in the journal on this node): pnx-volume unmount --force`,
+		`Cannot unmount ${path} yet: ${formatBytes(drained.dirtyBytes)} of bucket ${owner.bucket} are not in S3: ${reason}. It stays mounted and keeps trying; to unmount it now, run "pnx-volume unmount --force" (the bytes stay in the journal on this node)`,
 	);
 };
 

@@ -55,7 +55,7 @@ export const startDaemon = async (
 	if (previous !== undefined && isRunning(previous)) {
 		if (inUse && mountsAt(readMountTable(), request.mountPoint).length > 0) {
 			throw new NodeError(
-				`The daemon of bucket ${state.bucket} (pid ${previous.pid}) does not answer while other pods use it; see ${whereLogIs(state.launch, environment)}, and "pnx-volume heal" or kill -9 ${previous.pid} to start over`,
+				`The daemon of bucket ${state.bucket} (pid ${previous.pid}) does not answer while other pods use it; see ${whereLogIs(state.launch, environment)}; run "pnx-volume heal", or kill -9 ${previous.pid} and try again`,
 			);
 		}
 
@@ -81,7 +81,7 @@ export const startDaemon = async (
 		if (mountsAt(readMountTable(), request.mountPoint).length === 0) {
 			await endDaemon(identity);
 			throw new NodeError(
-				`The daemon of bucket ${state.bucket} said that it is ready, but nothing is mounted; see ${whereLogIs(launched, environment)}`,
+				`The daemon of bucket ${state.bucket} reported that it is ready, but nothing is mounted; see ${whereLogIs(launched, environment)}`,
 			);
 		}
 

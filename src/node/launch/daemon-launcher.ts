@@ -180,7 +180,7 @@ const startWithoutService = async (
 	if (failures.length > 0) {
 		warn(
 			isOwn
-				? 'the daemon keeps limits of its starter'
+				? 'the daemon keeps limits of the process that started it'
 				: 'the daemon has no cgroup of its own: it may end with the service that it was started from',
 			failures.join('; '),
 		);

@@ -30,7 +30,7 @@ export const preparePodDirectory = (path: string): {created: boolean} => {
 		const kind = lstatSync(path);
 		if (!kind.isDirectory()) {
 			throw new NodeError(
-				`Cannot mount at ${path}: it is ${kind.isSymbolicLink() ? 'a symbolic link' : 'no directory'}`,
+				`Cannot mount at ${path}: it is ${kind.isSymbolicLink() ? 'a symbolic link' : 'not a directory'}`,
 			);
 		}
 

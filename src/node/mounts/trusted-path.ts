@@ -28,11 +28,11 @@ export const assertTrustedParents = (path: string, podsDirectory: string): void 
 		}
 
 		if (!stats.isDirectory()) {
-			fail(directory, `is ${stats.isSymbolicLink() ? 'a symbolic link' : 'no directory'}`);
+			fail(directory, `is ${stats.isSymbolicLink() ? 'a symbolic link' : 'not a directory'}`);
 		}
 
 		if (!isRoots(stats) || (stats.mode & 0o022) !== 0) {
-			fail(directory, 'belongs to somebody else, or others may write there');
+			fail(directory, 'does not belong to root, or others may write to it');
 		}
 	}
 
@@ -58,7 +58,7 @@ const assertTrustedDirectory = (path: string, fail: (where: string, what: string
 		const isShared = (stats.mode & 0o002) !== 0 || ((stats.mode & 0o020) !== 0 && stats.gid !== 0);
 		// A symbolic link has all permissions, and nobody can change it but who may write to its directory.
 		if (!isRoots(stats) || (isShared && !stats.isSymbolicLink() && (stats.mode & 0o1000) === 0)) {
-			fail(directory, 'belongs to somebody else, or others may write there');
+			fail(directory, 'does not belong to root, or others may write to it');
 		}
 
 		if (stats.isSymbolicLink()) {

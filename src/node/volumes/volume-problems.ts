@@ -29,7 +29,7 @@ const problemOf = (volume: VolumeReport): string | undefined => {
 
 		case 'hanging': {
 			return volume.kind === 'directory'
-				? `the daemon (pid ${volume.daemonPid}) does not answer; kill -9 it, unmount and mount again. What it had not uploaded is in its journal.`
+				? `the daemon (pid ${volume.daemonPid}) does not answer; end it with kill -9, unmount and mount again. What it had not uploaded is in its journal.`
 				: `the daemon (pid ${volume.daemonPid}) does not answer; the agent of the node ends it and starts it again, and "pnx-volume heal" does so at once. What it had not uploaded is in its journal.`;
 		}
 

@@ -110,7 +110,7 @@ test('the agent is ready when the driver is installed and the watch has reported
 	});
 	t.is(
 		await ask('/readyz'),
-		'503 The plugin directory cannot be written to; mount it.\nVersion 0.2.0 is not installed on this node yet; a version that was before goes on.\nThe watch on the node has not reported yet.\n',
+		'503 The plugin directory cannot be written to; mount it.\nVersion 0.2.0 is not installed on this node yet; a version that was installed before keeps working.\nThe watch on the node has not reported yet.\n',
 	);
 	snapshot = agentSnapshot([], {report: {atMs: Date.now() - 100_000, version: '1', volumes: []}});
 	t.regex(await ask('/readyz'), /^503 The newest report of the watch on the node is 10\d s old\.\n$/);

@@ -121,7 +121,7 @@ test.serial(
 		const directory = node.podDirectory('uid-1');
 		const cases: Array<[string, RegExp]> = [
 			['/no/such/parent/pods/uid-1/volumes/pnx~volume/v', /its parent directory does not exist/],
-			[join(dirname(directory), 'file'), /it is no directory/],
+			[join(dirname(directory), 'file'), /it is not a directory/],
 			[join(dirname(directory), 'link'), /it is a symbolic link/],
 			[directory, /the directory is not empty \(it holds "file"\)/],
 		];

@@ -24,7 +24,7 @@ test.serial('requests that fail, and that succeed again, are told once each', as
 		failing?.pods.map(({path}) => path),
 		[directory],
 	);
-	t.regex(failing!.message, /Requests of bucket test fail: .+ They are tried again/);
+	t.regex(failing!.message, /Requests to bucket test fail: .+ They are tried again/);
 	await server.setFaults({});
 	t.like(await watch.notice('VolumeRecovered'), {type: 'Normal', bucket: server.bucket});
 	t.deepEqual(

@@ -117,17 +117,17 @@ for (const [title, errors, advice] of [
 	[
 		'are unknown to the server',
 		[{operation: 'GetBucketTagging', status: 501, code: 'NotImplemented'}],
-		/this server knows no tags of buckets: add "web" to the policy/,
+		/this server does not support tags of buckets: add "web" to the policy/,
 	],
 	[
 		'are answered with 404',
 		[{operation: 'GetBucketTagging', status: 404, code: 'NoSuchResource'}],
-		/this server knows no tags of buckets/,
+		/this server does not support tags of buckets/,
 	],
 	[
 		'are answered with 400',
 		[{operation: 'GetBucketTagging', status: 400, code: 'InvalidRequest'}],
-		/this server knows no tags of buckets/,
+		/this server does not support tags of buckets/,
 	],
 ] as const) {
 	test(`a bucket whose tags ${title} is refused, and none is created`, async t => {
@@ -135,7 +135,7 @@ for (const [title, errors, advice] of [
 		await provision('web');
 		server.faults.errors = [...errors];
 		const error = await throwsStoreError(t, 'accessDenied', provision('web'));
-		t.regex(error.message, /its tags, which say whose it is, cannot be read; /);
+		t.regex(error.message, /its tags, which name its owner, cannot be read; /);
 		t.regex(error.message, advice);
 		await throwsStoreError(t, 'accessDenied', provision('web', {name: 'other-files'}));
 		t.is(server.requests.count({operation: 'CreateBucket'}), 1, 'The first one');

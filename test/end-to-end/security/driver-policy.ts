@@ -99,19 +99,19 @@ test.serial('a policy that is wrong, or that others may change, mounts nothing; 
 			t,
 			node,
 			inNamespace('web'),
-			/^The node policy is wrong.*policy\.json\)\. Nothing is mounted until it is put right$/,
+			/^The node policy is wrong.*policy\.json\)\. Nothing is mounted until it is corrected$/,
 		);
 	}
 
 	node.setPolicy({});
 	for (const mode of [0o620, 0o602, 0o666]) {
 		chmodSync(policyPath, mode);
-		await refuses(t, node, inNamespace('web'), /belongs to somebody else than root, or others may write to it/);
+		await refuses(t, node, inNamespace('web'), /does not belong to root, or others may write to it/);
 	}
 
 	chmodSync(policyPath, 0o644);
 	chownSync(policyPath, 1000, 0);
-	await refuses(t, node, inNamespace('web'), /belongs to somebody else than root/);
+	await refuses(t, node, inNamespace('web'), /does not belong to root/);
 	rmSync(policyPath);
 	mkdirSync(policyPath);
 	await refuses(t, node, inNamespace('web'), /Cannot read the node policy .*EISDIR/);
@@ -127,10 +127,10 @@ test.serial('the options must be those of the pod and volume that the directory 
 		t,
 		node,
 		inNamespace('web', {'kubernetes.io/pod.uid': 'uid-1'}),
-		/options are for volume "v" of pod "uid-1", the directory is of volume "v" of pod "uid-9"/,
+		/options are for volume "v" of pod "uid-1", but the directory belongs to volume "v" of pod "uid-9"/,
 	);
 	await refuses(t, node, inNamespace('web', {'kubernetes.io/pvOrVolumeName': 'w'}), /options are for volume "w"/);
-	await refuses(t, node, inNamespace('../web'), /no name that Kubernetes gives/);
+	await refuses(t, node, inNamespace('../web'), /not a name that Kubernetes allows/);
 	const {reply} = await node.call(
 		'mount',
 		node.podDirectory('uid-9'),
@@ -139,7 +139,7 @@ test.serial('the options must be those of the pod and volume that the directory 
 	t.regex(reply.message!, /do not say which pod and volume it is for/);
 	for (const call of ['mount', 'unmount']) {
 		const outside = await node.call(call, node.kubeletDirectory, '{"name":"bucket-1"}');
-		t.regex(outside.reply.message!, /is no directory of a pod's volume/);
+		t.regex(outside.reply.message!, /is not the directory of a pod's volume/);
 	}
 
 	t.deepEqual(node.starts(), []);

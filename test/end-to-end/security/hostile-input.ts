@@ -33,10 +33,10 @@ test('findDuplicateKey() finds a key that an object has twice, however it is wri
 
 test('an option that is there twice, or called like a part of JavaScript, is an error, not a surprise', t => {
 	for (const [json, message] of [
-		['{"name":"a-bucket","name":"b-bucket"}', /option "name" is there twice/],
+		['{"name":"a-bucket","name":"b-bucket"}', /option "name" is given twice/],
 		[
 			'{"kubernetes.io/pod.namespace":"web","name":"a-bucket","kubernetes.io/pod.namespace":"shop"}',
-			/option "kubernetes\.io\/pod\.namespace" is there twice/,
+			/option "kubernetes\.io\/pod\.namespace" is given twice/,
 		],
 		['{"name":"a-bucket","__proto__":"x"}', /Unknown option "__proto__"/],
 		['{"name":"a-bucket","constructor":"x"}', /Unknown option "constructor"/],

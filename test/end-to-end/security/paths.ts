@@ -44,21 +44,21 @@ test.serial('mount refuses a path below a directory that others own or may write
 		chownSync(directory, 1000, 0);
 		await refuses(
 			`${directory} of user 1000`,
-			new RegExp(`${basename(directory)} belongs to somebody else, or others may write there`),
+			new RegExp(`${basename(directory)} does not belong to root, or others may write to it`),
 		);
 		chownSync(directory, 0, 0);
 		chmodSync(directory, 0o757);
-		await refuses(`${directory} for all to write`, /belongs to somebody else, or others may write there/);
+		await refuses(`${directory} for all to write`, /does not belong to root, or others may write to it/);
 		chmodSync(directory, 0o770);
 		chownSync(directory, 0, 1000);
-		await refuses(`${directory} for a group to write`, /belongs to somebody else, or others may write there/);
+		await refuses(`${directory} for a group to write`, /does not belong to root, or others may write to it/);
 		chownSync(directory, 0, 0);
 		chmodSync(directory, 0o750);
 	}
 
 	// Nobody may plant a link there, but they could make a directory that is missing.
 	chmodSync(below[1]!, 0o1777);
-	await refuses("a pod's directory like /tmp", /belongs to somebody else, or others may write there/);
+	await refuses("a pod's directory like /tmp", /does not belong to root, or others may write to it/);
 });
 
 test.serial("mount refuses a path inside of a volume that is mounted over the pod's directories", async t => {
@@ -77,7 +77,7 @@ test.serial("mount goes through a symbolic link of root's above the pods, and th
 	symlinkSync(node.kubeletDirectory, link);
 	const linked = directory.replace(node.kubeletDirectory, link);
 	lchownSync(link, 1000, 1000);
-	await refuses('a link of user 1000', /linked belongs to somebody else/, linked);
+	await refuses('a link of user 1000', /linked does not belong to root/, linked);
 	lchownSync(link, 0, 0);
 
 	const open = join(dirname(node.kubeletDirectory), 'open');
@@ -86,13 +86,13 @@ test.serial("mount goes through a symbolic link of root's above the pods, and th
 	symlinkSync(node.kubeletDirectory, join(open, 'linked'));
 	await refuses(
 		'a link where all may write',
-		/open belongs to somebody else, or others may write there/,
+		/open does not belong to root, or others may write to it/,
 		directory.replace(node.kubeletDirectory, join(open, 'linked')),
 	);
 	symlinkSync(join(open, 'linked'), join(dirname(node.kubeletDirectory), 'twice'));
 	await refuses(
 		'a link to there',
-		/open belongs to somebody else/,
+		/open does not belong to root/,
 		directory.replace(node.kubeletDirectory, join(dirname(node.kubeletDirectory), 'twice')),
 	);
 
