@@ -26,43 +26,43 @@ export const addAgentFlags = (yargs: Argv): Argv<AgentFlags> =>
 		.option('policy', {
 			type: 'string',
 			requiresArg: true,
-			describe: 'The node policy, as the ConfigMap is mounted; it is copied to the node when it changes',
+			describe: 'File of the node policy, mounted from the ConfigMap; copied to the node when it changes',
 			defaultDescription: 'the policy that the node has',
 		})
 		.option('metrics-listen', {
 			type: 'string',
 			requiresArg: true,
-			describe: 'Serve /metrics, /healthz and /readyz here, as :9809',
+			describe: 'Serve /metrics, /healthz and /readyz at this address, such as :9809',
 			defaultDescription: 'not at all',
 		})
 		.option('status-listen', {
 			type: 'string',
 			requiresArg: true,
-			describe: 'Serve the status page here, as 127.0.0.1:9810',
+			describe: 'Serve the status page at this address, such as 127.0.0.1:9810',
 			defaultDescription: 'not at all',
 		})
 		.option('service-account-directory', {
 			type: 'string',
 			requiresArg: true,
 			default: defaultServiceAccountDirectory,
-			describe: 'Holds token and CA for the API server',
+			describe: 'Directory with the token and the CA for the API server',
 		})
 		.option('once', {type: 'boolean', default: false, describe: 'Copy the policy, install, and end'})
 		.option('uninstall', {
 			type: 'boolean',
 			default: false,
-			describe: 'Take everything away from the node; refuses, with exit code 1 and a list, while volumes are used',
+			describe: 'Remove everything from the node; fails with a list and exit code 1 while volumes are used',
 		})
 		.option('discard-journals', {
 			type: 'boolean',
 			default: false,
-			describe: 'With --uninstall: also what has not reached S3',
+			describe: 'With --uninstall: also remove files that have not reached S3',
 		})
 		.option('log-level', {
 			type: 'string',
 			default: 'info',
 			requiresArg: true,
-			describe: `What goes to stdout as JSON lines: ${logLevels.join(', ')}`,
+			describe: `Lowest level of the JSON lines on stdout: ${logLevels.join(', ')}`,
 		})
 		.example('$0 agent --host-pid 1 --policy /etc/pnx-volume/policy/policy.json', 'In the container of the DaemonSet')
 		.example('$0 agent --once --source build/pnx-volume-0.1.0-linux-x64', 'By hand, on a node: install and end')
@@ -70,7 +70,7 @@ export const addAgentFlags = (yargs: Argv): Argv<AgentFlags> =>
 		.epilogue(
 			'Variables: NODE_NAME (the node), KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT (the API server; without them there are no Events), ' +
 				'and those of every command: PNX_VOLUME_STATE_DIR, PNX_VOLUME_RUN_DIR, PNX_VOLUME_LOG, PNX_VOLUME_POLICY, PNX_VOLUME_LAUNCH, PNX_VOLUME_IDLE_MS, PNX_VOLUME_MOUNT_TIMEOUT_MS, PNX_VOLUME_DRAIN_TIMEOUT_MS, ' +
-				'all about the node; the driver that is installed uses the same.',
+				'all of them describe the node, and the installed driver uses the same.',
 		);
 
 /** The node, and where things lie on it. */
@@ -98,12 +98,12 @@ const addPlaceFlags = (yargs: Argv) =>
 		.option('runtime-directory', {
 			type: 'string',
 			requiresArg: true,
-			describe: 'Where versions of the runtime are kept on the node: persistent, and not mounted noexec',
+			describe: 'Directory of the node that keeps versions of the runtime: persistent, and not mounted noexec',
 			defaultDescription: defaultRuntimeDirectory,
 		})
 		.option('plugin-directory', {
 			type: 'string',
 			requiresArg: true,
 			describe: 'Where the kubelet looks for drivers (its --volume-plugin-dir)',
-			defaultDescription: `as the kubelet has it, else ${defaultPluginDirectory}`,
+			defaultDescription: `the directory that the kubelet uses, else ${defaultPluginDirectory}`,
 		});

@@ -60,16 +60,22 @@ const addServerFlags = (yargs: Argv): Argv<DevServerFlags> =>
 			type: 'string',
 			requiresArg: true,
 			default: '127.0.0.1',
-			describe: 'Address to listen at; 0.0.0.0: whoever reaches this machine and has the key may read and write',
+			describe:
+				'Address to listen at; with 0.0.0.0, everybody who reaches this machine and has the key can read and write',
 		})
 		.option('port', {type: 'string', requiresArg: true, default: '0', describe: 'TCP port; 0: any free one'})
 		.option('access-key-id', {
 			type: 'string',
 			requiresArg: true,
 			default: 'dev',
-			describe: 'The one access key that it knows',
+			describe: 'The only access key that the server accepts',
 		})
-		.option('secret-access-key', {type: 'string', requiresArg: true, default: 'dev-secret', describe: 'Its secret'})
+		.option('secret-access-key', {
+			type: 'string',
+			requiresArg: true,
+			default: 'dev-secret',
+			describe: 'Secret of the access key',
+		})
 		.option('region', {
 			type: 'string',
 			requiresArg: true,

@@ -41,14 +41,11 @@ export const doctorCommand = (environment: NodeEnvironment): CommandModule<objec
 			.option('write', {
 				type: 'boolean',
 				default: false,
-				describe: 'With --bucket: write, read and delete one object of its own',
+				describe: 'With --bucket: write, read and delete a test object',
 			})
 			.example('$0 doctor', 'FUSE, driver, runtime, state directory, mounts, log; exit code 1 when something failed')
-			.example(
-				'$0 doctor --bucket my-files --write',
-				'Also with the credentials of this shell, whether S3 lets us work',
-			)
-			.example('$0 doctor /mnt/files --json', "For a program, and only one volume's state and mounts"),
+			.example('$0 doctor --bucket my-files --write', 'Also check the bucket, with the credentials of this shell')
+			.example('$0 doctor /mnt/files --json', 'Print JSON, and check the state and mounts of one volume only'),
 	async handler({volume, json, 'plugin-dir': pluginDirectory, bucket, write, ...flags}) {
 		const stray = [...bucketFlags.filter(name => Object.hasOwn(flags, name)), ...(write ? ['write'] : [])][0];
 		if (bucket === undefined && stray !== undefined) {

@@ -28,10 +28,7 @@ export const mountCommand = (environment: NodeEnvironment): CommandModule<object
 			})
 			.option('debug', {type: 'boolean', default: false, describe: 'Show each operation with its time'})
 			.example('$0 mount my-files /mnt/files', 'With the credentials of this shell, at AWS')
-			.example(
-				'$0 mount my-files /mnt/files --prefix 2024/ --read-only',
-				'Only the keys below a prefix, nothing to be changed',
-			)
+			.example('$0 mount my-files /mnt/files --prefix 2024/ --read-only', 'Only the keys below a prefix, read-only')
 			.example('$0 mount my-files /mnt/files --endpoint https://minio.example --path-style', 'Another provider'),
 	async handler({bucket, dir, background, debug, ...flags}) {
 		const volume = {options: parseVolumeFlags(bucket, flags), directory: resolve(dir)};

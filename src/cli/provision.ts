@@ -12,9 +12,9 @@ export const provisionCommand = (): CommandModule<object, {bucket: string}> => (
 			.positional('bucket', {type: 'string', demandOption: true, describe: 'The bucket'})
 			.example(
 				'$0 provision my-files --region eu-central-1',
-				'Private, versioned, unfinished uploads cleaned up after a while',
+				'Private and versioned; unfinished uploads are removed after some days',
 			)
-			.example('$0 provision my-files --encryption sse-kms:alias/files', "Encrypted with a key of one's own"),
+			.example('$0 provision my-files --encryption sse-kms:alias/files', 'Encrypted with your own KMS key'),
 	async handler({bucket, ...flags}) {
 		// Loaded here: the other commands start without the S3 client.
 		const {provisionBucket} = await import('../store/provision-bucket.ts');

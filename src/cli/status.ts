@@ -23,7 +23,7 @@ export const statusCommand = (environment: NodeEnvironment): CommandModule<objec
 			.option('json', {type: 'boolean', default: false, describe: 'Print an array of objects instead of a table'})
 			.option('watch', {
 				type: 'string',
-				describe: `Go on every so many seconds (${watchSecondsDefault} without a number), until Ctrl-C`,
+				describe: `Repeat every N seconds (default: ${watchSecondsDefault}), until Ctrl-C`,
 			})
 			.example('$0 status', 'Volumes and their pods, health, throughput, cache, bytes that wait for their upload')
 			.example('$0 status --watch 5', 'The same every 5 seconds')

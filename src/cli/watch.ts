@@ -61,7 +61,7 @@ export const watchCommand = (environment: NodeEnvironment): CommandModule<object
 const addWatchFlags = (yargs: Argv): Argv<WatchFlags> =>
 	yargs
 		.option('human', {type: 'boolean', default: false, describe: 'Lines for people instead of JSON'})
-		.option('interval', {type: 'string', requiresArg: true, default: '5s', describe: 'Between two looks'})
+		.option('interval', {type: 'string', requiresArg: true, default: '5s', describe: 'Time between two checks'})
 		.option('answer-within', {
 			type: 'string',
 			requiresArg: true,
@@ -72,26 +72,25 @@ const addWatchFlags = (yargs: Argv): Argv<WatchFlags> =>
 			type: 'string',
 			requiresArg: true,
 			default: '3',
-			describe:
-				'After so many looks in a row without an answer a daemon counts as hanging, and is ended and started again',
+			describe: 'End a daemon and start it again after this many checks in a row without an answer',
 		})
 		.option('unused-after', {
 			type: 'string',
 			requiresArg: true,
 			default: '60s',
-			describe: 'When to end a daemon that no pod uses',
+			describe: 'End a daemon that no pod has used for this long',
 		})
 		.option('keep-for', {
 			type: 'string',
 			requiresArg: true,
 			default: '600s',
-			describe: 'How long the cache of a volume stays that no pod uses',
+			describe: 'How long to keep the cache of a volume that no pod uses',
 		})
 		.option('stuck-after', {
 			type: 'string',
 			requiresArg: true,
 			default: '600s',
-			describe: 'When to tell of uploads that do not move',
+			describe: 'Report uploads that have made no progress for this long',
 		})
 		.example('$0 watch --human', 'What happens to the volumes of this node, until Ctrl-C');
 

@@ -56,9 +56,9 @@ export const daemonMetricTable = {
 		operationBounds,
 	),
 	pnx_volume_fuse_operations_running: gauge('Operations of the kernel that wait for their answer now'),
-	pnx_volume_fuse_operation_oldest_seconds: gauge('How long the operation that has waited for longest waits already'),
+	pnx_volume_fuse_operation_oldest_seconds: gauge('Age of the oldest operation that waits for its answer'),
 	pnx_volume_read_bytes_total: counter(
-		'Bytes that the kernel asked for and got; what its own page cache answered is not in it',
+		'Bytes that the kernel read from the volume; reads that its page cache answered do not count',
 	),
 	pnx_volume_written_bytes_total: counter('Bytes that the kernel wrote'),
 	pnx_volume_open_handles: gauge('Files and directories that programs have open'),
@@ -91,38 +91,38 @@ export const daemonMetricTable = {
 		'Blocks that reads needed and that had to come from S3, be it ahead of the read',
 	),
 	pnx_volume_cache_fetched_blocks_total: counter(
-		'Blocks that were fetched from S3, needed or ahead; what is more than the misses was in vain',
+		'Blocks that were fetched from S3, needed or ahead; those in excess of the misses were not used',
 	),
-	pnx_volume_cache_evictions_total: counter('Blocks that went to make room for others', ['tier']),
+	pnx_volume_cache_evictions_total: counter('Blocks that were evicted to make room for others', ['tier']),
 	pnx_volume_cache_errors_total: counter(
 		'Blocks of the disk cache that were damaged or could not be read or written; they come from S3 instead',
 	),
 	pnx_volume_cache_bytes: gauge('Bytes that the cache of blocks occupies', ['tier']),
 	pnx_volume_read_resumptions_total: counter(
-		'Times that the body of an object broke off, and the rest was asked for again',
+		'Times that the body of an object broke off, and the rest was requested again',
 	),
 	pnx_volume_metadata_lookups_total: counter('Look-ups of names'),
-	pnx_volume_metadata_misses_total: counter('Look-ups of names that what is known could not answer: S3 was asked'),
+	pnx_volume_metadata_misses_total: counter('Look-ups of names that needed a request to S3'),
 
 	pnx_volume_dirty_bytes: gauge('Bytes that S3 does not have yet'),
 	pnx_volume_staging_bytes: gauge('Bytes on the local disk that wait for S3, counted against the option staging-size'),
 	pnx_volume_uploads_pending: gauge('Files that wait for their upload or are being uploaded'),
 	pnx_volume_upload_oldest_age_seconds: gauge(
-		'How long the file that has waited for longest waits for its upload; 0 when none does',
+		'Age of the file that has waited longest for its upload; 0 when none waits',
 	),
 	pnx_volume_uploads_total: counter('Uploads: stored, delayed (to be tried again) or refused (S3 will not take it)', [
 		'result',
 	]),
 	pnx_volume_conflicts_total: counter('Uploads that replaced what another node had written since the file was opened'),
 
-	pnx_volume_daemon_resident_bytes: gauge('Memory of the daemon that is resident'),
+	pnx_volume_daemon_resident_bytes: gauge('Resident memory of the daemon'),
 	pnx_volume_daemon_heap_bytes: gauge('Memory that the JavaScript heap of the daemon uses'),
 	pnx_volume_daemon_external_bytes: gauge(
 		'Memory of buffers outside of the JavaScript heap: blocks, parts on their way',
 	),
 	pnx_volume_daemon_cpu_seconds_total: counter('CPU time of the daemon', ['mode']),
 	pnx_volume_daemon_event_loop_delay_seconds: histogram(
-		'How late a timer of the daemon was, looked at twice a second',
+		'Delay of a timer of the daemon, measured twice a second',
 		[],
 		delayBounds,
 	),
@@ -132,16 +132,16 @@ export const daemonMetricTable = {
 /** What the agent adds: what it sees of the volumes of its node, and of itself. */
 export const agentMetricTable = {
 	pnx_volume_health: gauge('1 for the state that the volume is in, 0 for the others', ['state']),
-	pnx_volume_daemon_info: gauge('Which version of the program serves the volume, and how it was started', [
+	pnx_volume_daemon_info: gauge('Version of the program that serves the volume, and how it was started', [
 		'version',
 		'launch',
 	]),
 	pnx_volume_daemon_restarts_total: counter('Daemons that were started again for the volume since the watch began'),
 	pnx_volume_daemon_restart_wait_seconds: gauge(
-		'How long the watch waits before it starts the daemon again, as it ended too often; 0 when it does not wait',
+		'How long the watch still waits before it starts a daemon again that ended too often; 0 when it does not wait',
 	),
-	pnx_volume_directories: gauge('Directories that are to show the volume, by whether they do', ['mounted']),
-	pnx_volume_pod_info: gauge('The pods that have the volume, to join with', ['namespace', 'pod', 'volume_name']),
+	pnx_volume_directories: gauge('Directories where the volume should be mounted, by whether it is', ['mounted']),
+	pnx_volume_pod_info: gauge('Pods that use the volume, for joins', ['namespace', 'pod', 'volume_name']),
 	pnx_volume_journal_bytes: gauge('Bytes of unfinished uploads of a volume that no daemon serves'),
 	pnx_volume_refused_bytes: gauge('Bytes that S3 refused for good, kept on the node for a person to look at'),
 
@@ -149,7 +149,7 @@ export const agentMetricTable = {
 	pnx_volume_agent_problems: agentGauge('Reasons why the agent is not ready; its status page says them in words'),
 	pnx_volume_installed_versions: agentGauge('Versions of the runtime that lie on the node'),
 	pnx_volume_watch_report_age_seconds: agentGauge('How old the newest report of the watch on the node is'),
-	pnx_volume_notices_total: agentCounter('What the users of a volume had to be told', ['type', 'reason']),
+	pnx_volume_notices_total: agentCounter('Notices to the users of a volume', ['type', 'reason']),
 } as const satisfies Record<string, MetricDefinition>;
 
 export type DaemonMetricName = keyof typeof daemonMetricTable;
