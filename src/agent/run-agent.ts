@@ -31,10 +31,10 @@ export type AgentOptions = Omit<InstallationKeeperOptions, 'log' | 'signal'> & {
 
 const noticeCountMax = 100;
 
-/** A node on which the installation fails is not written to each minute, but up to so many minutes apart. */
+/** Where the installation keeps failing, the pause between two attempts grows up to this many minutes. */
 const failedIntervalsMax = 5;
 
-/** A first failure may be of a moment, as when the agent before this one was killed at its work. */
+/** A first failure may pass soon, for example when the previous agent was killed while it installed. */
 const firstRetryShare = 0.1;
 
 /**

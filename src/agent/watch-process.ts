@@ -14,13 +14,13 @@ export type WatchProcessOptions = {
 	readonly variables: Readonly<Record<string, string>>;
 	readonly onMessage: (message: WatchMessage) => void;
 	readonly log: Pick<Logger, 'info' | 'warn'>;
-	/** A watch that says nothing for so long is ended and started again. */
+	/** A watch that reports nothing for this long is ended and started again. */
 	readonly silenceMsMax?: number;
 	readonly firstRestartMs?: number;
 };
 
 const restartMsMax = 30_000;
-/** After so long a life the next failure is a first one again. */
+/** After a run of this length, the next failure counts as the first. */
 const longLifeMs = 60_000;
 const endMs = 5000;
 const lineCharactersMax = 16 * 2 ** 20;
@@ -39,12 +39,12 @@ export class WatchProcess {
 		this.#supervisor = this.#supervise();
 	}
 
-	/** Why there is no watch at the moment. */
+	/** Why no watch runs at the moment. */
 	get problem(): string | undefined {
 		return this.#problem;
 	}
 
-	/** Asks it to end, and then makes it. Daemons that it has started go on. */
+	/** Asks it to end, and kills it if it does not. Daemons that it started keep running. */
 	async close(): Promise<void> {
 		this.#closing.abort();
 		await endChild(this.#child);

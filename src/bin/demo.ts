@@ -237,7 +237,7 @@ const cleanUp = async (): Promise<void> => {
 	rmSync(root, {recursive: true, force: true});
 };
 
-// Whoever read along may have gone (`| head`): that is no reason to leave things behind.
+// The reader of our output may be gone (`| head`): clean up all the same.
 process.stdout.on('error', () => undefined);
 
 const {promise: interrupted, resolve: interrupt} = Promise.withResolvers<void>();

@@ -33,7 +33,7 @@ const graceMs = 10_000;
 const startedAtMs = performance.now();
 const [call = '', path = ''] = process.argv.slice(2);
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-// Also where the environment turns out to be wrong.
+// This is set also when the environment is wrong.
 let logPath = process.env['PNX_VOLUME_LOG'] || '/var/log/pnx-volume.log';
 /** For the log alone: the kubelet does not look at the message of a success. */
 let remark: string | undefined;
@@ -119,7 +119,7 @@ const applyPolicy = (request: MountOptions, namespace: string, {policyPath}: Nod
 	return {...request, options: decision.options, rule: decision.rule};
 };
 
-/** Anything but the errors for users is a mistake of ours, and says so. */
+/** Any error that is not written for users is a bug of ours, and the message says so. */
 const toMessage = (error: unknown): string => {
 	if (userErrors.some(userError => error instanceof userError)) {
 		return messageOf(error);
@@ -147,7 +147,7 @@ const finish = (outcome: CallOutcome): never => {
 	try {
 		writeSync(1, formatReply(outcome));
 	} catch {
-		// The caller has ended, and with it everybody who would read the answer; the log has it.
+		// The caller has ended, so nobody reads the answer; the log has it.
 	}
 
 	process.exit(0);

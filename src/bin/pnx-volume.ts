@@ -41,7 +41,7 @@ const main = async (): Promise<void> => {
 		.command(devServerCommand())
 		.demandCommand(1, 'A command is missing')
 		.strict()
-		// Values stay as they were typed; the last one of a repeated flag counts.
+		// Values stay as they were typed; of a repeated flag, the last one wins.
 		.parserConfiguration({
 			'camel-case-expansion': false,
 			'duplicate-arguments-array': false,
@@ -60,7 +60,7 @@ const main = async (): Promise<void> => {
 		.parseAsync();
 };
 
-// Whoever read along may have gone (`| head`): a mount must not end for that with bytes to upload.
+// The reader of our output may be gone (`| head`): a mount with bytes to upload must not end for that.
 for (const stream of [process.stdout, process.stderr]) {
 	stream.on('error', () => undefined);
 }

@@ -186,8 +186,7 @@ export class DiskBlockCache implements BlockCache {
 }
 
 /**
-By descriptors: an object of `FileHandle` for each of a thousand blocks a second is what a long read spends its time
-on.
+By descriptors: with a thousand blocks a second, making a `FileHandle` object for each would dominate a long read.
 */
 const writeFile = async (file: string, pieces: readonly Uint8Array[]): Promise<void> => {
 	let descriptor: number;

@@ -89,7 +89,7 @@ export class MemoryBlocks {
 				},
 			),
 		};
-		// Whoever needs the block awaits it; a block that was only read ahead has nobody to tell.
+		// Whoever needs the block awaits it; the failure of a block that was only read ahead concerns nobody.
 		block.loaded.catch(() => undefined);
 		this.#blocks.set(id, block);
 		return block;

@@ -23,8 +23,8 @@ type Slot = {readonly entry: KnownEntry; readonly expiresAtMs: number};
 type Listing = {readonly names: ReadonlySet<string>; readonly expiresAtMs: number};
 
 /**
-Attributes and listings for at most `ttlMs`, and what this node changed itself at once. Bounded: the oldest
-entries go first.
+Attributes and listings for at most `ttlMs`, and what this node changed itself at once. Bounded: the oldest entries
+are dropped first.
 
 S3 is strongly consistent, but answers overtake our own changes: a listing that was asked for before a file was
 made may arrive after it and does not have the file. So each request takes a token before it is sent, and its
@@ -79,8 +79,8 @@ export class MetadataCache {
 	}
 
 	/**
-	Remembers that a directory had these names and no others when the listing began. Large directories are not worth
-	the memory.
+	Remembers that a directory had these names and no others when the listing began. Large directories are not
+	remembered: they would take too much memory.
 	*/
 	recordListing(
 		directory: string,

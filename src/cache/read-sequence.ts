@@ -1,7 +1,7 @@
 import {blockBytes} from './block-cache.ts';
 
 /**
-How far one reader of a file should be read ahead.
+How far to read ahead for one reader of a file.
 
 Linux' own readahead asks in pieces of up to 1 MiB, several at once and not always in order, so a reader counts
 as sequential while it stays near where it is expected. Growing only after a second sequential read keeps one

@@ -54,7 +54,7 @@ export const uninstallAgent = async ({
 	);
 };
 
-/** The one that is said; else the kubelet's, and those of all known platforms. */
+/** The directory that the flag names; else the one of the kubelet, and those of all known platforms. */
 const findPluginDirectories = async ({
 	root,
 	flags,

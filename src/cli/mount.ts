@@ -36,7 +36,7 @@ export const mountCommand = (environment: NodeEnvironment): CommandModule<object
 			const {path} = await mountInBackground({...volume, isEachOperationLogged: debug}, environment);
 			process.stdout.write(`Mounted ${bucket} at ${path}; end it with: pnx-volume unmount ${path}\n`);
 		} else {
-			// On its own the volume says what went wrong; more only to who asks for it.
+			// Without --log-level, the log shows warnings and errors only.
 			const level = flags['log-level'] === undefined ? 'warn' : volume.options.logLevel;
 			await mountUntilInterrupted(volume, environment, {level: debug ? 'debug' : level, isEachOperationLogged: debug});
 		}

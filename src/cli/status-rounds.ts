@@ -25,7 +25,7 @@ export class StatusRounds {
 		return this.rows();
 	}
 
-	/** Asks those that have just answered once more for what they counted, and nobody else. */
+	/** Asks the daemons that have just answered for their counters, and no others. */
 	async refreshMetrics(): Promise<void> {
 		this.#remember();
 		const deadline = createDeadline(refreshMs);

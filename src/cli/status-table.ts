@@ -78,7 +78,7 @@ const alignColumns = (lines: ReadonlyArray<readonly string[]>, widthMax: number)
 	const widths = columns.map((_, column) => Math.max(...lines.map(line => line[column]?.length ?? 0)));
 	let excess = widths.reduce((total, width) => total + width + gap.length, -gap.length) - widthMax;
 	while (excess > 0) {
-		// The widest name gives way first.
+		// The widest name is cut first.
 		const widest = widths.indexOf(Math.max(...widths.slice(0, nameColumnCount)));
 		if ((widths[widest] ?? 0) <= nameWidthMin || widest >= nameColumnCount) {
 			break;
@@ -106,5 +106,5 @@ const cut = (text: string, width: number): string => {
 	return `${text.slice(0, head)}…${text.slice(text.length - (width - 1 - head))}`;
 };
 
-/** What others chose to call things must not move the cursor or colour the screen. */
+/** Names from outside must not move the cursor or colour the screen. */
 const printable = (text: string): string => text.replaceAll(/[\0-\u001F\u007F-\u009F\u2028-\u202E\u2066-\u2069]/g, '?');

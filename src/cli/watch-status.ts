@@ -10,13 +10,13 @@ export type WatchSettings = {
 	readonly output: NodeJS.WriteStream;
 };
 
-/** The first rates come early: nobody wants to look at dashes for a whole interval. */
+/** The first rates come early, so that the table does not show dashes for a whole interval. */
 const firstIntervalMs = 500;
 const home = '\u001B[H';
 const clearToLineEnd = '\u001B[K';
 const clearBelow = '\u001B[J';
 
-/** Shows the volumes of a node again and again. Resolves after Ctrl-C, SIGTERM, or when whoever read along is gone. */
+/** Shows the volumes of a node repeatedly. Resolves after Ctrl-C, SIGTERM, or when the reader of the output is gone. */
 export const watchStatus = async (settings: WatchSettings): Promise<void> => {
 	const {stateDirectory, json, intervalMs, output} = settings;
 	const ended = new AbortController();

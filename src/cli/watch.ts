@@ -17,7 +17,7 @@ type WatchFlags = {
 	'stuck-after': string;
 };
 
-/** Healing that goes on when the watch is told to end gets so long; cut off, the next watch goes on with it. */
+/** How long healing under way may take when the watch is told to end; the next watch continues what is cut off. */
 const endMs = 4000;
 
 /** `watch`: the half of the agent that works on the node, and what a person runs to see it work. */
@@ -31,7 +31,7 @@ export const watchCommand = (environment: NodeEnvironment): CommandModule<object
 			process.once(event, () => ending.abort());
 		}
 
-		// Whoever started us holds the other end: when he dies, we do not go on unseen.
+		// The process that started us holds the other end: when it dies, we end too.
 		process.stdin
 			.on('end', () => ending.abort())
 			.on('error', () => ending.abort())

@@ -9,7 +9,7 @@ export type Progress = {readonly dirtyBytes: number; readonly uploadsPending: nu
 export type ControlHandler = {
 	readonly status: () => DaemonStatus;
 	readonly metrics: () => MetricSamples;
-	/** Rejects when something is left at the end of `timeoutMs`, or when nobody waits any more. */
+	/** Rejects when something is left after `timeoutMs`, or when the connection of the waiting client ends. */
 	readonly drain: (options: {
 		timeoutMs: number;
 		onProgress: (progress: Progress) => void;

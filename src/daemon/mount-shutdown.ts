@@ -54,7 +54,7 @@ export class MountShutdown {
 		const {mount, fileSystem} = this.#parts;
 		await this.#drain();
 		await mount.unmount({graceMs: this.#deadline.signal.aborted ? 0 : unmountGraceMs});
-		// What programs have written between the two, and what the kernel has written back.
+		// Uploads what programs wrote between the drain and the unmount, and what the kernel wrote back.
 		await this.#drain();
 		this.#tell(fileSystem.status());
 	}

@@ -2,9 +2,9 @@ import {statSync} from 'node:fs';
 import {toPodName} from '../node/call-log.ts';
 import {readVolumeState} from '../node/volumes/volume-state.ts';
 
-/** So long a line of the log may name a pod that has gone. */
+/** How long lines of the log may still name a pod that is gone. */
 const freshMs = 1000;
-/** More pods than these are counted only: each line would be as long as the list of them. */
+/** More pods than these are only counted: with all of their names, each line would be very long. */
 const podCountMax = 8;
 
 /** For the lines of a daemon's log: the one pod that it serves, or all of them. */

@@ -1,12 +1,12 @@
 import type {S3RequestEvent} from '../store/s3-connection.ts';
 
 /**
-A volume that nobody uses sends no request that could end its failure. Whoever waits for S3 asks far more often than
-that.
+A volume that nobody uses sends no request that could end its failure. A program that waits for S3 sends requests far
+more often than that.
 */
 const failureMsMax = 5 * 60_000;
 
-/** Whether S3 answers, from the requests that were made anyway. */
+/** Whether S3 answers, judged by the requests that were made anyway. */
 export class S3Health {
 	readonly #nowMs: () => number;
 	#failure: {readonly atMs: number; readonly message: string} | undefined;

@@ -11,7 +11,7 @@ import {checkEndpoint} from './endpoint-checks.ts';
 import {toFailedCheck} from './store-remedy.ts';
 import {checkWrites} from './write-checks.ts';
 
-/** Somebody waits at the keyboard: less patience than a mount has. */
+/** A person waits at the terminal, so this is shorter than for a mount. */
 const callMsMax = 10_000;
 
 /** Asks the server of a volume, with the credentials of this process. Changes nothing without `isWriteTried`. */

@@ -94,7 +94,7 @@ export const judgeClock = (skewMs: number | undefined): Check => {
 		: {name: 'clock', status: 'warning', found, remedy};
 };
 
-/** Not with `fetch`, which knows ports that it does not like. */
+/** Not with `fetch`, which refuses some ports. */
 const askHead = async (origin: string): Promise<{status: number; date: string | undefined}> => {
 	const {promise, resolve, reject} = Promise.withResolvers<{status: number; date: string | undefined}>();
 	const request = (origin.startsWith('https:') ? requestHttps : requestHttp)(`${origin}/`, {

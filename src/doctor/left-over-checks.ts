@@ -37,7 +37,7 @@ export const checkLeftOvers = (
 
 	for (const volumeId of volumeIds.filter(id => !reports.some(report => report.volumeId === id))) {
 		const {directory, stateFile, mountPoint} = volumePaths(stateDirectory, volumeId);
-		// Below a mount lies the bucket.
+		// Below a mount are the files of the bucket.
 		if (existsSync(stateFile) || mountsAt(readMountTable(), mountPoint).length > 0) {
 			findings.push({
 				status: 'failed',
@@ -82,7 +82,7 @@ export const checkStaging = (reports: readonly VolumeReport[], stateDirectory: s
 	return toCheck('staging', findings, 'no bytes wait for a mount or for a person');
 };
 
-/** Temporary files that whoever wrote them did not live to rename. */
+/** Temporary files whose writer died before it renamed them. */
 export const checkHalfWrittenFiles = (
 	reports: readonly VolumeReport[],
 	{stateDirectory, volumeIds}: {stateDirectory: string; volumeIds: readonly string[]},

@@ -149,7 +149,7 @@ export const checkPodMounts = (facts: MountFacts, {isEveryVolume}: {isEveryVolum
 /** Mounts in pods' directories that belong to no volume of this node. */
 const findUnknownPodMounts = ({table, states}: MountFacts): Finding[] => {
 	const known = new Set(states.flatMap(({mountPoint, pods}) => [mountPoint, ...pods.map(({path}) => path)]));
-	// The same mount by another path, where the kubelet's directory is shown at two places: to unmount it there
+	// The same mount by another path, where the directory of the kubelet appears at two places: unmounting it there
 	// would take it from the pod.
 	const views = new Set(
 		states.flatMap(({mountPoint, pods}) =>

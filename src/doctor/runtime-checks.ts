@@ -45,7 +45,7 @@ export const isExecutable = (path: string): boolean => {
 		accessSync(path, constants.X_OK);
 		return true;
 	} catch {
-		return false; // Whatever the reason is, it cannot be run.
+		return false; // It cannot be run, for whatever reason.
 	}
 };
 

@@ -48,7 +48,7 @@ export const changeAttributes = async (
 	}
 };
 
-/** As long as the object is all there is of an open file, it is changed; nobody may write meanwhile. */
+/** While an open file has no changes of its own, the object itself is changed; nothing may be written meanwhile. */
 const changeUnlessWritten = async (
 	parts: FileSystemParts,
 	file: OpenFile,

@@ -11,7 +11,7 @@ export type {EntryKind} from '../model/entry-kind.ts';
 /** Who makes a call: owner of what it creates. */
 export type Caller = {readonly uid: number; readonly gid: number};
 
-/** Seconds and nanoseconds as bigint nanoseconds since the epoch. */
+/** Nanoseconds since the epoch. */
 export type TimeNs = bigint;
 
 /** The attributes of an entry, as stat(2) shows them. */

@@ -166,7 +166,7 @@ export class Namespace {
 	#lookAhead(path: string): void {
 		for (const next of this.#walk.next(path)) {
 			if (this.#cache.get(next)?.state === 'listed') {
-				// Whoever needs the answer asks again, and hears of the failure then.
+				// A failure is not reported here: whoever needs the answer asks again and gets it then.
 				this.#share(next, async () => this.lookupObject(next)).catch(() => undefined);
 			}
 		}
@@ -197,13 +197,13 @@ export class Namespace {
 		this.#rootAttributes = attributes;
 	}
 
-	/** A look-up that what is known could not answer. */
+	/** A look-up that no cache could answer. */
 	async #miss(path: string, ask: () => Promise<Entry | undefined>): Promise<Entry | undefined> {
 		this.#missCount.value++;
 		return this.#share(path, ask);
 	}
 
-	/** Equal look-ups at the same time are one. */
+	/** Equal look-ups at the same time share one request. */
 	async #share(path: string, ask: () => Promise<Entry | undefined>): Promise<Entry | undefined> {
 		let lookup = this.#lookups.get(path);
 		if (lookup === undefined) {

@@ -17,7 +17,7 @@ export type FileHandle = {
 	readonly sequence: ReadSequence;
 	/** The version that this handle reads: it differs from the file's when the file was changed elsewhere since. */
 	generation: number;
-	/** It was told where the file ends: it may go on in a longer version. */
+	/** Its reader has seen the end of the file, so it may continue in a longer version. */
 	hasReachedEnd: boolean;
 	/** The size of the file when it last read. */
 	endBytes: number;
@@ -109,7 +109,7 @@ export class OpenFile {
 		return this.#mutex.run(task);
 	}
 
-	/** What the object became by somebody else's hand, or by a change of ours that went around the layers. */
+	/** The object was changed by somebody else, or by us without the layers. */
 	replaceBase(base: ObjectHead, attributes: FileAttributes): void {
 		this.layers.replaceBase(base);
 		this.#attributes = attributes;

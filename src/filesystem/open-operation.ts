@@ -104,8 +104,8 @@ const lookupForOpen = async (parts: FileSystemParts, path: string, flags: OpenFl
 		return known;
 	}
 
-	// A name that is not there, and whose content would not matter if it came to be there just now, need not be asked
-	// for twice.
+	// A name that does not exist need not be looked up twice when the content of a file that appears just now would
+	// not matter.
 	if (known === undefined && flags.create && (flags.truncate || (flags.append && !flags.read))) {
 		return undefined;
 	}
@@ -126,7 +126,7 @@ const adoptVersion = (parts: FileSystemParts, path: string, entry: Extract<Entry
 	}
 
 	if (file.hasChanges) {
-		// Somebody wrote while S3 was asked: the changes lie on the version that they were made on.
+		// A program wrote during the request to S3: its changes belong to the version that they were made on.
 		return file;
 	}
 

@@ -101,7 +101,7 @@ const copyTree = async (
 		await (marker === undefined ? ensureMarker(parts, to) : copyLatest(parts, marker, `${to}/`));
 		return moved;
 	} catch (error) {
-		// What failed is what the caller must hear of; a copy that cannot be deleted either is only one too many.
+		// The caller must get the first failure; a copy that cannot be deleted either only remains as garbage.
 		await deleteKeys(parts, tried, 'The tree').catch(() => undefined);
 		throw error;
 	}

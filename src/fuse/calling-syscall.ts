@@ -16,7 +16,7 @@ export const callingSyscall = async (threadId: number): Promise<'unlink' | 'rena
 	try {
 		line = await readFile(`/proc/${threadId}/syscall`, 'utf8');
 	} catch {
-		return undefined; // Not ours to see: the caller has a way without it.
+		return undefined; // We may not see it: the caller works without it.
 	}
 
 	const number = Number.parseInt(line, 10);

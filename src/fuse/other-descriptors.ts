@@ -19,7 +19,7 @@ export const hasOtherDescriptor = async (threadId: number, path: string): Promis
 		);
 		return targets.some(target => target.endsWith(`/${path}`));
 	} catch {
-		return false; // The process is gone or not ours to see: the caller has a way without it.
+		return false; // The process is gone, or we may not see it: the caller works without it.
 	}
 };
 

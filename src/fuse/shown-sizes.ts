@@ -20,7 +20,7 @@ export class ShownSizes {
 		this.#sizes.set(path, sizeBytes);
 	}
 
-	/** The name is something else now, and the kernel knows it. */
+	/** The name stands for something else now, and the kernel knows it. */
 	forget(path: string): void {
 		this.#sizes.delete(path);
 	}

@@ -2,7 +2,7 @@ import {writeFileSync} from 'node:fs';
 import {hasErrorCode} from '../model/error-text.ts';
 
 /**
-Has the kernel give up on a FUSE file system: everybody who waits for it gets an error, whatever its process does.
+Makes the kernel abort a FUSE connection: every program that waits for it gets an error, whatever its process does.
 False where the control file system of FUSE is not mounted.
 */
 export const abortConnection = (device: string): boolean => {

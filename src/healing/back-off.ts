@@ -3,7 +3,7 @@ When a volume's daemon may be started again: at once after the first death, and 
 dying.
 */
 export type BackOff = {
-	/** Starts since it last was well for long. */
+	/** Starts since it last ran well for long. */
 	readonly startCount: number;
 	readonly lastStartAtMs: number;
 };
@@ -12,7 +12,7 @@ export const noBackOff: BackOff = {startCount: 0, lastStartAtMs: 0};
 
 const firstDelayMs = 1000;
 const delayMsMax = 300_000;
-/** After so long a life the next death is a first one again. */
+/** After a run of this length, the next death counts as the first. */
 const wellMs = 600_000;
 
 export const noteStart = (backOff: BackOff, nowMs: number): BackOff => ({

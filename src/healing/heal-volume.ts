@@ -26,7 +26,7 @@ import {renewPodMount} from '../node/mounts/renew-pod-mount.ts';
 import {restartDaemon} from './restart-daemon.ts';
 
 export type HealOutcome =
-	/** Nothing was wrong, or nothing that heals: no pods, or a mount by hand. */
+	/** Nothing was wrong, or nothing that can be healed: no pods, or a mount by hand. */
 	| {readonly outcome: 'well'}
 	| {
 			readonly outcome: 'healed';
@@ -171,7 +171,7 @@ const isHanging = async (
 	return status === undefined || probed === 'silent';
 };
 
-/** Two daemons on one journal would destroy it, so there is no going on while the old one lives. */
+/** Two daemons on one journal would destroy it, so no new one starts while the old one lives. */
 const endHung = async (
 	state: VolumeState,
 	volumeDirectory: string,

@@ -7,7 +7,7 @@ import {listVolumeIds, volumePaths} from '../node/volumes/volume-directory.ts';
 import {tryWithLock} from '../node/host/file-lock.ts';
 
 /**
-Takes away what killed calls have left and nobody would come for: directories of volumes without a state, launch
+Removes what killed calls have left and nobody else would remove: directories of volumes without a state, launch
 records (which hold credentials) without a volume, lock files of paths. What somebody works on is passed over.
 */
 export const sweepNode = async (environment: NodeEnvironment): Promise<void> => {

@@ -27,13 +27,13 @@ export type WatchSettings = {
 	readonly intervalMs: number;
 	/** How long a mount and a daemon may take to answer. */
 	readonly answerMs: number;
-	/** So many rounds in a row without an answer: it hangs. */
+	/** After this many rounds in a row without an answer, it hangs. */
 	readonly silentRoundsMax: number;
-	/** A volume without pods is finished after so long. */
+	/** A volume without pods is finished after this time. */
 	readonly unusedMs: number;
-	/** The files of a finished volume are kept for so long. */
+	/** The files of a finished volume are kept for this time. */
 	readonly keepMs: number;
-	/** Uploads that neither move nor fail for so long are worth a notice. */
+	/** Uploads that neither progress nor fail for this long cause a notice. */
 	readonly stuckMs: number;
 };
 
@@ -51,7 +51,7 @@ export class VolumeWatcher {
 	#finishing: BackOff = noBackOff;
 	#unusedSinceMs: number | undefined;
 	#backlog: {readonly text: string; readonly sinceMs: number; readonly isTold: boolean} | undefined;
-	/** What was told about the present trouble; told once. */
+	/** What was reported about the present problem; each is reported once. */
 	#told = '';
 	#work: Promise<void> | undefined;
 
@@ -101,7 +101,7 @@ export class VolumeWatcher {
 		this.#unmountedRounds = unmounted.length === 0 ? 0 : this.#unmountedRounds + 1;
 		return (
 			this.#healWhenNeeded(state, report, table, pods) ??
-			// One round may be a mount that goes on.
+			// For one round, this may be a mount under way.
 			(this.#unmountedRounds >= 2 ? this.#forget(state, unmounted) : undefined) ??
 			(pods.length === 0 ? this.#finishWhenUnused(state) : undefined)
 		);

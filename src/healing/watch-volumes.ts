@@ -39,7 +39,7 @@ export const watchVolumes = async (
 	await Promise.all([...watchers.values()].map(async ({work}) => work));
 };
 
-/** What cannot be taken away is no reason to stop watching; the next round tries again. */
+/** A failed removal must not stop the watch; the next round tries again. */
 const sweep = async (environment: NodeEnvironment): Promise<void> => {
 	try {
 		await sweepNode(environment);

@@ -3,7 +3,7 @@ import {hasErrorCode, toReason} from '../model/error-text.ts';
 import {NodeError} from '../node/node-error.ts';
 import type {NodeRoot} from './node-root.ts';
 
-/** Refuses a container that is not set up to reach its node: it would install into itself, and be content. */
+/** Refuses a container that is not set up to reach its node: it would install into itself and report success. */
 export const assertNodeReachable = ({hostPid, prefix}: NodeRoot): void => {
 	if (hostPid === undefined) {
 		return;

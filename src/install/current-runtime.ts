@@ -12,6 +12,6 @@ export const findCurrentRuntime = (root: NodeRoot, runtimeDirectory: string): st
 		const home = join(directory, readlinkSync(reach(root, join(directory, 'current'))));
 		return existsSync(reach(root, join(home, 'bin', 'pnx-volume'))) ? home : undefined;
 	} catch {
-		return undefined; // What is wrong there, the installation says.
+		return undefined; // The installation reports what is wrong there.
 	}
 };

@@ -6,7 +6,7 @@ import {reach, readNodeMounts, type NodeRoot} from './node-root.ts';
 
 const mebibyte = 2 ** 20;
 
-/** Room that is left for everybody else. */
+/** Space that is left for other programs. */
 const spareBytes = 16 * mebibyte;
 
 /** Refuses a directory of the node from which nothing may be executed, or into which nothing may be written. */

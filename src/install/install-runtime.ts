@@ -78,7 +78,7 @@ const chooseName = async ({root, source: {manifest}, directory}: InstallRuntimeO
 		return installed.hash === manifest.hash ? manifest.version : besideName(manifest);
 	}
 
-	// Unpacked by hand, say. Ours if it is the same, byte by byte.
+	// It may have been unpacked by hand. It counts as ours if it is the same, byte by byte.
 	if ((await describeTree(home, manifest.version)).hash !== manifest.hash) {
 		return besideName(manifest);
 	}

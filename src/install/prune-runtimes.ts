@@ -14,8 +14,8 @@ export type InstalledVersion = {
 };
 
 /**
-The versions that an installer has put there, the newest first. What was unpacked by hand is nobody's business but
-its owner's.
+The versions that an installer has put there, the newest first. Versions that were unpacked by hand are left to their
+owner.
 */
 export const listVersions = (root: NodeRoot, directory: string): InstalledVersion[] => {
 	const reached = reach(root, directory);

@@ -9,7 +9,7 @@ export type RuntimeUsers = {
 	readonly processes: ReadonlyMap<string, readonly number[]>;
 	/** Versions that a volume would start its daemon from again. */
 	readonly volumes: ReadonlySet<string>;
-	/** Why somebody may have been overlooked; then nothing may be taken away. */
+	/** Why a user may have been missed; then nothing may be removed. */
 	readonly doubt: string | undefined;
 };
 

@@ -19,7 +19,7 @@ const isPodMount = ({type, path}: Mount): boolean =>
 	type === 'fuse.pnx' && /^\/var\/lib\/kubelet\/pods\/[^/]+\/volumes\/pnx~volume\//.test(path);
 
 /**
-Who would notice if there were no driver any more: mounts, and directories of pods whose `unmount` is still to come.
+Who would be hurt if the driver were removed: mounts, and directories of pods whose `unmount` is still to come.
 Touches no mount.
 */
 export const findVolumeUsers = (root: NodeRoot, stateDirectory: string): VolumeUser[] => {

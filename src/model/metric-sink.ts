@@ -15,7 +15,7 @@ export interface MetricSink {
 	histogram(name: string, labels?: MetricLabels): Histogram;
 }
 
-/** For those whom nobody asks. */
+/** Discards everything. The default in tests. */
 export const noMetrics: MetricSink = {
 	counter: () => ({value: 0}),
 	histogram: () => ({observe: () => undefined}),

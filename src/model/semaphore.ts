@@ -1,4 +1,4 @@
-/** So many at once, the others in the order in which they came. */
+/** Lets a limited number run at once; the others wait in the order in which they came. */
 export class Semaphore {
 	#free: number;
 	readonly #waiting: Array<{count: number; grant: () => void}> = [];

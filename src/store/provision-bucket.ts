@@ -18,7 +18,7 @@ export type ProvisionRequest = {
 	/** What the node policy says; absent for whom it does not concern. */
 	readonly rule?: VolumeRule | undefined;
 	readonly signal?: AbortSignal | undefined;
-	/** Told what was done, and what the server could not do. */
+	/** Called with what was done, and with what the server could not do. */
 	readonly log?: ((message: string, fields: Readonly<Record<string, unknown>>) => void) | undefined;
 };
 
@@ -33,7 +33,7 @@ export type ProvisionResult = {
 const deadlineMs = 14_000;
 
 /**
-Sees to it that the bucket of a volume is there and may be used. A bucket that is there costs one round trip, and is
+Ensures that the bucket of a volume exists and may be used. A bucket that is there costs one round trip, and is
 used as it is, unless we began to make it and did not finish. Where the rule asks for it, a bucket that is not the
 namespace's own is a failure, and so are tags that cannot be read. May run on several nodes at once, and again after
 a crash at any point. Failures are `StoreError`s for the author of the pod, within 15 seconds.

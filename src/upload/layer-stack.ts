@@ -51,7 +51,7 @@ export class LayerStack {
 		return this.#base;
 	}
 
-	/** The object became this, by somebody else's hand or by a change of ours that went around the layers. */
+	/** The object is this version now: it was changed by somebody else, or by us without the layers. */
 	replaceBase(base: ObjectHead): void {
 		this.#base = base;
 		this.#hasOwnContent = false;

@@ -128,7 +128,7 @@ export class StagingArea {
 
 	/** The bytes are needed until `discard`, but must not be uploaded at the next start: their file was unlinked. */
 	async forget(layer: StagedLayer): Promise<void> {
-		// Whoever wrote it was told; here it only has to be over.
+		// The writer got the error; here the write only has to be over.
 		await this.#recording.get(layer.id)?.catch(() => undefined);
 		await removeJournalRecord(this.#directory, layer.id);
 	}

@@ -62,7 +62,7 @@ export class UploadQueue<Item extends UploadItem> {
 		uploader: Uploader;
 		/** All files that may have changes. */
 		items: () => readonly Item[];
-		/** Told in the turn in which the item lies on the stored object, so that nobody finds the one without the other. */
+		/** Called in the turn in which the item moves onto the stored object, so that nobody sees one without the other. */
 		onStep: (item: Item, step: UploadStep) => void;
 		onEvent: (event: UploadEvent) => void;
 		retryDelayMs?: number | undefined;
@@ -89,7 +89,7 @@ export class UploadQueue<Item extends UploadItem> {
 		} while (item.layers.next !== undefined);
 	}
 
-	/** When nothing is on its way any more. */
+	/** Resolves when nothing is on its way any more. */
 	async idle(): Promise<void> {
 		await Promise.allSettled([...this.#running.values()].map(async ({promise}) => promise));
 	}
@@ -236,7 +236,7 @@ export class UploadQueue<Item extends UploadItem> {
 			});
 		});
 		if (isFinal && !item.isOpen) {
-			// Nobody has the file open who could be told. Unless a close was: the bytes are kept for a person to look at.
+			// No program has the file open to get the error: unless a close reported it, the bytes are kept for a person.
 			if (item.wasToldOfFailure) {
 				await item.layers.discard();
 			} else {

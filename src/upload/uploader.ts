@@ -90,7 +90,7 @@ export class Uploader {
 		for (let attempt = 1; ; attempt++) {
 			throwIfAborted(`upload ${request.key}`, request.stopSignal);
 			if (attempt > eagerAttemptCount) {
-				// Many nodes write this key at once, and one of them wins each time: out of step they all get their turn.
+				// Many nodes write this key at once, and one of them wins each time: random pauses give each its turn.
 				await delay(Math.random() * Math.min(attempt * 10, retryDelayMsMax));
 			}
 
@@ -262,7 +262,7 @@ const appendTo = (
 	...cutContent(layer.content(base), appendedFrom, layer.sizeBytes),
 ];
 
-/** So many refusals of a condition that holds, and the server is believed not to know it. */
+/** After this many refusals of a condition that holds, assume that the server does not support conditions. */
 const refusalCountMax = 3;
 const attemptCountMax = 60;
 const eagerAttemptCount = 4;

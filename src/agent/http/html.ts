@@ -1,4 +1,4 @@
-/** Text that is HTML already; made only by `html`, so nobody's name ever is. */
+/** Text that is HTML already. Only `html` makes it, so a name from outside never counts as HTML. */
 export class Html {
 	readonly text: string;
 

@@ -25,7 +25,7 @@ export type PlainServerOptions = {
 const connectionCountMax = 64;
 const headerBytesMax = 8192;
 /**
-Of the slowest client that we wait for; without the first two, 64 of them could keep everybody else out for ever.
+Time limits for slow clients; without the first two, 64 of them could keep everybody else out for ever.
 */
 const headersMs = 5000;
 const requestMs = 10_000;
@@ -33,8 +33,7 @@ const idleMs = 5000;
 const requestsPerConnectionMax = 100;
 
 /**
-Headers of every answer: numbers of this second, for nobody's cache, and never to be taken for anything but what
-they are.
+Headers of every answer: it holds the numbers of this second, so nothing may cache it or guess another content type.
 */
 const headersOfAll: Readonly<Record<string, string>> = {
 	'Cache-Control': 'no-store',

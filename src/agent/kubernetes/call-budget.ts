@@ -1,13 +1,13 @@
 import {setTimeout as delay} from 'node:timers/promises';
 
 type CallBudgetOptions = {
-	/** So many calls may follow each other at once. */
+	/** How many calls may follow each other without a pause. */
 	readonly burstCount: number;
 	/** After the burst: at most one call in this time. */
 	readonly intervalMs: number;
 };
 
-/** Bounds how often the API server is called: a burst, then a steady rate (a token bucket). */
+/** Limits how often the API server is called: a burst, then a steady rate (a token bucket). */
 export class CallBudget {
 	readonly #options: CallBudgetOptions;
 	#tokenCount: number;

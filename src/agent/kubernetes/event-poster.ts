@@ -11,7 +11,7 @@ export type EventPosterOptions = {
 	readonly client: KubernetesClient;
 	readonly nodeName: string;
 	readonly log: Pick<Logger, 'warn'>;
-	/** What is the same within this time is one Event that is counted up. */
+	/** Equal notices within this time become one Event with a higher count. */
 	readonly sameEventMs?: number;
 	/** At most one call in this time, once the burst is used up. */
 	readonly callIntervalMs?: number;
@@ -50,7 +50,7 @@ export class EventPoster {
 		this.#budget = new CallBudget({burstCount, intervalMs: callIntervalMs});
 	}
 
-	/** Returns at once: it is never in the way of who calls. */
+	/** Returns at once: it never delays its caller. */
 	post(notice: Notice): void {
 		for (const subject of toSubjects(notice, this.#nodeName)) {
 			const key = JSON.stringify([subjectKey(subject), notice.type, notice.reason, notice.message]);

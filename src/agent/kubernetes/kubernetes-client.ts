@@ -18,7 +18,7 @@ export type KubernetesClient = {
 	readonly call: (request: KubernetesRequest) => Promise<unknown>;
 };
 
-/** The API server said no, or nothing. `status` is 0 when there was no answer. */
+/** The API server refused the call or did not answer. `status` is 0 when there was no answer. */
 export class KubernetesError extends Error {
 	override readonly name = 'KubernetesError';
 	readonly status: number;
@@ -29,7 +29,7 @@ export class KubernetesError extends Error {
 	}
 
 	/**
-	Nothing that we do will change it before somebody changes something in the cluster. A token that has just run out
+	Trying again cannot help before somebody changes something in the cluster. A token that has just run out
 	(401) is soon another one.
 	*/
 	get isFinal(): boolean {

@@ -3,7 +3,7 @@ import {resolveMountPath} from '../mounts/pod-directory.ts';
 import {readAllVolumeStates} from '../volumes/volume-state.ts';
 
 /**
-Whose volume is at a directory, from what the volumes remember; empty when nobody knows. Only for the log: never
+The volume that is at a directory, from the state files; empty when none has it. Only for the log: never
 fails.
 */
 export const findCallLogFields = (givenPath: string, stateDirectory: string): CallLogFields => {
@@ -16,7 +16,7 @@ export const findCallLogFields = (givenPath: string, stateDirectory: string): Ca
 			}
 		}
 	} catch {
-		// What keeps us from reading a state fails the call itself, which says so.
+		// An unreadable state fails the call itself, which reports it.
 	}
 
 	return {};

@@ -225,8 +225,7 @@ const serveAndBind = async (
 };
 
 /**
-Whose mounts a dead daemon has left. One that cannot be renewed is no reason for this pod to wait: the watch tries
-again.
+Renews the mounts that a dead daemon has left. A failure must not delay this pod: the watch tries again.
 */
 const renewOthers = async (
 	{volumeId, paths, environment, deadline}: MountJob,

@@ -41,7 +41,7 @@ export type UnmountResult = {
 
 /** While other pods keep the daemon, theirs are uploads to wait for, too: only for so long. */
 const sharedDrainMs = 30_000;
-/** How long a daemon may be deaf before it counts as hanging. */
+/** How long a daemon may give no answer before it counts as hanging. */
 const deafMs = 10_000;
 const reasonMs = 2000;
 const lockMs = 120_000;
@@ -94,7 +94,7 @@ const unmountLocked = async (
 	);
 };
 
-/** Who is mounted there now; otherwise who was, for its books to be put right. */
+/** The volume that is mounted there now; otherwise the one that was, so that its state is corrected. */
 const findOwner = (path: string, table: readonly Mount[], stateDirectory: string): VolumeState | undefined => {
 	const states = readAllVolumeStates(stateDirectory);
 	const inner = states.find(state => state.kind === 'pods' && state.mountPoint === path);

@@ -7,8 +7,8 @@ import type {Deadline} from '../deadline.ts';
 import {NodeError} from '../node-error.ts';
 
 /**
-Who has waited for long asks less often: hundreds of pods that come at once would leave no processor time to the one
-that holds the lock.
+A long wait polls less often: otherwise hundreds of waiting calls would leave no processor time to the holder of the
+lock.
 */
 const pollMsMin = 15;
 const pollMsMax = 250;
@@ -87,7 +87,7 @@ const acquire = async (path: string, what: string, deadline: Deadline): Promise<
 		}
 
 		const pollMs = Math.min(pollMsMax, Math.max(pollMsMin, (performance.now() - startedAtMs) * pollShare));
-		// At random, so that those who came together do not ask together.
+		// At random, so that calls that came together do not poll together.
 		await delay(Math.min(deadline.remainingMs(), pollMs * (0.5 + Math.random())));
 	}
 };

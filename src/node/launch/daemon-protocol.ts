@@ -55,7 +55,7 @@ export type ControlRequest =
 	/** Uploads what is dirty: `progress` lines, then `done` or `failed`. */
 	| {readonly request: 'drain'; readonly timeoutMs: number}
 	/**
-	Ends by itself, as `stop` does, so long from now if no pod uses the volume then; the last one that is said counts.
+	Ends by itself, as `stop` does, after this time if no pod uses the volume then; the latest request wins.
 	`done` at once. Older daemons answer `failed`.
 	*/
 	| {readonly request: 'linger'; readonly forMs: number}

@@ -18,7 +18,7 @@ const attemptCountMax = 5;
 const removeMs = 1000;
 
 export type OwnCgroup = {
-	/** Nobody else's end is the daemon's: where systemd would look, it is in its own cgroup, or in that of no service. */
+	/** Where systemd looks, the daemon is in its own cgroup or in no service: no other end takes it along. */
 	readonly isOwn: boolean;
 	/** What did not work, for the log: a host that does not allow it still gets its mount. */
 	readonly failures: readonly string[];

@@ -7,15 +7,15 @@ export type VolumeIdentity = {
 	readonly options: VolumeOptions;
 	readonly credentials?: Credentials | undefined;
 	readonly fsGroup?: number | undefined;
-	/** What a daemon was started under, every pod that it serves must be under. */
+	/** Every pod that a daemon serves must be under the rule that it was started with. */
 	readonly rule?: VolumeRule | undefined;
 	/** For a mount by hand: the directory, which makes it a volume of its own. */
 	readonly directory?: string | undefined;
 };
 
 /**
-Whatever makes two mounts differ goes in: mounts with the same id share one daemon on this node. 16 hexadecimal
-digits.
+The id covers everything in which two mounts may differ: mounts with the same id share one daemon on this
+node. 16 hexadecimal digits.
 */
 export const toVolumeId = ({options, credentials, fsGroup, rule, directory}: VolumeIdentity): string => {
 	const credentialsHash =
