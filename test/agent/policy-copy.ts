@@ -57,7 +57,7 @@ test('on a node that has no policy yet, one that is not valid closes the node in
 	t.like(await copy(), {outcome: 'copied', problem: undefined});
 });
 
-test('a policy file that has gone changes nothing on the node, and is told', async t => {
+test('a policy file that is gone changes nothing on the node, and is reported', async t => {
 	const {source, target, copy} = createPlaces(t);
 	writeFileSync(source, closed);
 	await copy();

@@ -84,7 +84,7 @@ test('a watch that ends is started again and again, with what it said last as th
 	);
 });
 
-test('a program that is not there is a problem that says so', async t => {
+test('a missing program is a problem that names it', async t => {
 	const {watch} = start(t, '', {commandLine: ['/no/such/program', 'watch']});
 	await until(t, () => watch.problem !== undefined);
 	t.regex(String(watch.problem), /ENOENT/);

@@ -104,7 +104,7 @@ test('drain ends when nobody waits for it any more', async t => {
 	t.pass();
 });
 
-test('a request that is too long or unknown is refused in words', async t => {
+test('a request that is too long or unknown is refused with a reason', async t => {
 	const path = await start(t);
 	for (const [request, reason] of [
 		['x'.repeat(5000), /longer than 4096/],

@@ -22,7 +22,7 @@ const setUp = async (keys: readonly string[], {attributes = 'posix'}: {attribute
 	return {bucket, store, cache, markers, clock, namespace: new Namespace({store, cache, markers, defaults})};
 };
 
-test('the root is a directory, and nobody is asked', async t => {
+test('the root is a directory, and S3 is not asked', async t => {
 	const {namespace, store} = await setUp([]);
 	t.like(await namespace.lookup(''), {kind: 'directory', path: ''});
 	const {attributes} = await namespace.require('');

@@ -102,7 +102,7 @@ test('parseMountOptions() leaves keys of a later kubelet alone', t => {
 	t.notThrows(() => parse({'kubernetes.io/something.new': 'x'}));
 });
 
-test('parseMountOptions() refuses JSON that is none, and never quotes it', t => {
+test('parseMountOptions() refuses malformed JSON, and never quotes it', t => {
 	for (const json of [
 		'',
 		'{',

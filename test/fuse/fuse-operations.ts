@@ -98,7 +98,7 @@ test('open() of a file that grew since the kernel was told its size is ESTALE on
 	t.is((await open()).result, 0);
 });
 
-test('chown() leaves the id as it is that the kernel sends as -1', async t => {
+test('chown() does not change an id that the kernel sends as -1', async t => {
 	const {operations, fileSystem} = setUp(t);
 	await create(operations, '/file');
 	await answerOf(callback => operations.chownWithHandle('/file', 0, 0xff_ff_ff_ff, 5, callback));

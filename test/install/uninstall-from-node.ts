@@ -183,7 +183,7 @@ test('a process that still runs from the runtime is named, and its files stay', 
 	t.true(existsSync(driver) && existsSync(join(directory, 'opt/pnx-volume/1.0.0/bin/node')));
 });
 
-test('what somebody else has put beside our files stays, and is told', async t => {
+test('files of others beside ours stay, and are reported', async t => {
 	const {directory} = await createInstalledNode(t);
 	for (const path of ['plugins/pnx~volume/notes', 'opt/pnx-volume/notes', 'state/notes', 'state/policy.json']) {
 		writeFileSync(join(directory, path), '{}');

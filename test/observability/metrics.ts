@@ -54,7 +54,7 @@ test('readers are asked at every samples(), and say by the table whether it is a
 	});
 });
 
-test('what is not in the table is a bug, said at once', t => {
+test('a metric that is not in the table is a bug, thrown at once', t => {
 	const metrics = new Metrics();
 	t.throws(() => metrics.counter('pnx_volume_typo_total'), {message: /has no pnx_volume_typo_total/});
 	t.throws(() => metrics.counter('pnx_volume_dirty_bytes'), {

@@ -217,7 +217,7 @@ test('a listed bucket is free of the look at its tags; any other is not', t => {
 	t.regex(messageOf(decide(policy, {name: 'other'})), /allowed: .*ownedBy/);
 });
 
-test('a default over the limit is lowered, and what stays is as it was asked for', t => {
+test('a default over the limit is lowered, and the other options stay as requested', t => {
 	const decision = decide(oneRule({limits: {'cache-size': '1GiB', 'staging-size': '2GiB', memory: '100MiB'}}), {
 		'metadata-ttl': '5s',
 	});
@@ -236,7 +236,7 @@ test('the name of the cluster goes with every volume', t => {
 	t.like(decide({cluster: 'production'}, {}), {decision: 'allowed', rule: {cluster: 'production'}});
 });
 
-test('a namespace that is no DNS label is refused, whatever the policy says', t => {
+test('a namespace that is not a DNS label is refused, whatever the policy says', t => {
 	const policy = {rules: [{namespaces: ['*'], withNodeCredentials: {buckets: [{bucket: '*'}]}}]};
 	for (const namespace of ['', 'Web', 'a/b', '*', '{namespace}', 'a.b', 'wеb', '-a', 'a\n', 'x'.repeat(64)]) {
 		t.is(decide(policy, {namespace}).decision, 'refused', namespace);

@@ -59,7 +59,7 @@ test('a record of an earlier version, to the byte, is read', async t => {
 	t.is(records[0]?.layer.extents.length, 3);
 });
 
-test('what is no whole record of ours is damaged: another format, another name, bytes that are gone', async t => {
+test('anything but a whole record of ours counts as damaged: another format, another name, bytes that are gone', async t => {
 	const directory = await createStagingDirectory(t);
 	const local = recordOf(3, {
 		layer: {...recordOf(3).layer, extents: [{start: 4, end: 9, source: {kind: 'local'}}]},

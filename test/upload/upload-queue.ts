@@ -52,7 +52,7 @@ const write = async (item: UploadItem, text: string, offset = 0) => {
 	await seal(item);
 };
 
-test('the layers of a file are stored in their order, and each step is told', async t => {
+test('the layers of a file are stored in their order, and each step is reported', async t => {
 	const {bucket, staging, queue, steps, add} = await start(t);
 	const item = await add('file');
 	await write(item, 'one');

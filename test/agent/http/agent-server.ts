@@ -200,7 +200,7 @@ test('clients that are many, slow, or send too much do not keep others out', asy
 	t.is((await fetch(status)).status, 200);
 });
 
-test('a listen address is an address and a port, and a port that is taken is told with what to do', async t => {
+test('a listen address is an address and a port, and a port that is taken is an error with a remedy', async t => {
 	t.deepEqual(parseListenAddress('127.0.0.1:9810'), {host: '127.0.0.1', port: 9810});
 	t.deepEqual(parseListenAddress('[::1]:0'), {host: '::1', port: 0});
 	t.deepEqual(parseListenAddress(':9809'), {port: 9809});

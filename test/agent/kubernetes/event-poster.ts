@@ -84,7 +84,7 @@ test('a notice without a pod becomes an Event on the node, where kubectl describ
 	});
 });
 
-test('what comes again is counted up in the Event that is there, and starts a new one after a while', async t => {
+test('a repeated notice raises the count of its Event, and starts a new Event after a while', async t => {
 	const {api, poster} = await startPoster(t, {sameEventMs: 1000});
 	poster.post(notice);
 	await until(t, () => api.events.size === 1);

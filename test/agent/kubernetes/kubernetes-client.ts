@@ -20,7 +20,7 @@ test('the kubelet is asked for its plugin directory, and what it says is taken w
 	await t.throwsAsync(askPluginDirectory(client, '../secrets', never), {message: /nodes "\.\.%2Fsecrets" not found/});
 });
 
-test('a token that was replaced is used at the next call, and one that is not good is said', async t => {
+test('a replaced token is used at the next call, and a bad one is reported', async t => {
 	const api = await startApiServer(t);
 	api.configz.set('node-1', {});
 	const client = createKubernetesClient(api.access);

@@ -164,7 +164,7 @@ test.serial('mount --background shows the reason of a daemon that fails, and lea
 	t.deepEqual(readdirSync(directory), []);
 });
 
-test.serial('status tells pods, and a daemon that is gone', async t => {
+test.serial('status shows pods, and a daemon that is gone', async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');
 	await node.mount(directory, {

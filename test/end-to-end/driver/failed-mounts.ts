@@ -85,7 +85,7 @@ for (const [what, options, message] of [
 	});
 }
 
-test.serial('mount fails on JSON that is none, without quoting it', async t => {
+test.serial('mount fails on malformed JSON, without quoting it', async t => {
 	const node = createStandInHarness(t);
 	for (const json of ['', '{"name":"bucket-1","kubernetes.io/secret/secretKey":"aHVzaA=="', 'aHVzaA==']) {
 		const {reply, output} = await node.call('mount', node.podDirectory('uid-1'), json);
@@ -182,7 +182,7 @@ test.serial('mount fails clearly when the state directory cannot be made', async
 	mkdirSync(node.stateDirectory, {recursive: true});
 });
 
-test.serial('a setting of the environment that is no number is a Failure that names it', async t => {
+test.serial('a setting of the environment that is not a number is a Failure that names it', async t => {
 	const node = createStandInHarness(t, {PNX_VOLUME_MOUNT_TIMEOUT_MS: 'soon'});
 	const {reply, exitCode} = await node.mount(node.podDirectory('uid-1'), {name: 'bucket-1'});
 	t.is(exitCode, 0);

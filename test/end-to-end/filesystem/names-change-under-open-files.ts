@@ -118,7 +118,7 @@ test('chmod() of a name while a writer closes it keeps the new bytes and the new
 	t.is(a.fileSystem.status().conflicts, 0);
 });
 
-test('rename() of a file that another node replaced by one of equal size is no new version under an open reader', async t => {
+test('rename() of a file that another node replaced by one of equal size gives an open reader no new version', async t => {
 	const {bucket, a, b, passMs} = await startNodes(t);
 	await writeText(b.fs, 'file', 'version one');
 	const reader = await openHandle(a, 'file', O_RDONLY);

@@ -135,21 +135,24 @@ test.serial('a new pod brings the dead mounts of the others to life, as heal doe
 	t.is(await container.run('cat /data/file'), 'hello');
 });
 
-test.serial('without its credentials a dead volume is left for the pods to be restarted, and told so once', async t => {
-	const server = await spawnTestDevServer(t);
-	const node = await createHealingNode(t, {PNX_VOLUME_RUN_DIR: '/proc/no-run-directory'});
-	const directory = node.podDirectory('uid-1');
-	t.is((await node.mount(directory, secretOptions(server))).reply.status, 'Success');
-	await killDaemons(node);
-	const watch = startWatch(t, node);
-	t.regex((await watch.notice('VolumeNeedsPodRestart'))?.message ?? '', /Delete every pod/);
-	const seen = watch.reports.length;
-	t.true(await watch.until(() => watch.reports.length > seen + 20));
-	t.is(watch.notices.length, 1);
-	await watch.end('SIGTERM');
-	const {output, exitCode} = await heal(node);
-	t.is(exitCode, 1);
-	t.regex(output, /cannot be started again without its pods/);
-	t.is(mountsAt(readMountTable(), directory).length, 1);
-	t.is((await node.unmount(directory)).reply.status, 'Success');
-});
+test.serial(
+	'a dead volume whose credentials are gone waits for its pods to be restarted, and says so once',
+	async t => {
+		const server = await spawnTestDevServer(t);
+		const node = await createHealingNode(t, {PNX_VOLUME_RUN_DIR: '/proc/no-run-directory'});
+		const directory = node.podDirectory('uid-1');
+		t.is((await node.mount(directory, secretOptions(server))).reply.status, 'Success');
+		await killDaemons(node);
+		const watch = startWatch(t, node);
+		t.regex((await watch.notice('VolumeNeedsPodRestart'))?.message ?? '', /Delete every pod/);
+		const seen = watch.reports.length;
+		t.true(await watch.until(() => watch.reports.length > seen + 20));
+		t.is(watch.notices.length, 1);
+		await watch.end('SIGTERM');
+		const {output, exitCode} = await heal(node);
+		t.is(exitCode, 1);
+		t.regex(output, /cannot be started again without its pods/);
+		t.is(mountsAt(readMountTable(), directory).length, 1);
+		t.is((await node.unmount(directory)).reply.status, 'Success');
+	},
+);

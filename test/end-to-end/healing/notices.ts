@@ -5,7 +5,7 @@ import {mountsAt, readMountTable} from '../../../src/node/mounts/mount-table.ts'
 import {spawnTestDevServer} from '../../support/dev-server.ts';
 import {createHealingNode, inDirectory, keysOf, secretOptions, startWatch} from './support/healing.ts';
 
-test.serial('requests that fail, and that succeed again, are told once each', async t => {
+test.serial('failing requests, and their recovery, are reported once each', async t => {
 	const server = await spawnTestDevServer(t);
 	const node = await createHealingNode(t);
 	const directory = node.podDirectory('uid-1');

@@ -17,7 +17,7 @@ import {
 	stateOf,
 } from './support/healing.ts';
 
-test.serial('a daemon that keeps dying is started later each time, and that is told once', async t => {
+test.serial('a daemon that keeps dying is started later each time, which is reported once', async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');
 	t.is((await node.mount(directory, {name: 'bucket-1'})).reply.status, 'Success');

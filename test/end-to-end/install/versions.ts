@@ -110,7 +110,7 @@ test('a version that a volume would start its daemon from again is kept, without
 	t.deepEqual((await install(node, third)).versions, ['3.0.0', '2.0.0']);
 });
 
-test('nothing is removed while the processes of the node cannot be seen, and the reason is told', async t => {
+test('nothing is removed while the processes of the node cannot be seen, and the reason is given', async t => {
 	const node = await startPrivateNode(t, 'mount -t tmpfs tmpfs /proc');
 	for (const source of [first, second]) {
 		await install(node, source);

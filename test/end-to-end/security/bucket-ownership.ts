@@ -67,7 +67,7 @@ test("a bucket that is made for a namespace is its own from then on, and nobody 
 	}
 });
 
-test("an older bucket is no namespace's own, with tags of others or none", async t => {
+test('an older bucket, with tags of others or none, belongs to no namespace', async t => {
 	const {client, provision} = await start(t);
 	await client.send(new CreateBucketCommand({Bucket}));
 	await throwsStoreError(t, 'accessDenied', provision('web'));
@@ -165,7 +165,7 @@ test('of two namespaces that create one bucket at the same time, one gets it als
 	);
 });
 
-test('who finds the tags of another namespace after a creation gives way, although the server said that the bucket is new', async t => {
+test('a creator that finds the tags of another namespace gives way, although the server said that the bucket is new', async t => {
 	const {server, client, provision} = await start(t);
 	// As where a second creation by the same owner is a success: the tags are those of whoever wrote them last.
 	server.faults.errors = [{operation: 'CreateBucket', status: 400, code: 'MalformedXML', count: 1}];

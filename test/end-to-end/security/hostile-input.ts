@@ -31,7 +31,7 @@ test('findDuplicateKey() finds a key that an object has twice, however it is wri
 	}
 });
 
-test('an option that is there twice, or called like a part of JavaScript, is an error, not a surprise', t => {
+test('an option that is given twice, or named like a part of JavaScript, is an error, not a surprise', t => {
 	for (const [json, message] of [
 		['{"name":"a-bucket","name":"b-bucket"}', /option "name" is given twice/],
 		[

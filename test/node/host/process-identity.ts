@@ -15,7 +15,7 @@ test('signalProcess() never signals a process that merely has the pid', t => {
 	t.false(signalProcess({...own, bootId: 'an older boot'}, 'SIGKILL'));
 });
 
-test('readProcessIdentity() reads names with spaces and parentheses, and knows nobody after the end', async t => {
+test('readProcessIdentity() reads names with spaces and parentheses, and finds nothing after the end', async t => {
 	const child = spawn('/bin/sh', ['-c', 'printf "a) R 1 (b" >/proc/$$/comm; echo; read line'], {
 		stdio: ['pipe', 'pipe', 'ignore'],
 	});
