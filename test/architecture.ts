@@ -83,6 +83,9 @@ const testExceptions: Readonly<Record<string, string>> = {
 /** Folders below test/ whose files are no tests; package.json tells ava the same. */
 const supportFolders = ['support', 'doubles'];
 
+/** The folders of `src/node/`, each below those that follow; the files beside them are below all of them. */
+const nodeFolders: readonly string[] = ['', 'host', 'mounts', 'launch', 'volumes', 'calls'];
+
 /** What the driver loads is read and compiled at each start of a pod. */
 const driverFileCountMax = 70;
 
@@ -227,6 +230,23 @@ test('the files of a folder import only what the table allows', t => {
 		Object.keys(importExceptions).filter(name => !used.has(name)),
 		[],
 		'Exceptions that nobody needs any more',
+	);
+});
+
+test('the folders of node import only what is below them', t => {
+	const levelOf = (path: string): number => nodeFolders.indexOf(path.split('/').slice(2, -1).join('/'));
+	const files = sources.filter(file => file.folder === 'node');
+	t.deepEqual(
+		files.filter(file => levelOf(file.path) === -1).map(file => file.path),
+		[],
+		'A folder that the order lacks',
+	);
+	t.deepEqual(
+		imports
+			.filter(({from, path}) => from.folder === 'node' && path?.startsWith('src/node/') === true)
+			.filter(({from, path = ''}) => levelOf(path) > levelOf(from.path))
+			.map(({from, path}) => `${from.path} -> ${path}`),
+		[],
 	);
 });
 
