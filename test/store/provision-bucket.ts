@@ -89,13 +89,12 @@ test('provisionBucket() creates the bucket in the region asked for', async t => 
 	t.is((await client.send(new GetBucketLocationCommand({Bucket: 'my-files'}))).LocationConstraint, 'eu-central-1');
 });
 
-test('provisionBucket() creates the bucket on a server that knows no regions', async t => {
-	const {server, client, provision} = await start(t);
+test('provisionBucket() asks without a location when the server refuses the region', async t => {
+	const {server, provision} = await start(t);
 	server.faults.errors = [{operation: 'CreateBucket', status: 400, code: 'InvalidLocationConstraint', count: 2}];
-	// The server under test creates it in us-east-1, which it then holds against the region of the signature.
+	// The server under test would create it in us-east-1, and holds that against the region of the signature.
 	await throwsStoreError(t, 'wrongRegion', provision({region: 'eu-test-1'}));
 	t.is(server.requests.count({operation: 'CreateBucket'}), 3);
-	t.is((await client.send(new GetBucketLocationCommand({Bucket: 'my-files'}))).LocationConstraint, undefined);
 });
 
 test('provisionBucket() asks twice about a bucket that is there, at once, and changes nothing', async t => {

@@ -13,7 +13,7 @@ import {
 	type WrittenFiles,
 } from './support/storm-volumes.ts';
 
-const settleMs = 120_000;
+const settleMs = 300_000;
 
 type Scene = {
 	readonly server: SpawnedDevServer;

@@ -16,7 +16,7 @@ import {
 	type WrittenFiles,
 } from './support/storm-volumes.ts';
 
-const settleMs = 120_000;
+const settleMs = 300_000;
 
 /**
 One more pod on each volume: it sees every acknowledged file, those of journals that a killed daemon left included,

@@ -8,7 +8,7 @@ import {createTestClient, spawnTestDevServer} from '../../support/dev-server.ts'
 import {createStormNode} from './support/storm-node.ts';
 import {createPod, createStormVolumes, createWrittenFiles} from './support/storm-volumes.ts';
 
-const settleMs = 120_000;
+const settleMs = 300_000;
 const manyCount = process.env['PNX_VOLUME_TEST_STORM'] === undefined ? 24 : 200;
 
 test.serial('many mounts of one volume share one daemon, and all of them can go at once', async t => {

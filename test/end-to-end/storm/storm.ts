@@ -9,7 +9,7 @@ import {runStorm, stormSize} from './support/run-storm.ts';
 import {createStormNode} from './support/storm-node.ts';
 import {createStormVolumes, createWrittenFiles} from './support/storm-volumes.ts';
 
-const settleMs = 120_000;
+const settleMs = 300_000;
 
 test.serial('pods that come and go by the dozen leave every file in its bucket, and nothing on the node', async t => {
 	t.timeout(3_600_000);

@@ -17,7 +17,7 @@ import {startStormAgent} from './support/storm-agent.ts';
 import {createStormNode} from './support/storm-node.ts';
 import {createStormVolumes, createWrittenFiles} from './support/storm-volumes.ts';
 
-const settleMs = 120_000;
+const settleMs = 300_000;
 /** A daemon that dies all the time is started later and later, up to five minutes. */
 const healMs = 330_000;
 const trees = createTreesDirectory(remove => test.after.always(remove));

@@ -26,7 +26,8 @@ const callFromKubelet = async (
 	directory: string,
 	options?: Readonly<Record<string, string>>,
 ): Promise<string> => {
-	const script = `mkdir -p "$2"
+	// A dead mount may be there already, as the kubelet may meet one.
+	const script = `mkdir -p "$2" 2>/dev/null || grep -q " $2 " /proc/self/mounts
 printf '%s' "$4" >/run/options
 printf '%s' "$5" >/run/policy.json
 cat >/run/kubelet <<'END'
