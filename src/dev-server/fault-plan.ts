@@ -6,10 +6,13 @@ export type FaultPlan = {
 	readonly error?: ErrorFault | undefined;
 	readonly drop?: FaultMoment | undefined;
 	readonly stall?: FaultMoment | undefined;
+	/** Waits for as long as the settings have this one. */
+	readonly hold?: FaultMatch | undefined;
+	readonly ignoresConditions: boolean;
 	readonly isCorrupted: boolean;
 };
 
-const noFault: FaultPlan = {latencyMs: 0, isCorrupted: false};
+const noFault: FaultPlan = {latencyMs: 0, ignoresConditions: false, isCorrupted: false};
 
 /** Decides, when a request comes in, what will go wrong with it; counts down the faults that strike. */
 export const planFaults = (
@@ -17,12 +20,14 @@ export const planFaults = (
 	request: {operation: string; key: string},
 	random: () => number,
 ): FaultPlan => {
-	const {latencyMs, latencyMsByOperation, errors, drops, stalls, notImplemented, corruptions} = settings;
+	const {latencyMs, latencyMsByOperation, errors, drops, stalls, holds, notImplemented, corruptions} = settings;
+	const ignoresConditions = settings.ignoredConditions.includes(request.operation);
 	const ownLatencyMs = latencyMsByOperation[request.operation];
 	if (
 		latencyMs === 0 &&
 		ownLatencyMs === undefined &&
-		errors.length + drops.length + stalls.length + notImplemented.length + corruptions.length === 0
+		!ignoresConditions &&
+		errors.length + drops.length + stalls.length + holds.length + notImplemented.length + corruptions.length === 0
 	) {
 		return noFault;
 	}
@@ -41,6 +46,8 @@ export const planFaults = (
 		error: unknown ?? strike(errors),
 		drop: strike(drops)?.when,
 		stall: strike(stalls)?.when,
+		hold: strike(holds),
+		ignoresConditions,
 		isCorrupted: strike(corruptions) !== undefined,
 	};
 };

@@ -35,8 +35,12 @@ export type FaultSettings = {
 	drops: TimedFault[];
 	/** Goes silent with the connection open. */
 	stalls: TimedFault[];
+	/** Waits before anything is done, until the fault is taken away. */
+	holds: FaultMatch[];
 	/** Operations that are answered with 501. */
 	notImplemented: string[];
+	/** Operations whose If-Match and If-None-Match, or etags of a batch, are ignored, as other servers do. */
+	ignoredConditions: string[];
 	/** Flips bits of one byte in the middle of the answer's body. */
 	corruptions: FaultMatch[];
 	/** Ends every connection, present and new ones; the `/_dev/` controls still answer. */
@@ -51,7 +55,9 @@ const noFaults = (): FaultSettings => ({
 	errors: [],
 	drops: [],
 	stalls: [],
+	holds: [],
 	notImplemented: [],
+	ignoredConditions: [],
 	corruptions: [],
 	down: false,
 	foreignBuckets: [],

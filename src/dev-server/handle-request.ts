@@ -51,7 +51,12 @@ export const handleRequest = async (parts: ServerParts, exchange: Exchange): Pro
 	const {response, isContinueExpected} = exchange;
 	const {blobs} = parts.storage;
 	const requestId = nextRequestId();
-	const course: Course = {requestId, held: [], faults: {latencyMs: 0, isCorrupted: false}, entry: undefined};
+	const course: Course = {
+		requestId,
+		held: [],
+		faults: {latencyMs: 0, ignoresConditions: false, isCorrupted: false},
+		entry: undefined,
+	};
 	const startMs = performance.now();
 	try {
 		const answer = await findAnswer(parts, exchange, course);
@@ -99,6 +104,7 @@ const findAnswer = async (parts: ServerParts, exchange: Exchange, course: Course
 			return undefined;
 		}
 
+		await waitWhileHeld(faults, parts);
 		if (faults.error === undefined) {
 			return await act(parts, exchange, {target, operation, faults, held: course.held});
 		}
@@ -186,6 +192,12 @@ const act = (
 		held,
 	};
 	return action(call);
+};
+
+const waitWhileHeld = async ({hold}: FaultPlan, {faults, closing}: ServerParts): Promise<void> => {
+	while (hold !== undefined && faults.holds.includes(hold) && !closing.aborted) {
+		await sleep(5);
+	}
 };
 
 /** Whether a fault leaves the client without an answer at this moment. */

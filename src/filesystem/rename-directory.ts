@@ -109,7 +109,7 @@ const copyTree = async (
 
 const deleteKeys = async (parts: FileSystemParts, keys: readonly string[], directory: string): Promise<void> => {
 	for (let start = 0; start < keys.length; start += 1000) {
-		const [failure] = await parts.store.deleteMany(keys.slice(start, start + 1000));
+		const [failure] = await parts.store.deleteMany(keys.slice(start, start + 1000).map(key => ({key})));
 		if (failure !== undefined) {
 			throw new FsError(
 				'EIO',

@@ -28,6 +28,8 @@ export type ObjectHead = ObjectVersion & {
 	/** User metadata: keys in lower case, without `x-amz-meta-`. */
 	readonly metadata: Metadata;
 	readonly contentType?: string | undefined;
+	/** The last writes whose bytes it has, the newest first; absent when none of them had an id. */
+	readonly writeIds?: readonly string[];
 	/** `undefined` for STANDARD. GLACIER and DEEP_ARCHIVE cannot be read. */
 	readonly storageClass?: string | undefined;
 };
@@ -86,6 +88,10 @@ export type WriteCondition = {
 export type WriteAttributes = {
 	readonly metadata?: Metadata | undefined;
 	readonly contentType?: string | undefined;
+	/** Tells whoever looks at the object, or at one that was made from it, that this write was carried out. */
+	readonly writeId?: string | undefined;
+	/** Those of the object whose bytes this one keeps. The oldest may be left out, and all where metadata has no room. */
+	readonly keptWriteIds?: readonly string[] | undefined;
 };
 
 export type PutRequest = WriteAttributes & WriteCondition & {readonly signal?: AbortSignal | undefined};
@@ -110,6 +116,9 @@ export type CopyRequest = WriteCondition & {
 	readonly replace?: WriteAttributes | undefined;
 	readonly signal?: AbortSignal | undefined;
 };
+
+/** With an etag: only that version, as `ifMatch` of `delete`. */
+export type DeletedObject = {readonly key: string; readonly etag?: string | undefined};
 
 export type MultipartUpload = {readonly key: string; readonly uploadId: string};
 
@@ -142,11 +151,20 @@ export interface ObjectStore {
 	/** Server-side copy of up to 5 GiB. Larger ones: `uploadPartCopy`. */
 	copy(source: CopySource, key: string, request?: CopyRequest): Promise<PutResult>;
 
-	/** Success also when there was nothing. In a versioned bucket this leaves a delete marker. */
-	delete(key: string, options?: CallOptions): Promise<void>;
+	/**
+	Success also when there was nothing. In a versioned bucket this leaves a delete marker. With `ifMatch` it fails with
+	`preconditionFailed` when the key has another etag; on a server that does not know this, it was looked up just before.
+	*/
+	delete(key: string, options?: CallOptions & {readonly ifMatch?: string | undefined}): Promise<void>;
 
-	/** Deletes up to 1000 keys in one request where the server can; the answer names those that failed. */
-	deleteMany(keys: readonly string[], options?: CallOptions): Promise<ReadonlyArray<{key: string; error: Error}>>;
+	/**
+	Deletes up to 1000 keys in one request where the server can, each on its own condition; the answer names those that
+	failed.
+	*/
+	deleteMany(
+		objects: readonly DeletedObject[],
+		options?: CallOptions,
+	): Promise<ReadonlyArray<{key: string; error: Error}>>;
 
 	createMultipartUpload(key: string, request?: WriteAttributes & CallOptions): Promise<MultipartUpload>;
 

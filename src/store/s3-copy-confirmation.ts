@@ -1,6 +1,6 @@
 import type {IncomingHttpHeaders} from 'node:http';
 import type {CopySource, ObjectHead} from './object-store.ts';
-import {toObjectHead, writeIdHeader} from './s3-object-head.ts';
+import {isWrittenBy, toObjectHead} from './s3-object-head.ts';
 
 type CopyIdentity = {
 	/** The write id, when the copy's metadata was ours to choose. */
@@ -19,7 +19,7 @@ export const toCopyConfirmation =
 	({id, source, findSource}: CopyIdentity) =>
 	async (headers: IncomingHttpHeaders): Promise<boolean> => {
 		if (id !== undefined) {
-			return headers[writeIdHeader] === id;
+			return isWrittenBy(headers, id);
 		}
 
 		const original = await findSource();

@@ -1,5 +1,6 @@
 import {createHash} from 'node:crypto';
 import type {StoreError} from '../model/store-error.ts';
+import type {DeletedObject} from './object-store.ts';
 import type {S3Connection} from './s3-connection.ts';
 import {toRefusalError} from './s3-errors.ts';
 import {escapeXml, findXmlElements, findXmlText} from './s3-xml.ts';
@@ -10,18 +11,25 @@ export type FailedKey = {key: string; error: StoreError};
 export const isBatchKey = (key: string): boolean =>
 	!/[\u0000-\u001F\u007F-\u009F\uFFFE\uFFFF]/.test(key) && key.isWellFormed();
 
-/** One DeleteObjects of up to 1000 keys; resolves with the keys that failed. */
+/** One DeleteObjects of up to 1000 keys, each on condition of its etag where it has one. */
 export const sendDeleteObjects = async (
 	connection: S3Connection,
-	keys: readonly string[],
-	signal: AbortSignal | undefined,
-): Promise<FailedKey[]> => {
-	const objects = keys.map(key => `<Object><Key>${escapeXml(key)}</Key></Object>`).join('');
+	deleted: readonly DeletedObject[],
+	{signal, isQuiet = true}: {signal?: AbortSignal | undefined; isQuiet?: boolean},
+): Promise<{failed: FailedKey[]; text: string}> => {
+	if (deleted.length === 0) {
+		return {failed: [], text: ''};
+	}
+
+	const objects = deleted.map(
+		({key, etag}) =>
+			`<Object><Key>${escapeXml(key)}</Key>${etag === undefined ? '' : `<ETag>${escapeXml(etag)}</ETag>`}</Object>`,
+	);
 	const body = Buffer.from(
-		`<?xml version="1.0" encoding="UTF-8"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>${objects}</Delete>`,
+		`<?xml version="1.0" encoding="UTF-8"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>${isQuiet}</Quiet>${objects.join('')}</Delete>`,
 	);
 	const operation = 'DeleteObjects';
-	const action = `delete ${keys.length} objects`;
+	const action = `delete ${deleted.length} objects`;
 	const {text} = await connection.send({
 		operation,
 		action,
@@ -42,5 +50,5 @@ export const sendDeleteObjects = async (
 		failed.push({key, error: toRefusalError(connection.toContext({operation, action: `delete "${key}"`}), refusal)});
 	}
 
-	return failed;
+	return {failed, text};
 };

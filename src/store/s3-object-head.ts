@@ -1,5 +1,6 @@
 import type {IncomingHttpHeaders} from 'node:http';
-import {isMetadataEntry} from './metadata-rules.ts';
+import {metadataBytes} from '../model/object-attributes.ts';
+import {isMetadataEntry, metadataBytesMax} from './metadata-rules.ts';
 import type {Metadata, ObjectHead, PutResult, WriteAttributes} from './object-store.ts';
 import type {S3Answer} from './s3-connection.ts';
 import {unquoteEtag} from './s3-listing.ts';
@@ -9,10 +10,14 @@ const metadataPrefix = 'x-amz-meta-';
 
 /**
 A conditional write carries a random id in its metadata. When its answer was lost and the next attempt is refused, the
-id in the object tells whether it is ours: equal bytes would not, as two empty lock files have equal bytes. It is not
-part of the metadata that callers see.
+id in the object tells whether it is ours: equal bytes would not, as two empty lock files have equal bytes. Behind it are
+the ids of the writes whose bytes the object keeps, so that they are found also when another write came on top. They are
+not part of the metadata that callers see.
 */
 export const writeIdHeader = `${metadataPrefix}pnx-write-id`;
+
+/** So many appends of other nodes may come on top before an append whose answer was lost looks whether it was stored. */
+const writeIdCountMax = 16;
 
 /** What HEAD and GET say about an object. */
 export const toObjectHead = (key: string, headers: IncomingHttpHeaders): ObjectHead => ({
@@ -24,6 +29,7 @@ export const toObjectHead = (key: string, headers: IncomingHttpHeaders): ObjectH
 	metadata: toMetadata(headers),
 	contentType: headers['content-type'],
 	storageClass: toStorageClass(headers['x-amz-storage-class']),
+	...toWriteIds(headers[writeIdHeader]),
 });
 
 /** What writes answer: in headers or, after copies and completions, in XML. */
@@ -36,14 +42,40 @@ export const toPutResult = ({headers, text}: S3Answer): PutResult => ({
 export const toAttributeHeaders = ({
 	metadata = {},
 	contentType,
+	writeId,
+	keptWriteIds = [],
 }: WriteAttributes): Record<string, string | undefined> => {
 	const headers: Record<string, string | undefined> = {'content-type': contentType};
+	const ids = [...(writeId === undefined ? [] : [writeId]), ...keptWriteIds];
+	const roomBytes = metadataBytesMax - metadataBytes(metadata) - writeIdHeader.slice(metadataPrefix.length).length;
+	const kept = fittingWriteIds(ids, roomBytes);
+	if (kept.length > 0) {
+		headers[writeIdHeader] = kept.join(',');
+	}
+
 	for (const [key, value] of Object.entries(metadata)) {
 		headers[metadataPrefix + key] = value;
 	}
 
 	return headers;
 };
+
+/** The first of them, as many as have room and are worth it. */
+const fittingWriteIds = (ids: readonly string[], roomBytes: number): readonly string[] => {
+	let fitting = ids.slice(0, writeIdCountMax);
+	while (fitting.join(',').length > roomBytes && fitting.length > 0) {
+		fitting = fitting.slice(0, -1);
+	}
+
+	return fitting;
+};
+
+const toWriteIds = (value: string | string[] | undefined): {writeIds?: readonly string[]} =>
+	typeof value === 'string' && value !== '' ? {writeIds: value.split(',')} : {};
+
+/** Whether the newest write of an object is the one with this id. */
+export const isWrittenBy = (headers: IncomingHttpHeaders, id: string | undefined): boolean =>
+	id !== undefined && toWriteIds(headers[writeIdHeader]).writeIds?.[0] === id;
 
 /** What other tools wrote and no header can carry back is left out, so that what was read can always be written. */
 const toMetadata = (headers: IncomingHttpHeaders): Metadata => {

@@ -108,7 +108,7 @@ test('deleteMany() names the keys that failed, and tries those again that failed
 	}
 
 	server.faults.errors = [{operation: 'DeleteObject', key: 'p/control', status: 403, code: 'AccessDenied'}];
-	const failed = await store.deleteMany(['a', 'b', 'control\u0001']);
+	const failed = await store.deleteMany([{key: 'a'}, {key: 'b'}, {key: 'control\u0001'}]);
 	t.deepEqual(
 		failed.map(({key}) => key),
 		['control\u0001'],

@@ -104,3 +104,19 @@ test('delete() succeeds when the answer was lost', async t => {
 	await store.delete('file');
 	t.is(await store.head('file'), undefined);
 });
+
+test('delete() with an etag leaves what took the place of the version that an attempt without an answer deleted', async t => {
+	const {store, server} = await startTestS3Store(t, {attemptCountMax: 1000});
+	const {etag} = await store.put('file', bytes('old'));
+	await store.delete('absent', {ifMatch: etag}); // The server is asked once whether it knows this.
+	server.faults.errors = [{operation: 'DeleteObject', status: 500, code: 'InternalError'}];
+	const deleting = store.delete('file', {ifMatch: etag});
+	while (server.requests.count({operation: 'DeleteObject', key: 'file'}) === 0) {
+		await new Promise(setImmediate);
+	}
+
+	await store.put('file', bytes('of another node'));
+	server.faults.errors = [];
+	await deleting;
+	t.is((await store.head('file'))?.sizeBytes, 15);
+});

@@ -32,7 +32,7 @@ for (const [status, code] of [
 			PutObject: async () => store.put('file', bytes('content')),
 			CopyObject: async () => store.copy({key: 'file'}, 'copy'),
 			DeleteObject: async () => store.delete('file'),
-			DeleteObjects: async () => store.deleteMany(['file']),
+			DeleteObjects: async () => store.deleteMany([{key: 'file'}]),
 			CreateMultipartUpload: async () => store.createMultipartUpload('large'),
 		};
 		for (const [operation, call] of Object.entries(calls)) {

@@ -214,7 +214,7 @@ test('materialize() brings what still shows of objects to the disk, and nothing 
 	t.true(stack.refersTo(key => key === 'other'));
 	await stack.seal(target, inJournal);
 	await stack.materialize(readFrom(bucket));
-	await bucket.deleteMany(['file', 'other']);
+	await bucket.deleteMany([{key: 'file'}, {key: 'other'}]);
 	t.is(await stackText(stack, bucket), '0abTHE6789');
 	await stack.discard();
 });

@@ -21,7 +21,7 @@ export const deleteObject: Action = call => {
 	} = call;
 	const bucket = storage.bucket(name);
 	const versionId = query.get('versionId');
-	const ifMatch = headerOf(call, 'if-match');
+	const ifMatch = call.faults.ignoresConditions ? undefined : headerOf(call, 'if-match');
 	const planned = planDelete(bucket, {key, versionId, ifMatch, nowMs});
 	storage.commit(...planned.changes);
 	return {

@@ -41,7 +41,7 @@ export const deleteObjects: Action = async call => {
 };
 
 const deleteOne = (
-	{storage, nowMs}: Call,
+	{storage, nowMs, faults}: Call,
 	bucket: StoredBucket,
 	object: XmlElement,
 ): {deleted?: XmlContent; error?: XmlContent} => {
@@ -53,7 +53,7 @@ const deleteOne = (
 		const planned = planDelete(bucket, {
 			key,
 			versionId,
-			ifMatch: etag === undefined ? undefined : bareEtag(etag),
+			ifMatch: etag === undefined || faults.ignoresConditions ? undefined : bareEtag(etag),
 			nowMs,
 		});
 		storage.commit(...planned.changes);

@@ -5,6 +5,7 @@ import type {
 	ByteRange,
 	CopyRequest,
 	CopySource,
+	DeletedObject,
 	GetRequest,
 	GetResult,
 	ListPage,
@@ -115,12 +116,17 @@ export class FaultyObjectStore implements ObjectStore {
 		return this.#call({method: 'copy', key}, request, () => this.#inner.copy(source, key, request));
 	}
 
-	delete(key: string, options?: CallOptions): Promise<void> {
+	delete(key: string, options?: CallOptions & {ifMatch?: string | undefined}): Promise<void> {
 		return this.#call({method: 'delete', key}, options, () => this.#inner.delete(key, options));
 	}
 
-	deleteMany(keys: readonly string[], options?: CallOptions): Promise<ReadonlyArray<{key: string; error: Error}>> {
-		return this.#call({method: 'deleteMany', key: keys[0] ?? ''}, options, () => this.#inner.deleteMany(keys, options));
+	deleteMany(
+		objects: readonly DeletedObject[],
+		options?: CallOptions,
+	): Promise<ReadonlyArray<{key: string; error: Error}>> {
+		return this.#call({method: 'deleteMany', key: objects[0]?.key ?? ''}, options, () =>
+			this.#inner.deleteMany(objects, options),
+		);
 	}
 
 	createMultipartUpload(key: string, request?: WriteAttributes & CallOptions): Promise<MultipartUpload> {

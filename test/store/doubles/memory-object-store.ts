@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import {StoreError} from '../../../src/model/store-error.ts';
+import {isStoreError, StoreError} from '../../../src/model/store-error.ts';
 import {throwIfAborted} from '../../../src/store/abort.ts';
 import {md5Hex, toMultipartEtag} from '../../../src/store/etag.ts';
 import {assertCopy, assertKeyLength, assertRange} from '../../../src/store/key-rules.ts';
@@ -11,6 +11,7 @@ import type {
 	ByteRange,
 	CopyRequest,
 	CopySource,
+	DeletedObject,
 	GetRequest,
 	GetResult,
 	ListPage,
@@ -101,12 +102,21 @@ export class MemoryObjectStore implements ObjectStore {
 		assertMetadata(request.replace?.metadata);
 		const {head, bytes} = this.#findSource(action, source);
 		this.#checkCondition(action, key, request);
-		return this.#add(key, {bytes, etag: md5Hex(bytes), attributes: request.replace ?? head});
+		return this.#add(key, {
+			bytes,
+			etag: md5Hex(bytes),
+			attributes: request.replace ?? {...head, keptWriteIds: head.writeIds},
+		});
 	}
 
-	async delete(key: string, options?: CallOptions): Promise<void> {
+	async delete(key: string, options?: CallOptions & {ifMatch?: string | undefined}): Promise<void> {
 		this.#begin('delete', key, options);
 		assertKeyLength(key);
+		assertEtag(`delete "${key}"`, this.#versions.find(key), options?.ifMatch);
+		if (options?.ifMatch !== undefined && this.#versions.find(key) === undefined) {
+			return;
+		}
+
 		if (this.#versions.isVersioned) {
 			this.#versions.add({head: this.#toHead(key, {sizeBytes: 0, etag: '', attributes: {}}), bytes: undefined});
 		} else {
@@ -115,15 +125,24 @@ export class MemoryObjectStore implements ObjectStore {
 	}
 
 	async deleteMany(
-		keys: readonly string[],
+		objects: readonly DeletedObject[],
 		options?: CallOptions,
 	): Promise<ReadonlyArray<{key: string; error: Error}>> {
-		assert(keys.length <= 1000, `deleteMany() takes up to 1000 keys: current count is ${keys.length}`);
-		for (const key of keys) {
-			await this.delete(key, options);
+		assert(objects.length <= 1000, `deleteMany() takes up to 1000 keys: current count is ${objects.length}`);
+		const failed: Array<{key: string; error: Error}> = [];
+		for (const {key, etag} of objects) {
+			try {
+				await this.delete(key, {...options, ifMatch: etag});
+			} catch (error) {
+				if (!isStoreError(error, 'preconditionFailed')) {
+					throw error;
+				}
+
+				failed.push({key, error});
+			}
 		}
 
-		return [];
+		return failed;
 	}
 
 	async createMultipartUpload(key: string, request: WriteAttributes & CallOptions = {}): Promise<MultipartUpload> {
@@ -238,9 +257,15 @@ export class MemoryObjectStore implements ObjectStore {
 			lastModifiedMs: this.#nowMs(),
 			metadata: Object.freeze({...attributes.metadata}),
 			contentType: attributes.contentType ?? 'binary/octet-stream',
+			...toWriteIds(attributes),
 		};
 	}
 }
+
+const toWriteIds = ({writeId, keptWriteIds = []}: WriteAttributes): {writeIds?: readonly string[]} => {
+	const writeIds = [...(writeId === undefined ? [] : [writeId]), ...keptWriteIds].slice(0, 16);
+	return writeIds.length === 0 ? {} : {writeIds};
+};
 
 const toHeadAnswer = (head: ObjectHead): ObjectHead => ({
 	...head,

@@ -4,6 +4,7 @@ import type {ObjectStore} from '../../../../src/store/object-store.ts';
 import {isStoreError, type StoreErrorCode} from '../../../../src/model/store-error.ts';
 import {toMultipartEtag} from '../../../../src/store/etag.ts';
 import {testThatNeeds, type Need} from '../../../support/needs.ts';
+import {listAll, toBytes, toText} from '../../../support/store-answers.ts';
 
 type ObjectStoreContract = {
 	/** Stands before every title. */
@@ -132,8 +133,8 @@ export const objectStoreContract = ({name, needs = [], createStore, supports}: O
 			t.is(typeof (await store.copy({key}, `${key}-copy`)).etag, 'string');
 		}
 
-		t.deepEqual(await store.deleteMany(oddKeys.map(key => `${key}-copy`)), []);
-		t.deepEqual(await store.deleteMany(oddKeys), []);
+		t.deepEqual(await store.deleteMany(oddKeys.map(key => ({key: `${key}-copy`}))), []);
+		t.deepEqual(await store.deleteMany(oddKeys.map(key => ({key}))), []);
 		t.deepEqual(await listAll(store, {prefix: ''}), []);
 	});
 
@@ -323,10 +324,37 @@ export const objectStoreContract = ({name, needs = [], createStore, supports}: O
 		t.is(await store.head('file'), undefined);
 	});
 
+	check('delete() and deleteMany() with an etag delete that version and no other', async (t, store) => {
+		const old = await store.put('file', bytes('old'));
+		const {etag} = await store.put('file', bytes('new'));
+		await throwsCode(t, 'preconditionFailed', store.delete('file', {ifMatch: old.etag}));
+		t.is(await toText(await store.get('file')), 'new');
+		await store.delete('file', {ifMatch: etag});
+		await store.delete('file', {ifMatch: etag});
+		t.is(await store.head('file'), undefined);
+
+		const first = await store.put('k/first', bytes('1'));
+		await store.put('k/changed <&>', bytes('2'));
+		const control = await store.put('k/control\u0001', bytes('3'));
+		await store.put('k/any', bytes('4'));
+		const failed = await store.deleteMany([
+			{key: 'k/first', etag: first.etag},
+			{key: 'k/changed <&>', etag: first.etag},
+			{key: 'k/control\u0001', etag: control.etag},
+			{key: 'k/absent', etag: first.etag},
+			{key: 'k/any'},
+		]);
+		t.deepEqual(
+			failed.map(({key, error}) => [key, isStoreError(error, 'preconditionFailed')]),
+			[['k/changed <&>', true]],
+		);
+		t.deepEqual(await listAll(store, {prefix: 'k/'}), ['k/changed <&>']);
+	});
+
 	check('deleteMany() deletes what is there and does not mind what is not', async (t, store) => {
 		const keys = Array.from({length: 30}, (_, index) => `k/${index}`);
 		await Promise.all(keys.map(key => store.put(key, bytes(''))));
-		t.deepEqual(await store.deleteMany([...keys, 'k/absent']), []);
+		t.deepEqual(await store.deleteMany([...keys, 'k/absent'].map(key => ({key}))), []);
 		t.deepEqual(await store.deleteMany([]), []);
 		t.deepEqual(await listAll(store, {prefix: ''}), []);
 	});
@@ -528,7 +556,7 @@ export const objectStoreContract = ({name, needs = [], createStore, supports}: O
 			store.put('file', bytes('x'), {signal}),
 			store.copy({key: 'file'}, 'to', {signal}),
 			store.delete('file', {signal}),
-			store.deleteMany(['file'], {signal}),
+			store.deleteMany([{key: 'file'}], {signal}),
 			store.createMultipartUpload('file', {signal}),
 			store.uploadPart(upload, 1, bytes('x'), {signal}),
 			store.uploadPartCopy(upload, 1, {key: 'file'}, {start: 0, end: 1}, {signal}),
@@ -611,29 +639,4 @@ const patternOf = (byteCount: number, seed: number): Uint8Array => {
 	}
 
 	return new Uint8Array(words.buffer, 0, byteCount);
-};
-
-const toBytes = async (answer: Awaited<ReturnType<ObjectStore['get']>>): Promise<Buffer> => {
-	const pieces: Uint8Array[] = [];
-	for await (const piece of answer?.body ?? []) {
-		pieces.push(Buffer.from(piece));
-	}
-
-	return Buffer.concat(pieces);
-};
-
-const toText = async (answer: Awaited<ReturnType<ObjectStore['get']>>): Promise<string | undefined> =>
-	answer === undefined ? undefined : (await toBytes(answer)).toString();
-
-/** The entries of all pages; objects and prefixes in one order. */
-const listAll = async (store: ObjectStore, request: Parameters<ObjectStore['list']>[0]): Promise<string[]> => {
-	const entries: string[] = [];
-	let continuationToken: string | undefined;
-	do {
-		const page = await store.list({...request, continuationToken});
-		entries.push(...[...page.objects.map(({key}) => key), ...page.prefixes].sort(compareKeys));
-		({continuationToken} = page);
-	} while (continuationToken !== undefined);
-
-	return entries;
 };

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import {isStoreError, StoreError} from '../model/store-error.ts';
+import {assertRange} from './key-rules.ts';
+import type {GetRequest, GetResult, ListPage, ListRequest, ObjectHead} from './object-store.ts';
+import {readBody} from './s3-body.ts';
+import type {S3Request} from './s3-connection.ts';
+import {parseListing} from './s3-listing.ts';
+import {toObjectHead, wholeCrc32Of} from './s3-object-head.ts';
+import type {CallOptions, S3Scope} from './s3-scope.ts';
+
+/** HEAD, GET and LIST. */
+export class S3Reads {
+	readonly #scope: S3Scope;
+
+	constructor(scope: S3Scope) {
+		this.#scope = scope;
+	}
+
+	async head(key: string, {signal}: CallOptions = {}): Promise<ObjectHead | undefined> {
+		const request = {
+			operation: 'HeadObject',
+			action: `look up "${key}"`,
+			method: 'HEAD',
+			key: this.#scope.toKey(key),
+			signal,
+		} as const;
+		try {
+			const {headers} = await this.#scope.connection.send(request);
+			return toObjectHead(key, headers);
+		} catch (error) {
+			if (isStoreError(error, 'notFound')) {
+				return undefined;
+			}
+
+			throw await this.#explainHead(request, error);
+		}
+	}
+
+	async get(key: string, {range, ifMatch, versionId, signal}: GetRequest = {}): Promise<GetResult | undefined> {
+		if (range !== undefined) {
+			assertRange(key, range);
+		}
+
+		const action = `read "${key}"`;
+		const answer = await this.#scope.sendUnlessAbsent(
+			{
+				operation: 'GetObject',
+				action,
+				signal,
+				method: 'GET',
+				key: this.#scope.toKey(key),
+				query: {versionId},
+				answerBody: 'stream',
+				// S3 keeps a checksum of the whole object: it is of no use for a part of it.
+				headers: {
+					'if-match': ifMatch,
+					...(range === undefined
+						? {'x-amz-checksum-mode': 'ENABLED'}
+						: {range: `bytes=${range.start}-${range.end - 1}`}),
+				},
+			},
+			{isVersion: versionId !== undefined},
+		);
+		if (answer?.stream === undefined) {
+			return undefined;
+		}
+
+		const {headers, stream} = answer;
+		const object = toObjectHead(key, headers);
+		const announcedBytes = Number(headers['content-length'] ?? Number.NaN);
+		if (range !== undefined && announcedBytes !== range.end - range.start) {
+			stream.destroy();
+			throw new StoreError(
+				'invalidRequest',
+				`Cannot ${action} from byte ${range.start} to ${range.end}: the server has ${announcedBytes} bytes there, and ${object.sizeBytes} in all`,
+			);
+		}
+
+		const body = readBody(stream, {
+			action,
+			signal,
+			expectedCrc32: range === undefined ? wholeCrc32Of(headers) : undefined,
+			freesPieces: true,
+			silenceMs: this.#scope.connection.silenceMs,
+			expectedBytes: Number.isNaN(announcedBytes) ? undefined : announcedBytes,
+		});
+		return {object, body};
+	}
+
+	async list({
+		prefix,
+		delimiter,
+		startAfter,
+		continuationToken,
+		countMax = 1000,
+		signal,
+	}: ListRequest): Promise<ListPage> {
+		assert(countMax >= 1 && countMax <= 1000, `A page has 1 to 1000 entries: current value is ${countMax}`);
+		const {text} = await this.#scope.connection.send({
+			operation: 'ListObjectsV2',
+			action: `list "${prefix}"`,
+			method: 'GET',
+			signal,
+			query: {
+				'list-type': '2',
+				'encoding-type': 'url',
+				'max-keys': String(countMax),
+				prefix: this.#scope.keyPrefix + prefix,
+				delimiter,
+				'continuation-token': continuationToken,
+				'start-after':
+					startAfter === undefined || continuationToken !== undefined ? undefined : this.#scope.keyPrefix + startAfter,
+			},
+		});
+		return parseListing(text, this.#scope.keyPrefix);
+	}
+
+	/** HEAD is refused without a reason; the same question as a GET of one byte has one. */
+	async #explainHead(request: S3Request, error: unknown): Promise<unknown> {
+		if (!isStoreError(error, 'accessDenied', 'invalidRequest') || error.s3Code !== undefined) {
+			return error;
+		}
+
+		try {
+			await this.#scope.connection.send({...request, method: 'GET', headers: {range: 'bytes=0-0'}});
+		} catch (explained) {
+			return isStoreError(explained) &&
+				explained.s3Code !== undefined &&
+				explained.code !== 'notFound' &&
+				explained.status !== 416
+				? explained
+				: error;
+		}
+
+		return error;
+	}
+}

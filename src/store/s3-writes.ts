@@ -1,0 +1,81 @@
+import {randomBytes} from 'node:crypto';
+import {assertCopy} from './key-rules.ts';
+import {assertMetadata} from './metadata-rules.ts';
+import type {CopyRequest, CopySource, ObjectHead, PutRequest, PutResult, WriteCondition} from './object-store.ts';
+import {toCopyConfirmation} from './s3-copy-confirmation.ts';
+import {isWrittenBy, toAttributeHeaders, toObjectHead, toPutResult} from './s3-object-head.ts';
+import {type CallOptions, type S3Scope, toConditionHeaders} from './s3-scope.ts';
+import {toCrc32Base64, toPieces, type WriteBody} from './write-body.ts';
+
+/** Objects that one request makes. */
+export class S3Writes {
+	readonly #scope: S3Scope;
+
+	constructor(scope: S3Scope) {
+		this.#scope = scope;
+	}
+
+	async put(key: string, body: WriteBody, request: PutRequest = {}): Promise<PutResult> {
+		assertMetadata(request.metadata);
+		const writeId = request.writeId ?? createWriteId(request);
+		const storedKey = this.#scope.toKey(key);
+		return toPutResult(
+			await this.#scope.connection.send({
+				operation: 'PutObject',
+				action: `write "${key}"`,
+				method: 'PUT',
+				key: storedKey,
+				signal: request.signal,
+				headers: {
+					...toAttributeHeaders({...request, writeId}),
+					...toConditionHeaders(request),
+					'x-amz-checksum-crc32': toCrc32Base64(body),
+				},
+				body: toPieces(body),
+				isConflictRetriable: true,
+				confirm: () =>
+					this.#scope.findWritten({storedKey, signal: request.signal}, headers => isWrittenBy(headers, writeId)),
+			}),
+		);
+	}
+
+	async copy(source: CopySource, key: string, request: CopyRequest = {}): Promise<PutResult> {
+		const {replace, signal} = request;
+		assertCopy(source, key, request);
+		assertMetadata(replace?.metadata);
+		const writeId = replace === undefined ? undefined : (replace.writeId ?? createWriteId(request));
+		const storedKey = this.#scope.toKey(key);
+		const isOurs = toCopyConfirmation({
+			id: writeId,
+			source,
+			findSource: async () => this.#findSource(source.key, signal),
+		});
+		return toPutResult(
+			await this.#scope.connection.send({
+				operation: 'CopyObject',
+				action: `copy "${source.key}" to "${key}"`,
+				method: 'PUT',
+				key: storedKey,
+				signal,
+				isLongRunning: true,
+				isConflictRetriable: true,
+				headers: {
+					...this.#scope.toSourceHeaders(source),
+					...toConditionHeaders(request),
+					...(replace === undefined
+						? {}
+						: {...toAttributeHeaders({...replace, writeId}), 'x-amz-metadata-directive': 'REPLACE'}),
+				},
+				confirm: () => this.#scope.findWritten({storedKey, signal}, isOurs),
+			}),
+		);
+	}
+
+	async #findSource(key: string, signal: AbortSignal | undefined): Promise<ObjectHead | undefined> {
+		const answer = await this.#scope.findLeft(this.#scope.toKey(key), {signal});
+		return answer === undefined ? undefined : toObjectHead(key, answer.headers);
+	}
+}
+
+const createWriteId = ({ifMatch, ifNoneMatch}: WriteCondition): string | undefined =>
+	ifMatch === undefined && ifNoneMatch === undefined ? undefined : randomBytes(9).toString('base64url');
