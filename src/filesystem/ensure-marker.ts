@@ -1,4 +1,5 @@
 import {isStoreError} from '../model/store-error.ts';
+import type {PutResult} from '../store/object-store.ts';
 import {directoryContentType} from './attributes.ts';
 import type {FileSystemParts} from './file-system-parts.ts';
 
@@ -14,13 +15,25 @@ export const ensureMarker = async (parts: FileSystemParts, directory: string): P
 		return;
 	}
 
+	if ((await makeMarker(parts, directory)) === undefined) {
+		parts.changes.markerMade(directory);
+	}
+};
+
+/** `undefined` when there is one already. */
+export const makeMarker = async (parts: FileSystemParts, directory: string): Promise<PutResult | undefined> => {
 	try {
-		await parts.store.put(key, new Uint8Array(), {ifNoneMatch: '*', contentType: directoryContentType});
+		const made = await parts.store.put(`${directory}/`, new Uint8Array(), {
+			ifNoneMatch: '*',
+			contentType: directoryContentType,
+		});
+		parts.changes.markerMade(directory);
+		return made;
 	} catch (error) {
 		if (!isStoreError(error, 'preconditionFailed')) {
 			throw error;
 		}
-	}
 
-	parts.changes.markerMade(directory);
+		return undefined;
+	}
 };

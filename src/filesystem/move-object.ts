@@ -2,18 +2,30 @@ import {readAttributes} from './attributes.ts';
 import {isStoreError} from '../model/store-error.ts';
 import {partBytesMax} from '../upload/upload-plan.ts';
 import {copyObject} from '../upload/copy-object.ts';
-import type {ListedObject, ObjectHead} from '../store/object-store.ts';
+import {FsError} from '../model/fs-error.ts';
+import {backOff, raceCountMax} from './back-off.ts';
+import type {ListedObject, ObjectHead, WriteCondition} from '../store/object-store.ts';
 import type {MovedObject} from './local-changes.ts';
 import type {OpenFile} from './open-file.ts';
 import type {FileSystemParts} from './file-system-parts.ts';
+
+export type Destination = {
+	/** The etag of what has the new name: the copy replaces this version only. `undefined`: nothing has it. */
+	readonly replaces: string | undefined;
+	/** Whether the copy may replace what others put there meanwhile, too; otherwise EEXIST. */
+	readonly mayReplaceOthers: boolean;
+};
 
 /** Copies an object as it is now; `undefined` when it is gone. */
 export const copyLatest = async (
 	parts: FileSystemParts,
 	known: ObjectHead | ListedObject,
 	to: string,
+	{replaces, mayReplaceOthers}: Destination,
 ): Promise<MovedObject | undefined> => {
 	let source: ObjectHead | ListedObject = known;
+	let replaced = replaces;
+	let refusedCount = 0;
 	for (let attempt = 1; ; attempt++) {
 		const isWhole = 'metadata' in source;
 		if (!isWhole && (source.sizeBytes > partBytesMax || parts.files.get(source.key) !== undefined)) {
@@ -26,25 +38,44 @@ export const copyLatest = async (
 		}
 
 		try {
-			const copied = await copyObject(parts.store, {metadata: {}, ...source}, to);
+			// A server that refuses a condition again and again although it holds does not know it.
+			const condition = refusedCount < uselessRefusalCount ? toCondition(replaced) : {};
+			const copied = await copyObject(parts.store, {metadata: {}, ...source}, to, condition);
 			return {
 				head: {metadata: {}, ...source, key: to, lastModifiedMs: Date.now(), versionId: undefined, ...copied},
 				sourceEtag: source.etag,
 			};
 		} catch (error) {
-			if (!isStoreError(error, 'preconditionFailed', 'notFound') || attempt >= 4) {
+			if (!isStoreError(error, 'preconditionFailed', 'notFound') || attempt >= raceCountMax) {
 				throw error;
 			}
 
-			const head: ObjectHead | undefined = await parts.store.head(source.key);
+			await backOff(attempt);
+			const [head, target]: Array<ObjectHead | undefined> = await Promise.all([
+				parts.store.head(source.key),
+				parts.store.head(to),
+			]);
 			if (head === undefined) {
 				return undefined;
 			}
 
+			if (target?.etag !== replaced && !mayReplaceOthers) {
+				throw new FsError('EEXIST', `${to} exists`, {cause: error});
+			}
+
+			refusedCount = target?.etag === replaced && head.etag === source.etag ? refusedCount + 1 : 0;
+			replaced = target?.etag;
 			source = head;
 		}
 	}
 };
+
+/** The condition of a write on what it replaces. */
+export const toCondition = (etag: string | undefined): WriteCondition =>
+	etag === undefined ? {ifNoneMatch: '*'} : {ifMatch: etag};
+
+/** So many refusals of a condition that holds, and it is left out: we have looked just before. */
+export const uselessRefusalCount = 3;
 
 /** An open file follows its object to the new key. */
 export const moveOpenFile = (

@@ -8,6 +8,7 @@ import {ensureMarker} from './ensure-marker.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Caller} from './filesystem.ts';
 import type {OpenFile} from './open-file.ts';
+import {removeObject} from './remove-object.ts';
 import {wallClockNs} from './wall-clock.ts';
 
 /** ENAMETOOLONG and EILSEQ for names that cannot be made. */
@@ -49,8 +50,8 @@ export const mkdir = async (
 export const rmdir = async (parts: FileSystemParts, path: string): Promise<void> => {
 	assertWritable(parts);
 	await parts.locks.run([{path, isTree: true}], async () => {
-		const kind = parts.files.changed(path)?.attributes.kind ?? (await parts.namespace.require(path)).kind;
-		if (kind !== 'directory') {
+		const entry = parts.files.changed(path) === undefined ? await parts.namespace.require(path) : undefined;
+		if (entry?.kind !== 'directory') {
 			throw new FsError('ENOTDIR', `${path} is not a directory`);
 		}
 
@@ -58,33 +59,30 @@ export const rmdir = async (parts: FileSystemParts, path: string): Promise<void>
 			throw new FsError('EBUSY', 'The root of the volume cannot be removed');
 		}
 
-		await removeEmptyDirectory(parts, path);
+		// Also what cannot be shown keeps it from being empty.
+		if (parts.files.hasChangedWithin(path) || !(await parts.namespace.isEmpty(path))) {
+			throw new FsError('ENOTEMPTY', `${path} is not empty`);
+		}
+
+		await ensureMarker(parts, parentOf(path));
+		await removeObject(parts, `${path}/`, entry.marker?.etag);
+		parts.changes.directoryRemoved(path);
 	});
-};
-
-/** To be called with the tree locked. ENOTEMPTY when anything is in it, also what cannot be shown. */
-export const removeEmptyDirectory = async (parts: FileSystemParts, path: string): Promise<void> => {
-	if (parts.files.hasChangedWithin(path) || !(await parts.namespace.isEmpty(path))) {
-		throw new FsError('ENOTEMPTY', `${path} is not empty`);
-	}
-
-	await ensureMarker(parts, parentOf(path));
-	await parts.store.delete(`${path}/`);
-	parts.changes.directoryRemoved(path);
 };
 
 export const unlink = async (parts: FileSystemParts, path: string): Promise<void> => {
 	assertWritable(parts);
 	await parts.locks.run([{path}], async () => {
 		const file = parts.files.get(path);
-		if (file?.hasChanges !== true && (await parts.namespace.require(path)).kind === 'directory') {
+		const entry = file?.hasChanges === true ? undefined : await parts.namespace.require(path);
+		if (entry?.kind === 'directory') {
 			throw new FsError('EISDIR', `${path} is a directory`);
 		}
 
 		await settleCopiesOf(parts, key => key === path);
 		await detachOpenFile(parts, file, async () => {
 			await ensureMarker(parts, parentOf(path));
-			await parts.store.delete(path);
+			await removeObject(parts, path, entry?.head.etag ?? file?.base?.etag);
 		});
 		parts.changes.removed(path);
 	});

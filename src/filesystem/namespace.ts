@@ -179,17 +179,14 @@ export class Namespace {
 		return page.objects.every(object => object.key === prefix);
 	}
 
-	/** Every object below a directory, its marker first. */
-	async listTree(directory: string): Promise<ListedObject[]> {
-		const objects: ListedObject[] = [];
+	/** Every object below a directory, page by page, its marker first. */
+	async *listTree(directory: string): AsyncGenerator<readonly ListedObject[], void, void> {
 		let continuationToken: string | undefined;
 		do {
 			const page: ListPage = await this.#store.list({prefix: `${directory}/`, continuationToken});
-			objects.push(...page.objects);
+			yield page.objects;
 			({continuationToken} = page);
 		} while (continuationToken !== undefined);
-
-		return objects;
 	}
 
 	/** The root has no object: its attributes live until the unmount. */

@@ -1,5 +1,8 @@
-import {FsError} from '../model/fs-error.ts';
+import {FsError, isFsError} from '../model/fs-error.ts';
 import {isWithin, parentOf} from '../model/object-key.ts';
+import {isStoreError} from '../model/store-error.ts';
+import type {ObjectHead} from '../store/object-store.ts';
+import {backOff, raceCountMax} from './back-off.ts';
 import {ensureMarker} from './ensure-marker.ts';
 import {persist} from './file-operations.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
@@ -59,7 +62,7 @@ export const rename = async (
 
 			await (source.kind === 'directory'
 				? renameDirectory(parts, from, to, target)
-				: renameFile(parts, source, to, target));
+				: renameFile(parts, source, {to, target, isExclusive: options.noReplace === true}));
 		},
 	);
 };
@@ -72,11 +75,18 @@ const persistForRename = async (parts: FileSystemParts, file: OpenFile): Promise
 	}
 };
 
+type NewName = {
+	readonly to: string;
+	/** What has it. */
+	readonly target: Entry | 'changed' | undefined;
+	/** EEXIST when somebody else takes it meanwhile. */
+	readonly isExclusive: boolean;
+};
+
 const renameFile = async (
 	parts: FileSystemParts,
 	source: Extract<Entry, {kind: 'object'}>,
-	to: string,
-	target: Entry | 'changed' | undefined,
+	{to, target, isExclusive}: NewName,
 ): Promise<void> => {
 	if (target !== 'changed' && target?.kind === 'directory') {
 		throw new FsError('EISDIR', `${to} is a directory`);
@@ -86,21 +96,79 @@ const renameFile = async (
 	const open = parts.files.get(from);
 	const move = async () => {
 		await settle(parts, open);
+		const replaced = parts.files.get(to);
 		let moved: MovedObject | undefined;
-		await detachOpenFile(parts, parts.files.get(to), async () => {
-			moved = await copyLatest(parts, source.head, to);
-		});
-		parts.changes.mayHaveChanged(to);
+		try {
+			await detachOpenFile(parts, replaced, async () => {
+				const replaces = replaced?.base?.etag ?? (target === 'changed' ? undefined : target?.head.etag);
+				moved = await copyLatest(parts, source.head, to, {replaces, mayReplaceOthers: !isExclusive});
+			});
+		} finally {
+			parts.changes.mayHaveChanged(to);
+		}
+
 		if (moved === undefined) {
 			parts.changes.mayHaveChanged(from);
 			throw new FsError('ENOENT', `${from} was deleted elsewhere`);
 		}
 
 		await ensureMarker(parts, parentOf(from));
-		await parts.store.delete(from);
-		parts.changes.moved(from, moved);
-		moveOpenFile(parts, open, moved);
+		const {last, isOldGone} = await removeMoved(parts, from, moved);
+		parts.changes.moved(from, last);
+		if (!isOldGone) {
+			parts.changes.mayHaveChanged(from);
+		}
+
+		moveOpenFile(parts, open, last);
 	};
 
 	await (open === undefined ? move() : open.exclusively(move));
+};
+
+/**
+Deletes the old name. When it has another version by now than the one that was copied, that one is copied as well, and
+stays where it is when somebody else has changed the new name, too.
+*/
+const removeMoved = async (
+	parts: FileSystemParts,
+	from: string,
+	moved: MovedObject,
+): Promise<{last: MovedObject; isOldGone: boolean}> => {
+	let last = moved;
+	for (let attempt = 1; ; attempt++) {
+		try {
+			await parts.store.delete(from, {ifMatch: last.sourceEtag});
+			return {last, isOldGone: true};
+		} catch (error) {
+			if (!isStoreError(error, 'preconditionFailed')) {
+				throw error;
+			}
+
+			if (attempt >= raceCountMax) {
+				throw new FsError('EBUSY', `${from} is changed all the time elsewhere`, {cause: error});
+			}
+		}
+
+		await backOff(attempt);
+		const newer = await copyNewer(parts, from, last.head);
+		if (newer === undefined) {
+			return {last, isOldGone: false};
+		}
+
+		last = newer;
+	}
+};
+
+/** `undefined` when the old name is gone, or when the copy is not ours any more. */
+const copyNewer = async (parts: FileSystemParts, from: string, copy: ObjectHead): Promise<MovedObject | undefined> => {
+	const source = await parts.store.head(from);
+	try {
+		return source && (await copyLatest(parts, source, copy.key, {replaces: copy.etag, mayReplaceOthers: false}));
+	} catch (error) {
+		if (isFsError(error, 'EEXIST')) {
+			return undefined;
+		}
+
+		throw error;
+	}
 };

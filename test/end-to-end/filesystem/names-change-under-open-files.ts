@@ -40,8 +40,8 @@ for (const durability of ['close', 'journal']) {
 test('unlink() that fails leaves the file, and its upload goes on', async t => {
 	const {bucket, a} = await startNodes(t, {options: {durability: 'journal'}});
 	const put = a.store.inject({method: 'put', key: 'file', error: 'unavailable', countMax: 1});
-	a.store.inject({method: 'delete', error: 'unavailable', countMax: 1});
 	await writeText(a.fs, 'file', 'content');
+	a.store.inject({method: ['head', 'delete'], key: 'file', error: 'unavailable', countMax: 1});
 	t.is(await errnoOf(a.fileSystem.unlink('file')), 'EIO');
 	t.is(await readText(a.fs, 'file'), 'content');
 	await eventually(t, 'the file is uploaded', async () => (await objectText(bucket, 'file')) === 'content');

@@ -13,7 +13,7 @@ import {
 	startNodes,
 } from '../../support/volume-nodes.ts';
 
-const {O_CREAT, O_RDWR, O_WRONLY} = constants;
+const {O_APPEND, O_CREAT, O_RDWR, O_WRONLY} = constants;
 
 test('6.1 A rename is done by S3, which copies the object and deletes the old one: no byte passes through the node.', async t => {
 	const {bucket, a} = await startNodes(t);
@@ -184,4 +184,109 @@ test('6.12 An open file survives its rename on its own node: reads and writes go
 	t.is(await closeHandle(a, handle), undefined);
 	t.is(await objectText(bucket, 'directory/moved'), 'before, after');
 	t.deepEqual(await objectKeys(bucket), ['directory/', 'directory/moved']);
+});
+
+test('6.14 What another node closes in a file while that file, or its directory, is renamed is under the new name or the old one, and never lost.', async t => {
+	const {bucket, a, b, passMs} = await startNodes(t);
+	await writeText(a.fs, 'log', 'one\n');
+	await a.fs.mkdir('dir');
+	await writeText(a.fs, 'dir/log', 'one\n');
+	await writeText(a.fs, 'dir/other', 'other');
+	const append = async (path: string, text: string) => {
+		const handle = await openHandle(b, path, O_WRONLY | O_APPEND | O_CREAT);
+		await b.fileSystem.write(handle, Buffer.from(text), 0);
+		t.is(await closeHandle(b, handle), undefined);
+	};
+
+	const removal = a.store.inject({method: 'delete', key: 'log', isBlocked: true});
+	const renamed = a.fs.rename('log', 'log.1');
+	await removal.reached;
+	await append('log', 'two\n');
+	removal.remove();
+	await renamed;
+	t.is(await objectText(bucket, 'log.1'), 'one\ntwo\n');
+	t.is(await objectText(bucket, 'log'), undefined);
+
+	const removals = a.store.inject({method: 'deleteMany', isBlocked: true});
+	const moved = a.fs.rename('dir', 'dir.1');
+	await removals.reached;
+	await append('dir/log', 'two\n');
+	await append('dir/new', 'new');
+	removals.remove();
+	await moved;
+	t.is(await objectText(bucket, 'dir.1/log'), 'one\ntwo\n');
+	t.is(await objectText(bucket, 'dir.1/other'), 'other');
+	t.is((await objectText(bucket, 'dir.1/new')) ?? (await objectText(bucket, 'dir/new')), 'new');
+	passMs(1000);
+	t.is(await readText(a.fs, 'dir.1/log'), 'one\ntwo\n');
+});
+
+test('a file that was changed under its old and its new name while it was renamed keeps both', async t => {
+	const {bucket, a, b} = await startNodes(t);
+	for (const [from, to] of [
+		['file', 'moved'],
+		['dir/file', 'moved.d/file'],
+	] as const) {
+		await bucket.put(from, Buffer.from('first'));
+		const removal = a.store.inject({method: ['delete', 'deleteMany'], isBlocked: true});
+		const renamed = a.fs.rename(from.replace('/file', ''), to.replace('/file', ''));
+		await removal.reached;
+		await writeText(b.fs, from, 'written under the old name');
+		await bucket.put(to, Buffer.from('written under the new name'));
+		removal.remove();
+		await renamed;
+		t.is(await objectText(bucket, from), 'written under the old name');
+		t.is(await objectText(bucket, to), 'written under the new name');
+		t.is(await readText(a.fs, from), 'written under the old name');
+	}
+});
+
+test('what another node puts into a new directory while it is renamed to is not replaced, and the rename fails', async t => {
+	const {bucket, a} = await startNodes(t);
+	await bucket.put('from/one', Buffer.from('1'));
+	await bucket.put('from/two', Buffer.from('2'));
+	const copy = a.store.inject({method: 'copy', key: 'to/two', isBlocked: true});
+	const renamed = errnoOf(a.fs.rename('from', 'to'));
+	await copy.reached;
+	await bucket.put('to/two', Buffer.from('of another node'));
+	copy.remove();
+	t.is(await renamed, 'EEXIST');
+	t.is(await objectText(bucket, 'to/two'), 'of another node');
+	t.deepEqual(await objectKeys(bucket), ['from/one', 'from/two', 'to/two']);
+});
+
+test('6.15 Of all nodes that rename something to one name with RENAME_NOREPLACE at the same time, exactly one succeeds; the others get EEXIST, and what they have stays as it is.', async t => {
+	const {bucket, a, b} = await startNodes(t);
+	for (const [nameOfA, nameOfB, to] of [
+		['a', 'b', 'taken'],
+		['a.d', 'b.d', 'taken.d'],
+	] as const) {
+		const isTree = to.endsWith('.d');
+		const [ofA, ofB] = [nameOfA, nameOfB].map(name => (isTree ? `${name}/file` : name)) as [string, string];
+		await bucket.put(ofA, Buffer.from('of a'));
+		await bucket.put(ofB, Buffer.from('of b'));
+		const write = a.store.inject({method: ['copy', 'put'], key: isTree ? `${to}/` : to, isBlocked: true});
+		const lost = errnoOf(a.fileSystem.rename(nameOfA, to, {noReplace: true}));
+		await write.reached;
+		await b.fileSystem.rename(nameOfB, to, {noReplace: true});
+		write.remove();
+		t.is(await lost, 'EEXIST');
+		t.is(await objectText(bucket, isTree ? `${to}/file` : to), 'of b');
+		t.is(await objectText(bucket, ofA), 'of a');
+	}
+});
+
+test('a file that is written all the time elsewhere while it is renamed stays under both names: EBUSY', async t => {
+	const {bucket, a} = await startNodes(t);
+	await bucket.put('file', Buffer.from('0'));
+	let count = 0;
+	const renaming = a.fs.rename('file', 'moved');
+	const writes = setInterval(() => void bucket.put('file', Buffer.from(String(++count))), 0);
+	t.teardown(() => clearInterval(writes));
+	const refusal = a.store.inject({method: 'delete', error: 'preconditionFailed'});
+	t.is(await errnoOf(renaming), 'EBUSY');
+	clearInterval(writes);
+	refusal.remove();
+	t.truthy(await objectText(bucket, 'file'));
+	t.truthy(await objectText(bucket, 'moved'));
 });

@@ -1,0 +1,124 @@
+/**
+Sections 5 to 7 of docs/SEMANTICS.md where several nodes change names, attributes and bytes of one file at once, on real
+mounts. The S3 server holds requests until it is told, so that every order is forced.
+*/
+import test from 'ava';
+import type {FaultSettings} from '../../../src/dev-server/dev-server.ts';
+import {errnoOf} from '../../support/fs-under-test.ts';
+import {startMountedNodes, type MountedNodes} from './support/mounted-nodes.ts';
+import {fuse, isMet, python, testThatNeeds} from '../../support/needs.ts';
+import {eventually, objectText} from '../../support/volume-nodes.ts';
+
+const {serial: onMounts} = testThatNeeds(fuse, python);
+
+let nodes: MountedNodes;
+if (isMet(fuse, python)) {
+	test.before(async () => {
+		nodes = await startMountedNodes({count: 4});
+	});
+
+	test.after.always('the mounts end without a bug', async t => {
+		const logs = nodes.nodes.map(node => node.log());
+		await nodes.close();
+		for (const log of logs) {
+			t.notRegex(log, /met a bug/);
+		}
+	});
+}
+
+const renameNoReplace = 1;
+
+/** Runs `act` with faults that strike what it begins, and `meanwhile` when so many requests of the operation arrived. */
+const whileHeld = async <Result>(
+	t: Parameters<typeof eventually>[0],
+	{operation, count = 1, ...faults}: {operation: string; count?: number} & Partial<FaultSettings>,
+	{act, meanwhile}: {act: () => Promise<Result>; meanwhile: () => Promise<unknown>},
+): Promise<Result> => {
+	const {server} = nodes;
+	await server.clearRequests();
+	await server.setFaults({holds: [{operation, count}], ...faults});
+	const acting = act();
+	await eventually(t, `${operation} is held`, async () => (await server.countRequests({operation})) >= count);
+	await meanwhile();
+	await server.setFaults({});
+	return acting;
+};
+
+onMounts(
+	'6.14 What another node closes in a file while that file, or its directory, is renamed is under the new name or the old one, and never lost. (through the kernel)',
+	async t => {
+		const {a, b, bucket} = nodes;
+		// So that the question to the server whether it knows conditions of deletions is not what is held.
+		await a.python(
+			"write('warm', b''); os.mkdir(at('warm.d')); os.rename(at('warm.d'), at('warm.e')); os.unlink(at('warm'))",
+		);
+		for (let round = 0; round < 5; round++) {
+			await a.python(`write('log.${round}', b'one\\n')`);
+			await whileHeld(
+				t,
+				{operation: 'DeleteObject'},
+				{
+					act: async () => a.execute('mv', `log.${round}`, `moved.${round}`),
+					meanwhile: async () => b.python(`append('log.${round}', b'two\\n')`),
+				},
+			);
+			t.is(await objectText(bucket, `moved.${round}`), 'one\ntwo\n');
+			t.is(await objectText(bucket, `log.${round}`), undefined);
+
+			await a.python(`
+os.mkdir(at('dir.${round}'))
+for number in range(8): write('dir.${round}/%d' % number, b'one\\n')`);
+			await whileHeld(
+				t,
+				{operation: 'DeleteObjects'},
+				{
+					act: async () => a.execute('mv', `dir.${round}`, `moved.d.${round}`),
+					meanwhile: async () =>
+						b.python(`
+for number in range(4): append('dir.${round}/%d' % number, b'two\\n')
+for number in range(4, 6): write('dir.${round}/%d' % number, b'other')
+write('dir.${round}/new', b'new')`),
+				},
+			);
+			const texts = await Promise.all(
+				Array.from({length: 8}, async (_, number) => objectText(bucket, `moved.d.${round}/${number}`)),
+			);
+			t.deepEqual(texts, [...Array(4).fill('one\ntwo\n'), 'other', 'other', 'one\n', 'one\n']);
+			t.is((await objectText(bucket, `moved.d.${round}/new`)) ?? (await objectText(bucket, `dir.${round}/new`)), 'new');
+		}
+	},
+);
+
+onMounts(
+	'6.15 Of all nodes that rename something to one name with RENAME_NOREPLACE at the same time, exactly one succeeds; the others get EEXIST, and what they have stays as it is. (through the kernel)',
+	async t => {
+		const {bucket} = nodes;
+		for (let round = 0; round < 5; round++) {
+			for (const isTree of [false, true]) {
+				const names = nodes.nodes.map((_, index) => `source.${isTree}.${round}.${index}`);
+				const toKey = (name: string) => (isTree ? `${name}/file` : name);
+				await Promise.all(names.map(async (name, index) => bucket.put(toKey(name), Buffer.from(`of ${index}`))));
+				const outcomes = await whileHeld(
+					t,
+					{operation: isTree ? 'PutObject' : 'CopyObject', count: nodes.nodes.length},
+					{
+						act: async () =>
+							Promise.all(
+								nodes.nodes.map(async (node, index) =>
+									errnoOf(node.python(`renameat2('${names[index]}', 'taken.${isTree}.${round}', ${renameNoReplace})`)),
+								),
+							),
+						meanwhile: async () => undefined,
+					},
+				);
+				t.deepEqual(outcomes.toSorted(), ['EEXIST', 'EEXIST', 'EEXIST', undefined]);
+				const winner = outcomes.indexOf(undefined);
+				t.is(await objectText(bucket, toKey(`taken.${isTree}.${round}`)), `of ${winner}`);
+				t.deepEqual(
+					await Promise.all(names.map(async name => objectText(bucket, toKey(name)))),
+					names.map((_, index) => (index === winner ? undefined : `of ${index}`)),
+				);
+			}
+		}
+	},
+);
