@@ -1,11 +1,14 @@
 import {FsError} from '../model/fs-error.ts';
 import {metadataBytes, metadataBytesMax} from '../model/object-attributes.ts';
 import {isStoreError} from '../model/store-error.ts';
+import type {WriteCondition} from '../store/object-store.ts';
 import {copyObject} from '../upload/copy-object.ts';
 import {type FileAttributes, directoryContentType, readAttributes, writeAttributes} from './attributes.ts';
+import {backOff, raceCountMax} from './back-off.ts';
 import {persist} from './file-operations.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Target} from './filesystem.ts';
+import {toCondition, uselessRefusalCount} from './move-object.ts';
 import type {Entry} from './namespace.ts';
 import type {OpenFile} from './open-file.ts';
 
@@ -82,57 +85,70 @@ const changeWithContent = async (
 	}
 };
 
+/** Somebody else may change the object at the same time: then it is their bytes, and our attributes. */
 const changeInStore = async (
 	parts: FileSystemParts,
 	path: string,
 	apply: AttributeChange,
 	what: string,
 ): Promise<void> => {
+	let refused: Refusal = {etag: undefined, count: 0};
 	for (let attempt = 1; ; attempt++) {
 		const entry = await parts.namespace.require(path);
-		if (entry.kind === 'directory') {
-			await changeDirectory(parts, entry, apply, what);
-			return;
-		}
-
-		const {head} = entry;
-		const attributes = checked(parts, entry.attributes, apply, what, head.metadata);
+		const object = entry.kind === 'directory' ? entry.marker : entry.head;
+		const attributes = checked(parts, entry.attributes, apply, what, object?.metadata ?? {});
 		if (isSame(attributes, entry.attributes)) {
 			return;
 		}
 
-		const metadata = writeAttributes(attributes, head.metadata, parts.defaults);
+		// A server that refuses a condition again and again although it holds does not know it.
+		const condition = refused.count < uselessRefusalCount ? toCondition(object?.etag) : {};
 		try {
-			const result = await copyObject(parts.store, head, path, {replace: {metadata, contentType: head.contentType}});
-			const copied = {...head, ...result, metadata, lastModifiedMs: Date.now()};
-			const file = parts.files.get(path);
-			if (file?.base?.etag === head.etag) {
-				file.replaceBase(copied, readAttributes(copied, metadata, parts.defaults));
-			}
-
-			parts.changes.replaced(path, {state: 'object', head: copied}, head);
+			await (entry.kind === 'directory'
+				? replaceMarker(parts, entry, attributes, condition)
+				: replaceAttributes(parts, entry, attributes, condition));
 			return;
 		} catch (error) {
 			parts.changes.mayHaveChanged(path);
-			// Somebody else changed the object: their bytes, our attributes.
-			if (!isStoreError(error, 'preconditionFailed', 'notFound') || attempt >= 4) {
+			if (!isStoreError(error, 'preconditionFailed', 'notFound') || attempt >= raceCountMax) {
 				throw error;
 			}
+
+			refused = {etag: object?.etag, count: refused.etag === object?.etag ? refused.count + 1 : 1};
+			await backOff(attempt);
 		}
 	}
 };
 
-const changeDirectory = async (
+/** How often a condition on this version was refused. */
+type Refusal = {readonly etag: string | undefined; readonly count: number};
+
+const replaceAttributes = async (
 	parts: FileSystemParts,
-	entry: Extract<Entry, {kind: 'directory'}>,
-	apply: AttributeChange,
-	what: string,
+	{path, head}: Extract<Entry, {kind: 'object'}>,
+	attributes: FileAttributes,
+	condition: WriteCondition,
 ): Promise<void> => {
-	const attributes = checked(parts, entry.attributes, apply, what, entry.marker?.metadata ?? {});
-	if (isSame(attributes, entry.attributes)) {
-		return;
+	const metadata = writeAttributes(attributes, head.metadata, parts.defaults);
+	const result = await copyObject(parts.store, head, path, {
+		...condition,
+		replace: {metadata, contentType: head.contentType},
+	});
+	const copied = {...head, ...result, metadata, lastModifiedMs: Date.now()};
+	const file = parts.files.get(path);
+	if (file?.base?.etag === head.etag) {
+		file.replaceBase(copied, readAttributes(copied, metadata, parts.defaults));
 	}
 
+	parts.changes.replaced(path, {state: 'object', head: copied}, head);
+};
+
+const replaceMarker = async (
+	parts: FileSystemParts,
+	entry: Extract<Entry, {kind: 'directory'}>,
+	attributes: FileAttributes,
+	condition: WriteCondition,
+): Promise<void> => {
 	if (entry.path === '') {
 		parts.namespace.setRootAttributes(attributes);
 		return;
@@ -143,10 +159,11 @@ const changeDirectory = async (
 	// Other S3 clients may have put bytes under the key of a directory: nobody can read them here, and nobody may lose
 	// them.
 	const {sizeBytes = 0, contentType = directoryContentType} = entry.marker ?? {};
+	const replace = {metadata, contentType};
 	const result =
 		entry.marker === undefined || sizeBytes === 0
-			? await parts.store.put(key, new Uint8Array(), {metadata, contentType})
-			: await copyObject(parts.store, entry.marker, key, {replace: {metadata, contentType}});
+			? await parts.store.put(key, new Uint8Array(), {...condition, ...replace})
+			: await copyObject(parts.store, entry.marker, key, {...condition, replace});
 	const marker = {key, sizeBytes, lastModifiedMs: Date.now(), metadata, contentType, ...result};
 	parts.changes.replaced(entry.path, {state: 'directory', marker});
 };

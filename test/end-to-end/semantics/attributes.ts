@@ -220,3 +220,37 @@ test('7.18 A new entry belongs to the user and the group of the process that mad
 	t.is((await b.fs.stat('set-group-id/sub')).permissions, 0o2755);
 	t.is((await b.fs.stat('set-group-id/file')).permissions, 0o644);
 });
+
+test('7.20 When a node changes the attributes of a file while another node closes a change of its bytes, the file has the bytes that were closed, and the changed attributes.', async t => {
+	const {bucket, a, b, passMs} = await startNodes(t);
+	const changes: ReadonlyArray<() => Promise<void> | undefined> = [
+		async () => a.fs.chmod('file', 0o600),
+		async () => a.fs.chown('file', 7, 8),
+		() => a.fs.extended?.setxattr('file', 'user.note', 'kept', 'either'),
+	];
+	for (const [index, change] of changes.entries()) {
+		await writeText(a.fs, 'file', 'old');
+		const copy = a.store.inject({method: 'copy', isBlocked: true});
+		const changed = change();
+		await copy.reached;
+		await writeText(b.fs, 'file', `written by b ${index}`);
+		copy.remove();
+		await changed;
+		t.is(await objectText(bucket, 'file'), `written by b ${index}`);
+		passMs(1000);
+		t.is((await b.fs.stat('file')).sizeBytes, 14);
+	}
+
+	t.like(await b.fs.stat('file'), {permissions: 0o600, uid: 7, gid: 8});
+	t.is((await b.fs.extended?.getxattr('file', 'user.note'))?.toString(), 'kept');
+	t.is(a.fileSystem.status().conflicts + b.fileSystem.status().conflicts, 0);
+});
+
+test('attributes of a directory can be changed on a server that refuses every If-Match of a PUT', async t => {
+	const {a} = await startNodes(t);
+	await a.fs.mkdir('dir');
+	const refusal = a.store.inject({method: 'put', key: 'dir/', error: 'preconditionFailed', countMax: 3});
+	await a.fs.chmod('dir', 0o700);
+	t.is(refusal.hitCount, 3);
+	t.is((await a.fs.stat('dir')).permissions, 0o700);
+});

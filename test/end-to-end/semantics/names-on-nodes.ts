@@ -122,3 +122,35 @@ onMounts(
 		}
 	},
 );
+
+onMounts(
+	'7.20 When a node changes the attributes of a file while another node closes a change of its bytes, the file has the bytes that were closed, and the changed attributes. (through the kernel)',
+	async t => {
+		const {a, b, bucket} = nodes;
+		for (let round = 0; round < 5; round++) {
+			for (const [name, change] of [
+				['chmod', "os.chmod(at('chmod'), 0o601)"],
+				['touch', "os.utime(at('touch'), (5, 5))"],
+				['setxattr', "os.setxattr(at('setxattr'), 'user.note', b'kept')"],
+			] as const) {
+				await a.python(`write('${name}', b'old %d' % ${round}); os.chmod(at('${name}'), 0o644)`);
+				await whileHeld(
+					t,
+					{operation: 'CopyObject'},
+					{
+						act: async () => a.python(change.replace('0o601', `0o6${round}1`).replace("b'kept'", `b'kept ${round}'`)),
+						meanwhile: async () => b.python(`write('${name}', b'written by b %d' % ${round})`),
+					},
+				);
+				t.is(await objectText(bucket, name), `written by b ${round}`);
+			}
+		}
+
+		t.deepEqual(
+			await a.python(
+				"[os.stat(at('chmod')).st_mode & 0o777, os.stat(at('touch')).st_mtime, os.getxattr(at('setxattr'), 'user.note')]",
+			),
+			[0o641, 5, 'kept 4'],
+		);
+	},
+);
