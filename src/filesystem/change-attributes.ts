@@ -132,7 +132,7 @@ const replaceAttributes = async (
 	const metadata = writeAttributes(attributes, head.metadata, parts.defaults);
 	const result = await copyObject(parts.store, head, path, {
 		...condition,
-		replace: {metadata, contentType: head.contentType},
+		replace: {metadata, contentType: head.contentType, keptWriteIds: head.writeIds},
 	});
 	const copied = {...head, ...result, metadata, lastModifiedMs: Date.now()};
 	const file = parts.files.get(path);

@@ -134,7 +134,11 @@ const createTables = ({
 const followUpload = ({changes, files}: FileSystemParts, file: OpenFile, step: UploadStep): void => {
 	switch (step.step) {
 		case 'stored': {
-			changes.uploaded(step.path, step.head, {isAsWritten: step.movedBytes === 0});
+			changes.uploaded(step.path, step.head, {isAsWritten: step.movedBytes === 0 && !step.isSuperseded});
+			if (step.isSuperseded) {
+				changes.mayHaveChanged(step.path);
+			}
+
 			break;
 		}
 

@@ -1,4 +1,4 @@
-import type {ObjectHead, ObjectStore, PutResult, WriteCondition} from '../store/object-store.ts';
+import type {ObjectHead, ObjectStore, PutResult, WriteAttributes, WriteCondition} from '../store/object-store.ts';
 import {storeInParts} from './store-in-parts.ts';
 import {partBytesMax, planCopies} from './upload-plan.ts';
 
@@ -11,7 +11,7 @@ export const copyObject = async (
 	source: ObjectHead,
 	key: string,
 	request: WriteCondition & {
-		replace?: Pick<ObjectHead, 'metadata' | 'contentType'> | undefined;
+		replace?: Pick<WriteAttributes, 'metadata' | 'contentType' | 'keptWriteIds'> | undefined;
 		signal?: AbortSignal | undefined;
 	} = {},
 ): Promise<PutResult> => {
@@ -20,11 +20,12 @@ export const copyObject = async (
 	}
 
 	const {replace, signal, ...condition} = request;
-	const {metadata, contentType} = replace ?? source;
+	const {metadata, contentType, keptWriteIds} = replace ?? {...source, keptWriteIds: source.writeIds};
 	return storeInParts(store, key, {
 		...condition,
 		metadata,
 		contentType,
+		keptWriteIds,
 		signal,
 		partSignal: signal,
 		parts: planCopies(source, 0, source.sizeBytes),

@@ -25,8 +25,14 @@ export const storeInParts = async <Part>(
 			readonly partSignal?: AbortSignal | undefined;
 		},
 ): Promise<PutResult> => {
-	const {metadata, contentType, ifMatch, ifNoneMatch, signal, partSignal} = request;
-	const upload = await store.createMultipartUpload(key, {metadata, contentType, signal: partSignal});
+	const {metadata, contentType, writeId, keptWriteIds, ifMatch, ifNoneMatch, signal, partSignal} = request;
+	const upload = await store.createMultipartUpload(key, {
+		metadata,
+		contentType,
+		writeId,
+		keptWriteIds,
+		signal: partSignal,
+	});
 	try {
 		const uploaded: UploadedPart[] = [];
 		await forEachParallel(request.parts.entries(), request.partsAtOnceMax, async ([index, part]) => {

@@ -24,7 +24,14 @@ export type UploadItem = {
 /** What becomes of an item, for those who keep tables of what S3 has. */
 export type UploadStep =
 	/** The object of the path is this one; what was appended here stands so many bytes further on. */
-	| {readonly step: 'stored'; readonly path: string; readonly head: ObjectHead; readonly movedBytes: number}
+	| {
+			readonly step: 'stored';
+			readonly path: string;
+			readonly head: ObjectHead;
+			readonly movedBytes: number;
+			/** Somebody else has made another version since. */
+			readonly isSuperseded: boolean;
+	  }
 	/** Its changes are gone: it is what S3 has. */
 	| {readonly step: 'dropped'}
 	/** Nothing of it is on its way any more. */
@@ -174,9 +181,10 @@ export class UploadQueue<Item extends UploadItem> {
 		});
 	}
 
-	#noteStored(item: Item, {head, movedBytes, hasConflict}: UploadOutcome, replacesOthers: boolean): void {
+	#noteStored(item: Item, outcome: UploadOutcome, replacesOthers: boolean): void {
+		const {head, movedBytes, hasConflict, isSuperseded = false} = outcome;
 		this.#counts.stored.value++;
-		this.#onStep(item, {step: 'stored', path: head.key, head, movedBytes});
+		this.#onStep(item, {step: 'stored', path: head.key, head, movedBytes, isSuperseded});
 		if (hasConflict || replacesOthers) {
 			this.conflictCount++;
 			this.#onEvent({event: 'conflict', path: head.key});

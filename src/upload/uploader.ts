@@ -23,6 +23,7 @@ import {PartBuffers} from './part-buffers.ts';
 import type {StagedLayer} from './staged-layer.ts';
 import {storeInParts} from './store-in-parts.ts';
 import {type PlannedPart, planUpload} from './upload-plan.ts';
+import {findWrite, toWriteId} from './write-id.ts';
 
 export type UploadRequest = {
 	readonly key: string;
@@ -31,6 +32,8 @@ export type UploadRequest = {
 	readonly layer: StagedLayer;
 	readonly metadata: Metadata;
 	readonly contentType: string | undefined;
+	/** When the layer was sealed; a part of its identity. */
+	readonly sealedAtMs?: number | undefined;
 	/** An earlier try, or an earlier run that died, may have stored it without learning of it. */
 	readonly mayBeStored?: boolean | undefined;
 	/** Ends the upload at once: whether S3 has the object then is not known. */
@@ -47,6 +50,8 @@ export type UploadOutcome = {
 	readonly movedBytes: number;
 	/** Somebody else's change was replaced by this one. */
 	readonly hasConflict: boolean;
+	/** It was stored, and somebody else has made another version of it since: `head` is gone, its etag a stand-in. */
+	readonly isSuperseded?: boolean | undefined;
 };
 
 /**
@@ -82,6 +87,7 @@ export class Uploader {
 	/** One file. Fails with `preconditionFailed` when bytes that the new object needs are gone from S3. */
 	async upload(request: UploadRequest): Promise<UploadOutcome> {
 		let content = request.layer.content(request.base);
+		let keptWriteIds = request.base?.writeIds ?? [];
 		let condition: WriteCondition = request.base === undefined ? {ifNoneMatch: '*'} : {ifMatch: request.base.etag};
 		let expectedEtag = request.base?.etag;
 		let movedBytes = 0;
@@ -89,14 +95,16 @@ export class Uploader {
 		let refusedCount = 0;
 		for (let attempt = 1; ; attempt++) {
 			throwIfAborted(`upload ${request.key}`, request.stopSignal);
-			if (attempt > eagerAttemptCount) {
-				// Many nodes write this key at once, and one of them wins each time: random pauses give each its turn.
-				await delay(Math.random() * Math.min(attempt * 10, retryDelayMsMax));
-			}
-
+			await outOfStep(attempt);
+			const {appendedFrom} = request.layer;
+			const writeId = toWriteId(request, appendedFrom === undefined ? undefined : appendedFrom + movedBytes);
+			const ids = {writeId, keptWriteIds};
 			try {
-				const result = await this.#write(request, content, await this.#usableCondition(request, condition));
-				return {head: toHead(request, content, result), movedBytes, hasConflict};
+				const result = await this.#write(request, content, {
+					...ids,
+					condition: await this.#usableCondition(request, condition),
+				});
+				return {head: toHead(request, content, result, ids), movedBytes, hasConflict};
 			} catch (error) {
 				if (!isStoreError(error, 'preconditionFailed', 'notFound') || attempt >= attemptCountMax) {
 					throw error;
@@ -111,6 +119,11 @@ export class Uploader {
 					continue;
 				}
 
+				const stored = current === undefined ? undefined : toStored(current, request);
+				if (stored !== undefined) {
+					return stored;
+				}
+
 				if (
 					current !== undefined &&
 					request.mayBeStored === true &&
@@ -121,12 +134,12 @@ export class Uploader {
 
 				expectedEtag = current?.etag;
 				condition = current === undefined ? {ifNoneMatch: '*'} : {ifMatch: current.etag};
-				const {appendedFrom} = request.layer;
 				if (appendedFrom === undefined) {
 					hasConflict = true;
 				} else {
 					movedBytes = (current?.sizeBytes ?? 0) - appendedFrom;
 					content = appendTo(current, request, appendedFrom);
+					keptWriteIds = current?.writeIds ?? [];
 				}
 			}
 		}
@@ -175,19 +188,20 @@ export class Uploader {
 	async #write(
 		request: UploadRequest,
 		content: readonly ContentPiece[],
-		condition: WriteCondition,
+		{condition, ...ids}: WriteIds & {condition: WriteCondition},
 	): Promise<PutResult> {
 		const {key, metadata, contentType, signal, stopSignal} = request;
+		const attributes = {metadata, contentType, ...ids};
 		const plan = planUpload(content, {partBytes: this.#partBytes});
 		switch (plan.kind) {
 			case 'copy': {
-				return this.#store.copy(plan.object, key, {...condition, replace: {metadata, contentType}, signal});
+				return this.#store.copy(plan.object, key, {...condition, replace: attributes, signal});
 			}
 
 			case 'put': {
 				return this.#withBytes(plan.pieces, plan.bytes, async bytes => {
 					throwIfAborted(`upload ${key}`, stopSignal);
-					return this.#store.put(key, bytes, {...condition, metadata, contentType, signal});
+					return this.#store.put(key, bytes, {...condition, ...attributes, signal});
 				});
 			}
 
@@ -195,8 +209,7 @@ export class Uploader {
 				const partSignal = AbortSignal.any([signal, stopSignal].filter(one => one !== undefined));
 				return storeInParts(this.#store, key, {
 					...condition,
-					metadata,
-					contentType,
+					...attributes,
 					signal,
 					partSignal,
 					parts: plan.parts,
@@ -239,18 +252,48 @@ export class Uploader {
 	}
 }
 
+/** Many nodes write a key at once, and one of them wins each time: out of step they all get their turn. */
+const outOfStep = async (attempt: number): Promise<void> => {
+	if (attempt > eagerAttemptCount) {
+		await delay(Math.random() * Math.min(attempt * 10, retryDelayMsMax));
+	}
+};
+
+type WriteIds = {readonly writeId: string; readonly keptWriteIds: readonly string[]};
+
 const toHead = (
 	{key, metadata, contentType}: UploadRequest,
 	content: readonly ContentPiece[],
 	result: PutResult,
+	{writeId, keptWriteIds}: WriteIds,
 ): ObjectHead => ({
 	key,
 	metadata,
 	contentType,
+	writeIds: [writeId, ...keptWriteIds],
 	sizeBytes: contentBytes(content),
 	lastModifiedMs: Date.now(),
 	...result,
 });
+
+/** The outcome of a write whose answer was lost, when the object of now shows that it was carried out. */
+const toStored = (current: ObjectHead, request: UploadRequest): UploadOutcome | undefined => {
+	const write = findWrite(current, request);
+	if (write === undefined) {
+		return undefined;
+	}
+
+	const {sizeBytes, appendedFrom} = request.layer;
+	const movedBytes = write.appendedAt === undefined || appendedFrom === undefined ? 0 : write.appendedAt - appendedFrom;
+	if (write.isNewest) {
+		return {head: current, movedBytes, hasConflict: false};
+	}
+
+	// What we stored is not what S3 has now. Layers above lie on ours, so that what they do not change is not taken from
+	// the other's version; its etag is no object's, so that their upload sees the other's change.
+	const head = {...current, etag: `superseded-${write.appendedAt ?? 0}`, versionId: undefined};
+	return {head: {...head, sizeBytes: sizeBytes + movedBytes}, movedBytes, hasConflict: false, isSuperseded: true};
+};
 
 /** What was appended here behind the object as somebody else made it. */
 const appendTo = (

@@ -272,3 +272,48 @@ test('5.15 With `consistency: ttl` an `open()` may see a version that is at most
 	passMs(metadataTtlMs);
 	t.is(await readText(node.fs, 'file'), 'new');
 });
+
+test('5.16 What was appended is in the file once, also when the answer of S3 was lost and other nodes appended to the file before the node asked again.', async t => {
+	const {bucket, a, b} = await startNodes(t);
+	const append = async (node: typeof a, text: string): Promise<string | undefined> => {
+		const handle = await openHandle(node, 'log', O_WRONLY | O_APPEND | O_CREAT);
+		await node.fileSystem.write(handle, Buffer.from(text), 0);
+		return closeHandle(node, handle);
+	};
+
+	await append(a, 'first\n');
+	const lost = a.store.inject({method: 'put', key: 'log', when: 'after', error: 'unavailable', countMax: 1});
+	const again = a.store.inject({method: 'put', key: 'log', skipCount: 1, isBlocked: true});
+	t.is(await append(a, 'of a\n'), 'EIO');
+	await again.reached;
+	t.is(lost.hitCount, 1);
+	await append(b, 'of b\n');
+	await b.fs.chmod('log', 0o600);
+	await append(b, 'of b again\n');
+	again.remove();
+	t.is(await append(a, 'of a again\n'), undefined);
+	await a.fileSystem.drain();
+	t.is(await objectText(bucket, 'log'), 'first\nof a\nof b\nof b again\nof a again\n');
+	t.is(a.fileSystem.status().conflicts, 0);
+	t.is(await readText(a.fs, 'log'), 'first\nof a\nof b\nof b again\nof a again\n');
+});
+
+test('a change on top of an append whose answer was lost is not mixed with what others made of the file since', async t => {
+	const {bucket, a, b} = await startNodes(t, {options: {durability: 'journal'}});
+	await bucket.put('log', Buffer.from('first\n'));
+	const handle = await openHandle(a, 'log', O_RDWR);
+	a.store.inject({method: 'put', key: 'log', when: 'after', error: 'unavailable', countMax: 1});
+	const again = a.store.inject({method: 'put', key: 'log', skipCount: 1, isBlocked: true});
+	await a.fileSystem.write(handle, Buffer.from('of a\n'), 6);
+	await a.fileSystem.fsync(handle);
+	await again.reached;
+	const other = await openHandle(b, 'log', O_WRONLY | O_APPEND);
+	await b.fileSystem.write(other, Buffer.from('of b\n'), 0);
+	await closeHandle(b, other);
+	await b.fileSystem.drain();
+	await a.fileSystem.write(handle, Buffer.from('FIRST'), 0);
+	again.remove();
+	await closeHandle(a, handle);
+	await a.fileSystem.drain();
+	t.is(await objectText(bucket, 'log'), 'first\nof a\nof b\n');
+});

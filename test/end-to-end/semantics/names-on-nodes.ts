@@ -154,3 +154,29 @@ onMounts(
 		);
 	},
 );
+
+onMounts(
+	'5.16 What was appended is in the file once, also when the answer of S3 was lost and other nodes appended to the file before the node asked again. (through the kernel)',
+	async t => {
+		const {a, b, bucket, server} = nodes;
+		await a.python("append('lost', b'first\\n')");
+		const hold = (): FaultSettings['holds'] => [{operation: 'PutObject', key: 'lost', count: 1}];
+		let expected = 'first\n';
+		for (let round = 0; round < 10; round++) {
+			await server.clearRequests();
+			await server.setFaults({holds: hold(), drops: [{operation: 'PutObject', key: 'lost', when: 'after', count: 1}]});
+			const appending = a.python(`append('lost', b'of a ${round}\\n')`);
+			const isHeld = async (count: number) =>
+				(await server.countRequests({operation: 'PutObject', key: 'lost'})) >= count;
+			await eventually(t, 'the first try is held', async () => isHeld(1));
+			// Lets it through, without an answer, and holds the second.
+			await server.setFaults({holds: hold()});
+			await eventually(t, 'the second try is held', async () => isHeld(2));
+			await b.python(`append('lost', b'of b ${round}\\n')`);
+			await server.setFaults({});
+			await appending;
+			expected += `of a ${round}\nof b ${round}\n`;
+			t.is(await objectText(bucket, 'lost'), expected);
+		}
+	},
+);
