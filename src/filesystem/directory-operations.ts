@@ -33,7 +33,7 @@ export class Directories {
 
 		const stream: DirectoryStream = new DirectoryStream({
 			directory: path,
-			list: async continuationToken => this.#list(path, continuationToken),
+			list: async continuationToken => this.#list(stream, path, continuationToken),
 			localNames: () => this.#parts.files.localNames(path),
 		});
 		const handle = this.#nextHandle++;
@@ -98,7 +98,7 @@ export class Directories {
 		this.#lastRootPage = {...(await this.#parts.namespace.list('', undefined)), continuationToken: undefined};
 	}
 
-	async #list(path: string, continuationToken: string | undefined): Promise<ListPage> {
+	async #list(stream: DirectoryStream, path: string, continuationToken: string | undefined): Promise<ListPage> {
 		try {
 			const page = await this.#parts.namespace.list(path, continuationToken);
 			if (path === '' && continuationToken === undefined) {
@@ -108,6 +108,8 @@ export class Directories {
 			return page;
 		} catch (error) {
 			if (path === '' && error instanceof StoreError && error.isTransient) {
+				// An old page says nothing about what is absent now.
+				this.#beginnings.delete(stream);
 				return this.#lastRootPage;
 			}
 

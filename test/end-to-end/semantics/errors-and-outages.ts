@@ -169,6 +169,18 @@ test('14.1 The root of the volume and `statfs()` answer from memory.', async t =
 	t.is(a.store.callCount(), before);
 });
 
+test('the names that the root shows while S3 is away do not say what is absent when it is back', async t => {
+	const {bucket, a, passMs} = await startNodes(t);
+	await bucket.put('one', Buffer.from('x'));
+	t.deepEqual(await a.fs.readdir(''), ['one']);
+	passMs(10_000);
+	await bucket.put('two', Buffer.from('x'));
+	const outage = a.store.inject({error: 'unavailable'});
+	t.deepEqual(await a.fs.readdir(''), ['one']);
+	outage.remove();
+	t.like(await a.fs.stat('two'), {sizeBytes: 1});
+});
+
 test('14.2 The root shows the names that it had when S3 was last reached.', async t => {
 	const {bucket, a, start, passMs} = await startNodes(t);
 	await bucket.put('one', Buffer.from('x'));
