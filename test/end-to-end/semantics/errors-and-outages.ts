@@ -170,7 +170,7 @@ test('14.1 The root of the volume and `statfs()` answer from memory.', async t =
 });
 
 test('the names that the root shows while S3 is away do not say what is absent when it is back', async t => {
-	const {bucket, a, passMs} = await startNodes(t);
+	const {bucket, a, passMs} = await startNodes(t, {options: {consistency: 'ttl'}});
 	await bucket.put('one', Buffer.from('x'));
 	t.deepEqual(await a.fs.readdir(''), ['one']);
 	passMs(10_000);
