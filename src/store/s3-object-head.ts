@@ -10,13 +10,13 @@ const metadataPrefix = 'x-amz-meta-';
 
 /**
 A conditional write carries a random id in its metadata. When its answer was lost and the next attempt is refused, the
-id in the object tells whether it is ours: equal bytes would not, as two empty lock files have equal bytes. Behind it are
-the ids of the writes whose bytes the object keeps, so that they are found also when another write came on top. They are
-not part of the metadata that callers see.
+id in the object tells whether it is ours: equal bytes would not, as two empty lock files have equal bytes. Behind it
+are the ids of the writes whose bytes the object keeps, so that they are found also when another write came on top. They
+are not part of the metadata that callers see.
 */
 export const writeIdHeader = `${metadataPrefix}pnx-write-id`;
 
-/** So many appends of other nodes may come on top before an append whose answer was lost looks whether it was stored. */
+/** So many appends of others may come on top before one whose answer was lost looks whether it was stored. */
 const writeIdCountMax = 16;
 
 /** What HEAD and GET say about an object. */

@@ -4,7 +4,7 @@ import {assertMetadata} from './metadata-rules.ts';
 import type {CopyRequest, CopySource, ObjectHead, PutRequest, PutResult, WriteCondition} from './object-store.ts';
 import {toCopyConfirmation} from './s3-copy-confirmation.ts';
 import {isWrittenBy, toAttributeHeaders, toObjectHead, toPutResult} from './s3-object-head.ts';
-import {type CallOptions, type S3Scope, toConditionHeaders} from './s3-scope.ts';
+import {type S3Scope, toConditionHeaders} from './s3-scope.ts';
 import {toCrc32Base64, toPieces, type WriteBody} from './write-body.ts';
 
 /** Objects that one request makes. */
