@@ -1,6 +1,6 @@
 import type {ObjectHead, ObjectStore, PutResult, WriteAttributes, WriteCondition} from '../store/object-store.ts';
 import {storeInParts} from './store-in-parts.ts';
-import {partBytesMax, planCopies} from './upload-plan.ts';
+import {partBytesMax, planWholeCopy} from './upload-plan.ts';
 
 /**
 Copies an object to a key without moving its bytes through us, of any size: over 5 GiB in parts. With `replace` the
@@ -28,7 +28,7 @@ export const copyObject = async (
 		keptWriteIds,
 		signal,
 		partSignal: signal,
-		parts: planCopies(source, 0, source.sizeBytes),
+		parts: planWholeCopy(source),
 		partsAtOnceMax,
 		sendPart: async (upload, partNumber, {object, start, end}) =>
 			store.uploadPartCopy(upload, partNumber, object, {start, end}, {signal}),

@@ -1,5 +1,5 @@
-import type {ObjectVersion} from '../store/object-store.ts';
-import {type ContentPiece, contentBytes, cutPiece} from './content-piece.ts';
+import type {ByteRange, ObjectVersion} from '../store/object-store.ts';
+import {type ContentPiece, contentBytes, cutContent, cutPiece} from './content-piece.ts';
 
 /**
 How the bytes of a file get into S3: one PUT, or the parts of a multipart upload, with as many bytes as
@@ -33,9 +33,13 @@ export type UploadPlan =
 
 /**
 Plans an upload of the given content. `partBytes` grows where 10,000 parts of it would not be enough.
-A `RangeError` says that the object is larger than S3 takes.
+`hasEqualParts`: for servers that take no others, but for the last (Cloudflare R2). A `RangeError` says that the object
+is larger than S3 takes.
 */
-export const planUpload = (content: readonly ContentPiece[], options: {partBytes: number}): UploadPlan => {
+export const planUpload = (
+	content: readonly ContentPiece[],
+	options: {partBytes: number; hasEqualParts?: boolean},
+): UploadPlan => {
 	const totalBytes = contentBytes(content);
 	if (totalBytes > objectBytesMax) {
 		throw new RangeError(
@@ -59,6 +63,10 @@ export const planUpload = (content: readonly ContentPiece[], options: {partBytes
 	}
 
 	const partBytes = growPartBytes(totalBytes, options.partBytes);
+	if (options.hasEqualParts === true) {
+		return {kind: 'multipart', parts: planEqualParts(content, partBytes)};
+	}
+
 	let parts = planParts(content, {partBytes, copyBytesMin: partBytesMin});
 	for (let copyBytesMin = 2 * partBytesMin; parts.length > partCountMax; copyBytesMin *= 2) {
 		// Many short stretches to copy: the shorter ones are sent with what lies between them.
@@ -74,6 +82,28 @@ export const growPartBytes = (totalBytes: number, partBytes: number): number => 
 	const needed = Math.ceil(totalBytes / (partCountMax * 0.9));
 	return needed <= partBytes ? partBytes : Math.ceil(needed / 2 ** 20) * 2 ** 20;
 };
+
+/** Fewer bytes are copied on the server than in parts of any size: only what fills a whole part. */
+const planEqualParts = (content: readonly ContentPiece[], partBytes: number): PlannedPart[] =>
+	toEqualRanges(contentBytes(content), partBytes).map(({start, end}) => {
+		const pieces = cutContent(content, start, end);
+		const source = pieces.length === 1 ? pieces[0]?.source : undefined;
+		return source?.kind === 'object'
+			? {
+					kind: 'copy',
+					object: source.object,
+					start: source.objectOffset,
+					end: source.objectOffset + end - start,
+				}
+			: {kind: 'send', bytes: end - start, pieces};
+	});
+
+/** Ranges of one size, the last of which may be shorter. */
+const toEqualRanges = (totalBytes: number, stride: number): ByteRange[] =>
+	Array.from({length: Math.ceil(totalBytes / stride)}, (_, index) => ({
+		start: index * stride,
+		end: Math.min((index + 1) * stride, totalBytes),
+	}));
 
 const planParts = (
 	content: readonly ContentPiece[],
@@ -130,11 +160,19 @@ const planParts = (
 	return parts;
 };
 
+/** The copies of a whole object, in parts of equal size. */
+export const planWholeCopy = (object: ObjectVersion): CopiedPart[] =>
+	toEqualRanges(object.sizeBytes, Math.max(2 ** 30, growPartBytes(object.sizeBytes, partBytesMin))).map(range => ({
+		kind: 'copy',
+		object,
+		...range,
+	}));
+
 /**
 The copies of the bytes [start, end) of an object: of 1 GiB each, so that one slow copy does not hold up all; none but
 the last below 5 MiB.
 */
-export const planCopies = (object: ObjectVersion, start: number, end: number): CopiedPart[] => {
+const planCopies = (object: ObjectVersion, start: number, end: number): CopiedPart[] => {
 	const stride = Math.max(2 ** 30, growPartBytes(end - start, partBytesMin));
 	const copies: CopiedPart[] = [];
 	for (let position = start; position < end; ) {

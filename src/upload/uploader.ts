@@ -66,6 +66,8 @@ export class Uploader {
 	readonly #onUselessConditions: (() => void) | undefined;
 	/** The server refuses conditions that hold: the object is compared just before each write instead. */
 	#checksBeforeWrite = false;
+	/** The server takes parts of one size only (Cloudflare R2). */
+	#hasEqualParts = false;
 
 	constructor(options: {
 		store: ObjectStore;
@@ -188,11 +190,28 @@ export class Uploader {
 	async #write(
 		request: UploadRequest,
 		content: readonly ContentPiece[],
+		options: WriteIds & {condition: WriteCondition},
+	): Promise<PutResult> {
+		try {
+			return await this.#writeOnce(request, content, options);
+		} catch (error) {
+			if (this.#hasEqualParts || !isOfUnequalParts(error)) {
+				throw error;
+			}
+
+			this.#hasEqualParts = true;
+			return this.#writeOnce(request, content, options);
+		}
+	}
+
+	async #writeOnce(
+		request: UploadRequest,
+		content: readonly ContentPiece[],
 		{condition, ...ids}: WriteIds & {condition: WriteCondition},
 	): Promise<PutResult> {
 		const {key, metadata, contentType, signal, stopSignal} = request;
 		const attributes = {metadata, contentType, ...ids};
-		const plan = planUpload(content, {partBytes: this.#partBytes});
+		const plan = planUpload(content, {partBytes: this.#partBytes, hasEqualParts: this.#hasEqualParts});
 		switch (plan.kind) {
 			case 'copy': {
 				return this.#store.copy(plan.object, key, {...condition, replace: attributes, signal});
@@ -251,6 +270,10 @@ export class Uploader {
 		});
 	}
 }
+
+/** How Cloudflare R2 refuses it: "All non-trailing parts must have the same length." */
+const isOfUnequalParts = (error: unknown): boolean =>
+	isStoreError(error, 'invalidRequest') && error.s3Code === 'InvalidPart' && /same length/.test(error.message);
 
 /** Many nodes write a key at once, and one of them wins each time: out of step they all get their turn. */
 const outOfStep = async (attempt: number): Promise<void> => {

@@ -181,3 +181,43 @@ test('on a server that refuses conditions that hold the object is compared befor
 	t.is(conditionCount, triedCount);
 	t.deepEqual(warnings, ['useless']);
 });
+
+test('a server that takes parts of one size only gets them', async t => {
+	const {bucket, store, upload} = start();
+	const base = await bucket.head(await putLarge(bucket));
+	store.inject({
+		method: 'completeMultipartUpload',
+		error: new StoreError('invalidRequest', 'All non-trailing parts must have the same length.', {
+			s3Code: 'InvalidPart',
+		}),
+		countMax: 1,
+	});
+	await upload(await layerOver(t, base, [[7 * mebibyte, 'changed']]), base);
+	t.is(store.callCount('createMultipartUpload'), 2);
+	t.is(bucket.openUploadCount, 0);
+	const text = (await objectText(bucket, 'file')) ?? '';
+	t.is(text.length, 17 * mebibyte);
+	t.is(text.slice(7 * mebibyte - 2, 7 * mebibyte + 9), 'xxchangedxx');
+	// The first part, as it fits, and the last two are copies; the one with the change is sent.
+	t.is(
+		store.calls
+			.slice(store.calls.findLastIndex(({method}) => method === 'createMultipartUpload'))
+			.filter(({method}) => method === 'uploadPartCopy').length,
+		3,
+	);
+});
+
+test('a completed upload whose answer was lost is known by its id, whatever its etag is', async t => {
+	const {bucket, store, upload} = start();
+	const base = await bucket.head(await putLarge(bucket));
+	store.inject({method: 'completeMultipartUpload', when: 'after', error: 'notFound', countMax: 1});
+	const layer = await layerOver(t, base, [[17 * mebibyte, 'appended']]);
+	const {head, movedBytes} = await upload(layer, base);
+	t.deepEqual({movedBytes, sizeBytes: head.sizeBytes}, {movedBytes: 0, sizeBytes: 17 * mebibyte + 8});
+	t.is((await objectText(bucket, 'file'))?.slice(-10), 'xxappended');
+});
+
+const putLarge = async (bucket: ObjectStore): Promise<string> => {
+	await bucket.put('file', Buffer.alloc(17 * mebibyte, 'x'));
+	return 'file';
+};
