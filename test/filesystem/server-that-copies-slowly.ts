@@ -4,7 +4,7 @@ import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import {readText, writeText} from '../support/fs-text.ts';
 import {objectText, startNode} from '../support/volume-nodes.ts';
 
-/** Reads the source of a copy, and stores it after a while, as S3 does: only a condition on the destination helps then. */
+/** Reads the source of a copy and stores it later, as S3 does: only a condition on the destination helps then. */
 const withSlowCopies = (inner: ObjectStore, whileCopying: () => Promise<void>): ObjectStore => ({
 	...Object.fromEntries(
 		Object.getOwnPropertyNames(Object.getPrototypeOf(inner)).map(name => {
