@@ -13,8 +13,8 @@ type OtherSource =
 	| {readonly kind: 'zero'}
 	| {readonly kind: 'object'; readonly object: ObjectVersion; readonly objectOffset: number};
 
-/** What a layer knows of its changed bytes, also in the journal: local ones are at their offset in its own file. */
-export type ExtentSource = OtherSource | {readonly kind: 'local'};
+/** What a layer knows of its changed bytes, also in the journal: local ones are at a position of its own file. */
+export type ExtentSource = OtherSource | {readonly kind: 'local'; readonly position: number};
 
 /** Where to read bytes, whatever becomes of the layers meanwhile. */
 export type ByteSource = OtherSource | {readonly kind: 'local'; readonly layer: LocalBytes; readonly position: number};

@@ -39,8 +39,8 @@ export class ExtentMap {
 
 		const last = this.#extents.at(-1);
 		// Sequential writes are nearly all there is: grow the last extent in place.
-		if (last?.source.kind === 'local' && source.kind === 'local' && last.start <= start && last.end >= start) {
-			this.#extents[this.#extents.length - 1] = {start: last.start, end: Math.max(last.end, end), source};
+		if (last !== undefined && last.start <= start && last.end >= start && doesContinue(last, {start, source})) {
+			this.#extents[this.#extents.length - 1] = {...last, end: Math.max(last.end, end)};
 			return;
 		}
 
@@ -134,8 +134,8 @@ export class ExtentMap {
 		for (let index = Math.min(from + count, this.#extents.length - 1); index >= Math.max(from, 1); index--) {
 			const left = this.#extents[index - 1]!;
 			const right = this.#extents[index]!; // Both are within the bounds of the loop.
-			if (left.end === right.start && left.source.kind === right.source.kind && left.source.kind !== 'object') {
-				this.#extents.splice(index - 1, 2, {start: left.start, end: right.end, source: left.source});
+			if (left.end === right.start && doesContinue(left, right)) {
+				this.#extents.splice(index - 1, 2, {...left, end: right.end});
 			}
 		}
 	}
@@ -156,3 +156,12 @@ export class ExtentMap {
 		return low;
 	}
 }
+
+/** Whether a source is that of an extent, further on: they are one then. */
+const doesContinue = (
+	left: Pick<Extent, 'start' | 'source'>,
+	{start, source}: Pick<Extent, 'start' | 'source'>,
+): boolean =>
+	left.source.kind === 'local'
+		? source.kind === 'local' && source.position - left.source.position === start - left.start
+		: left.source.kind === 'zero' && source.kind === 'zero';

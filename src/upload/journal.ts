@@ -13,7 +13,7 @@ temporary name, flushed, and renamed; a record that does not match its checksum 
 order in which layers were sealed. A record is removed when S3 has the bytes.
 */
 export type JournalRecord = {
-	readonly format: 1;
+	readonly format: 2;
 	readonly id: string;
 	readonly key: string;
 	/** The object that the layer lies on; `previous` when it lies on the layer of the same key that was sealed before. */
@@ -86,9 +86,28 @@ const parseJournalRecord = (text: string): JournalRecord | undefined => {
 		return undefined;
 	}
 
-	const record = JSON.parse(line) as JournalRecord; // Its checksum says that we wrote it.
-	return record.format === 1 ? record : undefined;
+	const record = JSON.parse(line) as JournalRecord | FirstRecord; // Its checksum says that we wrote it.
+	return record.format === 2 ? record : record.format === 1 ? fromFirst(record) : undefined;
 };
+
+/** As of version 0.1: local bytes are at their offset in the file, less what the layer was displaced by. */
+type FirstRecord = Omit<JournalRecord, 'format' | 'layer'> & {
+	readonly format: 1;
+	readonly layer: LayerState & {readonly displacementBytes: number};
+};
+
+const fromFirst = ({layer: {displacementBytes, ...layer}, ...record}: FirstRecord): JournalRecord => ({
+	...record,
+	format: 2,
+	layer: {
+		...layer,
+		extents: layer.extents.map(({start, end, source}) => ({
+			start,
+			end,
+			source: source.kind === 'local' ? {kind: 'local', position: start - displacementBytes} : source,
+		})),
+	},
+});
 
 const checksumOf = (line: string): string => crc32(line).toString(16).padStart(8, '0');
 

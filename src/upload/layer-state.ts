@@ -5,6 +5,5 @@ export type LayerState = {
 	readonly sizeBytes: number;
 	readonly lowerBytes: number;
 	readonly appendedFrom: number | undefined;
-	readonly displacementBytes: number;
 	readonly extents: readonly Extent[];
 };

@@ -6,32 +6,29 @@ import {type ContentPiece, pieceOfObject} from './content-piece.ts';
 import {ExtentMap, type Piece} from './extent-map.ts';
 import type {LayerState} from './layer-state.ts';
 import type {SpaceAccount} from './space-account.ts';
-import {toFsError} from './staging-error.ts';
+import {type Place, StagingFile} from './staging-file.ts';
 
 /**
-Changes to a file that S3 does not have yet: a sparse local file with the changed bytes at their offsets, and a map
-of which bytes those are. What was not changed shows what lies below: an older layer, or the object.
+Changes to a file that S3 does not have yet: a local file with the changed bytes, and a map of which bytes those are and
+where they stand in it. What was not changed shows what lies below: an older layer, or the object.
 
 A layer is written until it is sealed; from then on it never changes, and newer writes go to a layer on top.
 */
 export class StagedLayer implements LocalBytes {
 	readonly id: string;
-	readonly #openFile: () => Promise<fs.FileHandle>;
-	#file: fs.FileHandle | undefined;
-	#opening: Promise<fs.FileHandle> | undefined;
-	readonly #space: SpaceAccount;
+	readonly #file: StagingFile;
 	#extents = new ExtentMap();
 	#hasObjects = false;
 	#sizeBytes: number;
 	#lowerBytes: number;
 	#appendedFrom: number | undefined;
+	/** How far it was moved in all. */
 	#displacementBytes = 0;
-	#reservedBytes = 0;
 	/**
-	Which bytes of the staging file were ever written, by their position in it: those take space on the disk, also
-	when they were cut off since.
+	Bytes that are written for the first time go to their offset and so many bytes. A displacement begins a new stretch
+	of the staging file, so that no place is ever taken by two offsets.
 	*/
-	readonly #allocated = new ExtentMap();
+	#originPosition = 0;
 	/** Whether a write at the end counts as an append, also when its caller only gave that offset. */
 	readonly #isEndAppend: boolean;
 	#isSealed = false;
@@ -40,7 +37,8 @@ export class StagedLayer implements LocalBytes {
 	#unpinned: (() => void) | undefined;
 
 	constructor(options: {
-		id: string /** Called when there are bytes to write or to read. */;
+		id: string;
+		/** Called when there are bytes to write or to read. */
 		openFile: () => Promise<fs.FileHandle>;
 		space: SpaceAccount;
 		lowerBytes: number;
@@ -48,22 +46,23 @@ export class StagedLayer implements LocalBytes {
 		state?: LayerState;
 	}) {
 		this.id = options.id;
-		this.#openFile = options.openFile;
-		this.#space = options.space;
+		this.#file = new StagingFile({open: options.openFile, space: options.space});
 		this.#sizeBytes = options.lowerBytes;
 		this.#lowerBytes = options.lowerBytes;
 		this.#appendedFrom = options.lowerBytes;
 		this.#isEndAppend = options.lowerBytes > 0 && options.isOwnContent !== true;
 		if (options.state !== undefined) {
-			const {sizeBytes, lowerBytes, appendedFrom, displacementBytes, extents} = options.state;
+			const {sizeBytes, lowerBytes, appendedFrom, extents} = options.state;
 			this.#sizeBytes = sizeBytes;
 			this.#lowerBytes = lowerBytes;
 			this.#appendedFrom = appendedFrom;
-			this.#displacementBytes = displacementBytes;
 			this.#extents = ExtentMap.from(extents);
 			this.#hasObjects = extents.some(({source}) => source.kind === 'object');
-			this.#reservedBytes = this.#extents.localBytes;
-			this.#space.adopt(this.#reservedBytes);
+			for (const {start, end, source} of this.#extents.extents) {
+				if (source.kind === 'local') {
+					this.#file.adopt({position: source.position, bytes: end - start});
+				}
+			}
 		}
 	}
 
@@ -103,7 +102,6 @@ export class StagedLayer implements LocalBytes {
 			sizeBytes: this.#sizeBytes,
 			lowerBytes: this.#lowerBytes,
 			appendedFrom: this.#appendedFrom,
-			displacementBytes: this.#displacementBytes,
 			// As they are now, whatever moves until the journal has them.
 			extents: [...this.#extents.toJSON()],
 		};
@@ -121,28 +119,18 @@ export class StagedLayer implements LocalBytes {
 			this.#appendedFrom = undefined;
 		}
 
-		const position = this.#positionOf(offset);
-		const growth = this.#unallocatedBytes(position, position + data.length);
-		this.#space.reserve(growth);
-		this.#reservedBytes += growth;
-		try {
-			const file = await this.#fileHandle();
-			for (let written = 0; written < data.length; ) {
-				const {bytesWritten} = await file.write(data, written, data.length - written, position + written);
-				written += bytesWritten;
-			}
-		} catch (error) {
-			this.#space.release(growth);
-			this.#reservedBytes -= growth;
-			throw toFsError(error);
+		const places = this.#placesOf(offset, data.length);
+		const before = this.#displacementBytes;
+		await this.#file.write(places, data);
+		this.#version++;
+		// Where the bytes stand now: the layer may have been displaced since.
+		let start = offset + this.#displacementBytes - before;
+		for (const {position, bytes} of places) {
+			this.#extents.set(start, start + bytes, {kind: 'local', position});
+			start += bytes;
 		}
 
-		this.#allocated.set(position, position + data.length, {kind: 'local'});
-		// Where the bytes stand now: the layer may have been displaced since.
-		const start = position + this.#displacementBytes;
-		this.#version++;
-		this.#extents.set(start, start + data.length, {kind: 'local'});
-		this.#sizeBytes = Math.max(this.#sizeBytes, start + data.length);
+		this.#sizeBytes = Math.max(this.#sizeBytes, start);
 	}
 
 	/** Gives [start, end) another source than the staging file. The size grows when `end` lies behind it. */
@@ -173,7 +161,7 @@ export class StagedLayer implements LocalBytes {
 
 	/** Local bytes to stable storage. */
 	async sync(): Promise<void> {
-		await this.#file?.datasync();
+		await this.#file.sync();
 	}
 
 	/** The bytes [start, end) of the file with this layer; `below` says what shows where nothing was changed. */
@@ -185,7 +173,7 @@ export class StagedLayer implements LocalBytes {
 			}
 
 			return source.kind === 'local'
-				? [{bytes, source: {kind: 'local', layer: this, position: this.#positionOf(piece.start)}}]
+				? [{bytes, source: {kind: 'local', layer: this, position: source.position}}]
 				: [{bytes, source}];
 		});
 	}
@@ -200,18 +188,14 @@ export class StagedLayer implements LocalBytes {
 
 	/** Local bytes from a position of the staging file; the range must be local. */
 	async read(position: number, target: Uint8Array): Promise<void> {
-		const file = await this.#fileHandle();
-		for (let filled = 0; filled < target.length; ) {
-			const {bytesRead} = await file.read(target, filled, target.length - filled, position + filled);
-			assert(bytesRead > 0, 'the staging file holds every byte that its map calls local');
-			filled += bytesRead;
-		}
+		await this.#file.read(position, target);
 	}
 
 	/** Moves a layer that was only appended to: the file below it grew by so many bytes. */
 	displace(bytes: number): void {
 		this.#version++;
 		this.#displacementBytes += bytes;
+		this.#originPosition = this.#file.endPosition;
 		this.#extents = this.#extents.shifted(bytes);
 		this.#sizeBytes += bytes;
 		this.#lowerBytes += bytes;
@@ -260,7 +244,7 @@ export class StagedLayer implements LocalBytes {
 
 	/** Closes the file; what is in it stays for the next start. */
 	async abandon(): Promise<void> {
-		await this.#file?.close();
+		await this.#file.abandon();
 	}
 
 	/** Frees the disk space that was accounted for and the file, once nobody reads from it any more. */
@@ -271,9 +255,7 @@ export class StagedLayer implements LocalBytes {
 			});
 		}
 
-		this.#space.release(this.#reservedBytes);
-		this.#reservedBytes = 0;
-		await this.#file?.close();
+		await this.#file.close();
 	}
 
 	/** The pieces of [start, end) as this layer sees them: a source, or `undefined` for what lies below. */
@@ -293,23 +275,20 @@ export class StagedLayer implements LocalBytes {
 		});
 	}
 
-	/** Where the bytes at an offset of the file are in the staging file: this stays when the layer is displaced. */
-	#positionOf(offset: number): number {
-		return offset - this.#displacementBytes;
-	}
-
-	/** The staging file, opened when it is needed first: many layers never have bytes of their own. */
-	async #fileHandle(): Promise<fs.FileHandle> {
-		if (this.#file === undefined) {
-			this.#opening ??= this.#openFile();
-			try {
-				this.#file = await this.#opening;
-			} finally {
-				this.#opening = undefined;
+	/** Where in the staging file bytes of this range go: what is there already is written over. */
+	#placesOf(offset: number, length: number): Place[] {
+		const places: Place[] = [];
+		for (const {start, end, source} of this.#extents.slice(offset, offset + length)) {
+			const position = source?.kind === 'local' ? source.position : this.#originPosition + start;
+			const last = places.at(-1);
+			if (last !== undefined && last.position + last.bytes === position) {
+				places[places.length - 1] = {...last, bytes: last.bytes + end - start};
+			} else {
+				places.push({position, bytes: end - start});
 			}
 		}
 
-		return this.#file;
+		return places;
 	}
 
 	/**
@@ -318,11 +297,5 @@ export class StagedLayer implements LocalBytes {
 	*/
 	#isAtEnd(offset: number, {isAppend}: {isAppend: boolean}): boolean {
 		return offset === this.#sizeBytes && (isAppend || this.#isEndAppend);
-	}
-
-	#unallocatedBytes(start: number, end: number): number {
-		return this.#allocated
-			.slice(start, end)
-			.reduce((total, piece) => total + (piece.source === undefined ? piece.end - piece.start : 0), 0);
 	}
 }

@@ -100,7 +100,7 @@ export class StagingArea {
 	*/
 	async record(layer: StagedLayer, request: SealRequest): Promise<void> {
 		// At once: what the layer lies on, and what it is over that, must be of one moment.
-		const record: JournalRecord = {format: 1, id: layer.id, ...request, layer: layer.state};
+		const record: JournalRecord = {format: 2, id: layer.id, ...request, layer: layer.state};
 		const before = this.#recording.get(layer.id) ?? Promise.resolve();
 		const recording = before.then(
 			async () => this.#writeRecord(layer, record),
@@ -240,9 +240,9 @@ export class StagingArea {
 const toId = (recordName: string): string => path.basename(recordName, '.json');
 
 /** How long the staging file of a layer must be to have all of its bytes. */
-const stagingFileBytes = ({extents, displacementBytes}: LayerState): number =>
+const stagingFileBytes = ({extents}: LayerState): number =>
 	extents.reduce(
-		(bytes, {end, source}) => (source.kind === 'local' ? Math.max(bytes, end - displacementBytes) : bytes),
+		(bytes, {start, end, source}) => (source.kind === 'local' ? Math.max(bytes, source.position + end - start) : bytes),
 		0,
 	);
 

@@ -5,9 +5,15 @@ import {createRandomSource, testSeed} from '../support/random-source.ts';
 
 const object = {key: 'object', etag: 'etag', sizeBytes: 10_000, lastModifiedMs: 0};
 
-/** What one byte of the map is, as text: its source and, in an object, which byte of it. */
+/** What one byte of the map is, as text: its source and which byte of it. */
 const describeByte = (source: ExtentSource | undefined, distance: number): string =>
-	source === undefined ? '-' : source.kind === 'object' ? `object ${source.objectOffset + distance}` : source.kind;
+	source === undefined
+		? '-'
+		: source.kind === 'object'
+			? `object ${source.objectOffset + distance}`
+			: source.kind === 'local'
+				? `local ${source.position + distance}`
+				: 'zero';
 
 test('an extent map is what an array with a source for each byte would be', t => {
 	const seed = testSeed();
@@ -20,7 +26,7 @@ test('an extent map is what an array with a source for each byte would be', t =>
 			const start = random.below(250);
 			const end = start + random.below(50);
 			const source: ExtentSource = random.pick([
-				{kind: 'local'},
+				{kind: 'local', position: random.below(2) * 1000 + start},
 				{kind: 'zero'},
 				{kind: 'object', object, objectOffset: random.below(100)},
 			] as const);
@@ -45,7 +51,7 @@ test('an extent map is what an array with a source for each byte would be', t =>
 				`seed ${seed}, round ${round}, step ${step}`,
 			);
 			assertCanonical(map);
-			t.is(map.localBytes, bytes.filter(byte => byte === 'local').length);
+			t.is(map.localBytes, bytes.filter(byte => byte.startsWith('local')).length);
 			t.is(
 				map.isEmpty,
 				bytes.every(byte => byte === '-'),
@@ -60,7 +66,10 @@ const assertCanonical = (map: ExtentMap): void => {
 		if (
 			start >= end ||
 			(next !== undefined &&
-				(next.start < end || (next.start === end && next.source.kind === source.kind && source.kind !== 'object')))
+				(next.start < end ||
+					(next.start === end &&
+						source.kind !== 'object' &&
+						describeByte(next.source, 0) === describeByte(source, end - start))))
 		) {
 			throw new Error(`The extents are not sorted, merged and apart: ${JSON.stringify(map.extents)}`);
 		}
@@ -69,13 +78,13 @@ const assertCanonical = (map: ExtentMap): void => {
 
 test('extents that are moved show the same bytes further on', t => {
 	const map = ExtentMap.from([
-		{start: 10, end: 20, source: {kind: 'local'}},
+		{start: 10, end: 20, source: {kind: 'local', position: 3}},
 		{start: 30, end: 40, source: {kind: 'object', object, objectOffset: 7}},
 	]);
 	const moved = map.shifted(100);
 	t.deepEqual(
-		moved.slice(100, 150).map(({start, end, source}) => [start - 100, end - 100, source?.kind]),
-		map.slice(0, 50).map(({start, end, source}) => [start, end, source?.kind]),
+		moved.slice(100, 150).map(({start, end, source}) => [start - 100, end - 100, source]),
+		map.slice(0, 50).map(({start, end, source}) => [start, end, source]),
 	);
 	t.is(map.extents[0]?.start, 10, 'the map itself stays');
 });
@@ -83,7 +92,7 @@ test('extents that are moved show the same bytes further on', t => {
 test('sequential writes are one extent, however many there are', t => {
 	const map = new ExtentMap();
 	for (let offset = 0; offset < 100_000; offset += 10) {
-		map.set(offset, offset + 10, {kind: 'local'});
+		map.set(offset, offset + 10, {kind: 'local', position: 7 + offset});
 	}
 
 	t.is(map.extents.length, 1);

@@ -9,7 +9,7 @@ import {createStagingDirectory} from '../support/volume-nodes.ts';
 const idOf = (count: number): string => `00000000000001-${count.toString().padStart(10, '0')}`;
 
 const recordOf = (count: number, change: Partial<JournalRecord> = {}): JournalRecord => ({
-	format: 1,
+	format: 2,
 	id: idOf(count),
 	key: 'file',
 	base: someObject,
@@ -19,7 +19,6 @@ const recordOf = (count: number, change: Partial<JournalRecord> = {}): JournalRe
 		sizeBytes: 9,
 		lowerBytes: 4,
 		appendedFrom: 4,
-		displacementBytes: 2,
 		extents: [{start: 4, end: 9, source: {kind: 'object', object: someObject, objectOffset: 3}}],
 	},
 	sealedAtMs: 1000,
@@ -47,7 +46,7 @@ test('a record of an earlier version, to the byte, is read', async t => {
 	const directory = await createStagingDirectory(t);
 	const line =
 		`{"format":1,"id":"${idOf(7)}","key":"dir/file","base":{"key":"dir/file","etag":"e","sizeBytes":10,"lastModifiedMs":5,"metadata":{"file-owner":"1"}},` +
-		'"metadata":{"file-mtime":"1ns"},"layer":{"sizeBytes":12,"lowerBytes":10,"appendedFrom":10,"displacementBytes":0,' +
+		'"metadata":{"file-mtime":"1ns"},"layer":{"sizeBytes":12,"lowerBytes":10,"appendedFrom":10,"displacementBytes":8,' +
 		'"extents":[{"start":0,"end":4,"source":{"kind":"zero"}},{"start":4,"end":6,"source":{"kind":"object","object":{"key":"o","etag":"f","sizeBytes":9,"lastModifiedMs":5,"metadata":{}},"objectOffset":2}},' +
 		'{"start":10,"end":12,"source":{"kind":"local"}}]},"sealedAtMs":1700000000000}';
 	await writeFile(join(directory, `${idOf(7)}.data`), 'twelve bytes');
@@ -57,14 +56,16 @@ test('a record of an earlier version, to the byte, is read', async t => {
 	t.is(records[0]?.key, 'dir/file');
 	t.is(records[0]?.sealedAtMs, 1_700_000_000_000);
 	t.is(records[0]?.layer.extents.length, 3);
+	// Local bytes were at their offset less the displacement.
+	t.deepEqual(records[0]?.layer.extents[2], {start: 10, end: 12, source: {kind: 'local', position: 2}});
 });
 
 test('anything but a whole record of ours counts as damaged: another format, another name, bytes that are gone', async t => {
 	const directory = await createStagingDirectory(t);
 	const local = recordOf(3, {
-		layer: {...recordOf(3).layer, extents: [{start: 4, end: 9, source: {kind: 'local'}}]},
+		layer: {...recordOf(3).layer, extents: [{start: 4, end: 9, source: {kind: 'local', position: 0}}]},
 	});
-	await writeJournalRecord(directory, {...recordOf(1), format: 2 as unknown as 1}, {isDurable: false});
+	await writeJournalRecord(directory, {...recordOf(1), format: 3 as unknown as 2}, {isDurable: false});
 	await writeJournalRecord(directory, local, {isDurable: false});
 	await writeFile(join(directory, `${idOf(2)}.json`), 'no record');
 	await writeFile(join(directory, `${idOf(4)}.json`), '');

@@ -65,6 +65,36 @@ test('a layer that is displaced while bytes are written to it has them behind th
 	await staging.discard(layer);
 });
 
+test('a layer that was displaced takes writes below and between what was displaced, and each byte stays where it belongs', async t => {
+	const seed = testSeed();
+	t.log(`PNX_VOLUME_TEST_SEED=${seed}`);
+	const random = createRandomSource(seed);
+	for (let round = 0; round < 20; round++) {
+		const staging = await openStaging(t);
+		const layer = staging.createLayer({lowerBytes: 10});
+		let expected = Buffer.from('0123456789');
+		for (let count = 1 + random.below(3); count > 0; count--) {
+			const data = Buffer.alloc(1 + random.below(20), `a${count}`);
+			await layer.write(layer.sizeBytes, data, {isAppend: true});
+			const movedBytes = random.below(30);
+			layer.displace(movedBytes);
+			expected = Buffer.concat([expected.subarray(0, 10), Buffer.alloc(movedBytes, '.'), expected.subarray(10), data]);
+		}
+
+		const lower = Buffer.concat([expected.subarray(0, 10), Buffer.alloc(layer.lowerBytes - 10, '.')]);
+		for (let count = 0; count < 10; count++) {
+			const data = Buffer.alloc(1 + random.below(20), 65 + count);
+			const start = random.below(expected.length);
+			await layer.write(start, data, {isAppend: false});
+			expected = extended(expected, start + data.length);
+			expected.set(data, start);
+			t.is((await layerBytes(layer, lower)).toString(), expected.toString(), `seed ${seed}, round ${round}`);
+		}
+
+		await staging.discard(layer);
+	}
+});
+
 test('a read of a layer finds its bytes when the layer is displaced meanwhile', async t => {
 	const staging = await openStaging(t);
 	const layer = staging.createLayer({lowerBytes: 4});

@@ -194,3 +194,52 @@ test('a close() that meets a racing write of the same name is tried again', asyn
 	t.is(await objectText(bucket, 'file'), 'content');
 	t.is(a.fileSystem.status().conflicts, 0);
 });
+
+for (const isVersioned of [true, false]) {
+	test(`what is written below an append that moved goes where it belongs, ${isVersioned ? 'versioned' : 'unversioned'}`, async t => {
+		const {bucket, a, b, passMs} = await startNodes(t, {isVersioned});
+		await writeText(b.fs, 'log', 'base ');
+		const appender = await openHandle(a, 'log', O_WRONLY | O_APPEND);
+		const other = await openHandle(a, 'log', O_RDWR);
+		const fault = a.store.inject({method: 'put', key: 'log', isBlocked: true, countMax: 1});
+		await write(a, appender, 'one ');
+		const syncing = a.fileSystem.fsync(appender);
+		await fault.reached;
+		await write(a, appender, 'two ');
+		passMs(5000);
+		const elsewhere = await openHandle(b, 'log', O_WRONLY | O_APPEND);
+		await write(b, elsewhere, 'a long line of another node ');
+		t.is(await closeHandle(b, elsewhere), undefined);
+		fault.remove();
+		await syncing;
+		await write(a, other, 'BASE');
+		await write(a, other, 'A', 5);
+		const expected = 'BASE A long line of another node one two ';
+		t.is(await readHandle(a, other, 0, 100), expected);
+		t.is(await closeHandle(a, other), undefined);
+		t.is(await closeHandle(a, appender), undefined);
+		t.is(await objectText(bucket, 'log'), expected);
+		t.is(a.fileSystem.status().stagingBytes, 0);
+	});
+}
+
+test('an open log that was moved by an append elsewhere can be deleted and read on', async t => {
+	const {a, b, passMs} = await startNodes(t);
+	await writeText(b.fs, 'log', 'base ');
+	const handle = await openHandle(a, 'log', O_RDWR | O_APPEND);
+	const fault = a.store.inject({method: 'put', key: 'log', isBlocked: true, countMax: 1});
+	await write(a, handle, 'one ');
+	const syncing = a.fileSystem.fsync(handle);
+	await fault.reached;
+	await write(a, handle, 'two ');
+	passMs(5000);
+	const elsewhere = await openHandle(b, 'log', O_WRONLY | O_APPEND);
+	await write(b, elsewhere, 'a long line of another node ');
+	t.is(await closeHandle(b, elsewhere), undefined);
+	fault.remove();
+	await syncing;
+	await a.fileSystem.unlink('log');
+	t.is(await readHandle(a, handle, 0, 100), 'base a long line of another node one two ');
+	await closeHandle(a, handle);
+	t.is(a.fileSystem.status().stagingBytes, 0);
+});

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import type fs from 'node:fs/promises';
+import {ExtentMap} from './extent-map.ts';
+import type {SpaceAccount} from './space-account.ts';
+import {toFsError} from './staging-error.ts';
+
+/** A stretch of a staging file. */
+export type Place = {readonly position: number; readonly bytes: number};
+
+/** The local file of a layer, and the disk space that it takes. The layer knows which bytes are where in it. */
+export class StagingFile {
+	readonly #open: () => Promise<fs.FileHandle>;
+	#file: fs.FileHandle | undefined;
+	#opening: Promise<fs.FileHandle> | undefined;
+	readonly #space: SpaceAccount;
+	#reservedBytes = 0;
+	#endPosition = 0;
+	/** What was ever written, by its position: that takes space on the disk, also when nothing refers to it any more. */
+	readonly #allocated = new ExtentMap();
+
+	/** `open` is called when there are bytes to write or to read. */
+	constructor(options: {open: () => Promise<fs.FileHandle>; space: SpaceAccount}) {
+		this.#open = options.open;
+		this.#space = options.space;
+	}
+
+	/** Nothing was ever written from here on. */
+	get endPosition(): number {
+		return this.#endPosition;
+	}
+
+	/** What an earlier run wrote. */
+	adopt({position, bytes}: Place): void {
+		this.#space.adopt(bytes);
+		this.#note(position, bytes);
+		this.#reservedBytes += bytes;
+	}
+
+	/** Writes bytes to these places, one after the other. */
+	async write(places: readonly Place[], data: Uint8Array): Promise<void> {
+		const growth = places.reduce((total, place) => total + this.#unallocatedBytes(place), 0);
+		this.#space.reserve(growth);
+		this.#reservedBytes += growth;
+		this.#endPosition = Math.max(this.#endPosition, ...places.map(({position, bytes}) => position + bytes));
+		try {
+			const file = await this.#handle();
+			let written = 0;
+			for (const {position, bytes} of places) {
+				for (const end = written + bytes, shift = position - written; written < end; ) {
+					const {bytesWritten} = await file.write(data, written, end - written, shift + written);
+					written += bytesWritten;
+				}
+			}
+		} catch (error) {
+			this.#space.release(growth);
+			this.#reservedBytes -= growth;
+			throw toFsError(error);
+		}
+
+		for (const {position, bytes} of places) {
+			this.#note(position, bytes);
+		}
+	}
+
+	/** Fills the target from a position; all of it must have been written. */
+	async read(position: number, target: Uint8Array): Promise<void> {
+		const file = await this.#handle();
+		for (let filled = 0; filled < target.length; ) {
+			const {bytesRead} = await file.read(target, filled, target.length - filled, position + filled);
+			assert(bytesRead > 0, 'the staging file holds every byte that a layer calls local');
+			filled += bytesRead;
+		}
+	}
+
+	/** To stable storage. */
+	async sync(): Promise<void> {
+		await this.#file?.datasync();
+	}
+
+	/** Closes it; what is in it stays for the next start. */
+	async abandon(): Promise<void> {
+		await this.#file?.close();
+	}
+
+	/** Closes it, and frees the disk space that was accounted for: it is about to be removed. */
+	async close(): Promise<void> {
+		this.#space.release(this.#reservedBytes);
+		this.#reservedBytes = 0;
+		await this.#file?.close();
+	}
+
+	#note(position: number, bytes: number): void {
+		this.#allocated.set(position, position + bytes, {kind: 'zero'});
+		this.#endPosition = Math.max(this.#endPosition, position + bytes);
+	}
+
+	#unallocatedBytes({position, bytes}: Place): number {
+		return this.#allocated
+			.slice(position, position + bytes)
+			.reduce((total, piece) => total + (piece.source === undefined ? piece.end - piece.start : 0), 0);
+	}
+
+	/** Opened when it is needed first: many layers never have bytes of their own. */
+	async #handle(): Promise<fs.FileHandle> {
+		if (this.#file === undefined) {
+			this.#opening ??= this.#open();
+			try {
+				this.#file = await this.#opening;
+			} finally {
+				this.#opening = undefined;
+			}
+		}
+
+		return this.#file;
+	}
+}
