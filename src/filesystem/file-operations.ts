@@ -154,13 +154,16 @@ export const persist = async (parts: FileSystemParts, file: OpenFile): Promise<v
 	}
 
 	const isJournal = parts.options.durability === 'journal';
-	await file.exclusively(async () => file.seal({waitsForUpload: !isJournal}));
-	if (file.isUnlinked || !file.hasChanges) {
-		return;
+	try {
+		await file.exclusively(async () => file.seal({waitsForUpload: !isJournal}));
+	} finally {
+		// Also when the journal could not be written: the upload does not need it.
+		if (isJournal && !file.isUnlinked && file.hasChanges) {
+			parts.uploads.start(file);
+		}
 	}
 
-	if (isJournal) {
-		parts.uploads.start(file);
+	if (isJournal || file.isUnlinked || !file.hasChanges) {
 		return;
 	}
 

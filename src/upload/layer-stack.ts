@@ -97,19 +97,26 @@ export class LayerStack {
 
 	/**
 	What is written so far is to become this object. It will, even when this process dies, from the moment when `record`
-	has returned: before this call does, unless the caller is to wait for a short upload anyway.
+	has returned: before this call does, also for what an earlier call could not record, unless the caller is to wait for
+	the upload anyway.
 	*/
 	async seal(target: SealTarget, options: {waitsForUpload: boolean}): Promise<void> {
-		const layer = this.#writable;
-		if (layer === undefined || this.#isForgotten) {
+		if (this.#isForgotten) {
 			return;
 		}
 
-		layer.seal();
-		this.#writable = undefined;
-		this.#sealed.push({...target, layer, sealedAtMs: Date.now(), mayBeStored: false, recorded: undefined});
-		if (!options.waitsForUpload || this.#sealed.length > 1 || layer.localBytes > shortUploadBytes) {
+		const layer = this.#writable;
+		if (layer !== undefined) {
+			layer.seal();
+			this.#writable = undefined;
+			this.#sealed.push({...target, layer, sealedAtMs: Date.now(), mayBeStored: false, recorded: undefined});
+		}
+
+		if (!options.waitsForUpload) {
 			await this.record();
+		} else if (layer !== undefined && (this.#sealed.length > 1 || layer.localBytes > shortUploadBytes)) {
+			// The upload is what the caller waits for, and it needs no journal: one that fails tries again to write it.
+			await this.record().catch(() => undefined);
 		}
 	}
 

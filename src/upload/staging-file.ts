@@ -15,6 +15,7 @@ export class StagingFile {
 	readonly #space: SpaceAccount;
 	#reservedBytes = 0;
 	#endPosition = 0;
+	#syncError: Error | undefined;
 	/** What was ever written, by its position: that takes space on the disk, also when nothing refers to it any more. */
 	readonly #allocated = new ExtentMap();
 
@@ -72,9 +73,17 @@ export class StagingFile {
 		}
 	}
 
-	/** To stable storage. */
+	/** To stable storage. Fails ever after once it has failed: the kernel forgets what it could not write. */
 	async sync(): Promise<void> {
-		await this.#file?.datasync();
+		try {
+			await this.#file?.datasync();
+		} catch (error) {
+			this.#syncError ??= error as Error;
+		}
+
+		if (this.#syncError !== undefined) {
+			throw this.#syncError;
+		}
 	}
 
 	/** Closes it; what is in it stays for the next start. */

@@ -1,6 +1,7 @@
 /** Section 4 of docs/SEMANTICS.md. */
 import {constants} from 'node:fs';
-import {readFile} from 'node:fs/promises';
+import {mkdir, readFile, readdir, rmdir} from 'node:fs/promises';
+import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {readText, writeText} from '../../support/fs-text.ts';
@@ -146,6 +147,45 @@ test('4.9 When dirty bytes fill `staging-size`, `write()` fails with ENOSPC, and
 	t.is(await closeHandle(a, handle), undefined);
 	t.is((await bucket.head('file'))?.sizeBytes, half.length);
 	t.is(a.fileSystem.status().stagingBytes, 0, 'The room is free again');
+});
+
+test('4.12 An `fsync()` or `close()` that could not write its journal fails, and so does each one after it until the journal or S3 has the file.', async t => {
+	const {bucket, a} = await startNodes(t, journal);
+	const fault = a.store.inject({method: 'put', key: 'file', isBlocked: true});
+	const handle = await openHandle(a, 'file', O_CREAT | O_WRONLY);
+	await write(a, handle, 'content');
+	const [data = ''] = await readdir(a.stagingDirectory);
+	const record = join(a.stagingDirectory, data.replace('.data', '.json'));
+	const obstacle = `${record}.tmp`;
+	await mkdir(obstacle); // As good as a full disk: the record cannot be written.
+	t.is(await errnoOf(a.fileSystem.fsync(handle)), 'EIO');
+	await fault.reached; // The upload has begun all the same.
+	t.is(await errnoOf(a.fileSystem.fsync(handle)), 'EIO');
+	t.is(await errnoOf(a.fileSystem.flush(handle)), 'EIO');
+	await rmdir(obstacle);
+	t.is(await errnoOf(a.fileSystem.fsync(handle)), undefined);
+	t.true((await readFile(record, 'utf8')).includes('"key":"file"'));
+	await write(a, handle, 'CONTENT');
+	const [, next = ''] = (await readdir(a.stagingDirectory)).filter(name => name.endsWith('.data')).toSorted();
+	await mkdir(join(a.stagingDirectory, next.replace('.data', '.json.tmp')));
+	t.is(await errnoOf(a.fileSystem.fsync(handle)), 'EIO');
+	fault.remove();
+	await eventually(t, 'the file is in S3', async () => (await objectText(bucket, 'file')) === 'CONTENT');
+	await eventually(t, 'nothing waits', () => a.fileSystem.status().lastError === undefined);
+	t.is(await errnoOf(a.fileSystem.fsync(handle)), undefined);
+	t.is(await closeHandle(a, handle), undefined);
+});
+
+test('4.13 With `durability: close`, a `close()` or `fsync()` succeeds when S3 has the file, also when the journal could not be written.', async t => {
+	const {bucket, a} = await startNodes(t);
+	const handle = await openHandle(a, 'file', O_CREAT | O_WRONLY);
+	const content = Buffer.alloc(2 ** 19, 'x'); // Long enough for a record.
+	await a.fileSystem.write(handle, content, 0);
+	const [data = ''] = await readdir(a.stagingDirectory);
+	await mkdir(join(a.stagingDirectory, data.replace('.data', '.json.tmp')));
+	t.is(await closeHandle(a, handle), undefined);
+	t.is((await bucket.head('file'))?.sizeBytes, content.length);
+	t.is(a.fileSystem.status().stagingBytes, 0);
 });
 
 test('4.10 When a volume is unmounted, what is dirty is uploaded first.', async t => {
