@@ -101,10 +101,15 @@ export class UploadQueue<Item extends UploadItem> {
 		await Promise.allSettled([...this.#running.values()].map(async ({promise}) => promise));
 	}
 
-	/** As `settle`, in the background: a failure is kept for the next fsync or open of the file. */
+	/**
+	As `settle`, in the background: a failure for good is kept for the next fsync or open of the file. Of others nobody
+	has to hear: the upload is tried again, and whoever must have the bytes safe waits for the journal or for S3.
+	*/
 	start(item: Item): void {
 		this.settle(item).catch((error: unknown) => {
-			item.unreportedError = error as Error;
+			if (isFinal(error as Error)) {
+				item.unreportedError = error as Error;
+			}
 		});
 	}
 
@@ -231,9 +236,8 @@ export class UploadQueue<Item extends UploadItem> {
 
 		this.failedCount++;
 		this.lastError = {atMs: Date.now(), message: `${item.path}: ${error.message}`};
-		const isFinal =
-			isBug(error) || (isStoreError(error) && !error.isTransient && !isStoreError(error, ...curableCodes));
-		(isFinal ? this.#counts.refused : this.#counts.delayed).value++;
+		const isRefused = isFinal(error);
+		(isRefused ? this.#counts.refused : this.#counts.delayed).value++;
 		let keptAt: string | undefined;
 		await item.layers.record().catch((cause: unknown) => {
 			this.#onEvent({
@@ -243,7 +247,7 @@ export class UploadQueue<Item extends UploadItem> {
 				isFinal: false,
 			});
 		});
-		if (isFinal && !item.isOpen) {
+		if (isRefused && !item.isOpen) {
 			// No program has the file open to get the error: unless a close reported it, the bytes are kept for a person.
 			if (item.wasToldOfFailure) {
 				await item.layers.discard();
@@ -252,11 +256,11 @@ export class UploadQueue<Item extends UploadItem> {
 			}
 
 			this.#onStep(item, {step: 'dropped'});
-		} else if (!isFinal) {
+		} else if (!isRefused) {
 			this.#retryLater(item);
 		}
 
-		this.#onEvent({event: 'upload failed', path: item.path, error, isFinal, keptAt});
+		this.#onEvent({event: 'upload failed', path: item.path, error, isFinal: isRefused, keptAt});
 	}
 
 	#retryLater(item: Item): void {
@@ -290,6 +294,10 @@ the bucket.
 */
 const isBug = (error: Error): boolean =>
 	error instanceof AssertionError || error instanceof TypeError || error instanceof RangeError;
+
+/** To try again does not help. */
+const isFinal = (error: Error): boolean =>
+	isBug(error) || (isStoreError(error) && !error.isTransient && !isStoreError(error, 'aborted', ...curableCodes));
 
 const uploadsAtOnceMax = 16;
 const retryDelayMsMax = 60_000;

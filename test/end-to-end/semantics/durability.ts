@@ -89,18 +89,17 @@ test('4.5 An upload that fails because S3 cannot be reached is tried again until
 	}
 });
 
-test('4.6 A failure that no `close()` reported is reported by the next `fsync()` of the file, or by the next `open()` that is for writing and does not truncate.', async t => {
+test('4.6 A refusal for good that no `close()` reported is reported by the next `fsync()` of the file, or by the next `open()` that is for writing and does not truncate.', async t => {
 	for (const report of ['fsync', 'open'] as const) {
 		const {bucket, a} = await startNodes(t, journal);
-		a.store.inject({method: 'put', key: 'file', error: 'unavailable', countMax: 1});
-		const retry = a.store.inject({method: 'put', key: 'file', skipCount: 1, isBlocked: true});
+		a.store.inject({method: 'put', key: 'file', error: 'accessDenied', countMax: 1});
 		const handle = await openHandle(a, 'file', O_CREAT | O_RDWR);
 		await write(a, handle, 'content');
 		t.is(await errnoOf(a.fileSystem.flush(handle)), undefined);
-		await retry.reached;
-		t.is(await errnoOf(report === 'fsync' ? a.fileSystem.fsync(handle) : openHandle(a, 'file', O_RDWR)), 'EIO');
+		await eventually(t, 'it is refused', () => a.fileSystem.status().uploadsFailed === 1);
+		const told = report === 'fsync' ? a.fileSystem.fsync(handle) : openHandle(a, 'file', O_RDWR);
+		t.is(await errnoOf(told), 'EACCES');
 		const again = await openHandle(a, 'file', O_RDWR);
-		retry.remove();
 		t.is(await closeHandle(a, again), undefined);
 		t.is(await closeHandle(a, handle), undefined);
 		await eventually(t, 'the file is in S3', async () => (await objectText(bucket, 'file')) === 'content');
@@ -186,6 +185,27 @@ test('4.13 With `durability: close`, a `close()` or `fsync()` succeeds when S3 h
 	t.is(await closeHandle(a, handle), undefined);
 	t.is((await bucket.head('file'))?.sizeBytes, content.length);
 	t.is(a.fileSystem.status().stagingBytes, 0);
+});
+
+test('4.14 With `durability: journal`, no `fsync()`, `close()` or `open()` fails because an upload failed that is tried again.', async t => {
+	for (const error of ['unavailable', 'timeout', 'throttled', 'badCredentials'] as const) {
+		const {bucket, a} = await startNodes(t, journal);
+		const handle = await openHandle(a, 'file', O_CREAT | O_RDWR);
+		a.store.inject({method: 'put', key: 'file', error, countMax: 3});
+		const next = a.store.inject({method: 'put', key: 'file', skipCount: 3, isBlocked: true});
+		await write(a, handle, 'content');
+		t.is(await errnoOf(a.fileSystem.flush(handle)), undefined);
+		await eventually(t, 'it failed three times', () => a.fileSystem.status().uploadsFailed === 3);
+		t.is(await errnoOf(a.fileSystem.fsync(handle)), undefined);
+		const again = await openHandle(a, 'file', O_RDWR);
+		await write(a, again, 'CONTENT');
+		t.is(await errnoOf(a.fileSystem.fsync(again)), undefined);
+		t.is(await closeHandle(a, again), undefined);
+		t.is(await closeHandle(a, handle), undefined);
+		t.not(a.fileSystem.status().lastError, undefined, 'The status tells of it');
+		next.remove();
+		await eventually(t, 'the file is in S3', async () => (await objectText(bucket, 'file')) === 'CONTENT');
+	}
 });
 
 test('4.10 When a volume is unmounted, what is dirty is uploaded first.', async t => {
