@@ -73,7 +73,7 @@ export const checkStaging = (reports: readonly VolumeReport[], stateDirectory: s
 		if (report.refused !== undefined) {
 			findings.push({
 				status: 'warning',
-				found: `${labelOf(report)}: ${formatBytes(report.refused.bytes)} that S3 refused for good are in ${report.refused.directory}`,
+				found: `${labelOf(report)}: ${formatBytes(report.refused.bytes)} that S3 refused for good, or that a loss of power may have damaged, are in ${report.refused.directory}`,
 				remedy: 'save what you need from there, and delete it',
 			});
 		}

@@ -155,7 +155,11 @@ const followUpload = ({changes, files}: FileSystemParts, file: OpenFile, step: U
 };
 
 const recover = async (parts: FileSystemParts, onEvent: (event: UploadEvent) => void): Promise<void> => {
-	const {layers, damaged} = await parts.staging.recover();
+	const {layers, damaged, unproven} = await parts.staging.recover();
+	for (const {key, keptAt} of unproven) {
+		onEvent({event: 'bytes may be lost', path: key, keptAt});
+	}
+
 	for (const name of damaged) {
 		onEvent({event: 'journal damaged', path: name});
 	}

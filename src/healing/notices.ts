@@ -110,3 +110,11 @@ export const describeFailing = (subject: Subject, error: string): Notice =>
 
 export const describeRecovered = (subject: Subject): Notice =>
 	toNotice(subject, 'Normal', 'VolumeRecovered', `Requests to bucket ${subject.bucket} succeed again.`);
+
+export const describeKeptBytes = (subject: Subject, {bytes, directory}: {bytes: number; directory: string}): Notice =>
+	toNotice(
+		subject,
+		'Warning',
+		'VolumeBytesKept',
+		`${formatBytes(bytes)} of bucket ${subject.bucket} are not in S3 and will not be uploaded: S3 refused them for good, or a loss of power may have damaged them. They are kept in ${directory} on the node; the log of the daemon names the files. Save what you need and delete it.`,
+	);

@@ -16,6 +16,7 @@ import {
 	describeCrashLoop,
 	describeFailedHealing,
 	describeFailing,
+	describeKeptBytes,
 	describeHealing,
 	describeMissingCredentials,
 	describeRecovered,
@@ -45,6 +46,8 @@ export class VolumeWatcher {
 	readonly #emit: (notice: Notice) => void;
 	#silentRounds = 0;
 	#failingRounds = 0;
+	/** What was last seen in `failed/`. */
+	#keptBytes = 0;
 	#unmountedRounds = 0;
 	#restartCount = 0;
 	#backOff: BackOff = noBackOff;
@@ -80,6 +83,7 @@ export class VolumeWatcher {
 		this.#silentRounds = isSilent ? this.#silentRounds + 1 : 0;
 		this.#watchBacklog(state, report);
 		this.#watchFailures(state, report);
+		this.#watchKeptBytes(state, report);
 		if (state.kind === 'pods' && this.#work === undefined && mayWork()) {
 			this.#work = this.#decide(state, report, table)?.finally(() => {
 				this.#work = undefined;
@@ -228,6 +232,14 @@ export class VolumeWatcher {
 
 			this.#failingRounds = 0;
 		}
+	}
+
+	#watchKeptBytes(state: VolumeState, {refused}: VolumeReport): void {
+		if (refused !== undefined && refused.bytes > this.#keptBytes) {
+			this.#emit(describeKeptBytes(state, refused));
+		}
+
+		this.#keptBytes = refused?.bytes ?? 0;
 	}
 
 	#tellOnce(what: string, notice: Notice): void {

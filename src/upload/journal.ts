@@ -22,16 +22,16 @@ export type JournalRecord = {
 	readonly contentType: string | undefined;
 	readonly layer: LayerState;
 	readonly sealedAtMs: number;
+	/** The run of the kernel that wrote it; absent from records of format 1. */
+	readonly bootId?: string | undefined;
+	/** Whether record and bytes were on stable storage: they are whole then, also after a loss of power. */
+	readonly isDurable?: boolean | undefined;
 };
 
 /**
 Makes a record durable (with `isDurable`: against a loss of power, otherwise only against the death of the process).
 */
-export const writeJournalRecord = async (
-	directory: string,
-	record: JournalRecord,
-	options: {isDurable: boolean},
-): Promise<void> => {
+export const writeJournalRecord = async (directory: string, record: JournalRecord): Promise<void> => {
 	const line = JSON.stringify(record);
 	const name = path.join(directory, `${record.id}.json`);
 	const temporary = `${name}.tmp`;
@@ -39,7 +39,7 @@ export const writeJournalRecord = async (
 		const file = await fs.open(temporary, 'w', 0o600);
 		try {
 			await file.writeFile(`${line}\n${checksumOf(line)}\n`);
-			if (options.isDurable) {
+			if (record.isDurable === true) {
 				await file.datasync();
 			}
 		} finally {
@@ -53,13 +53,24 @@ export const writeJournalRecord = async (
 		throw error;
 	}
 
-	if (options.isDurable) {
+	if (record.isDurable === true) {
 		await syncDirectory(directory);
 	}
 };
 
+/** Removes a record for good: not even a loss of power brings it back, to be uploaded over something newer. */
 export const removeJournalRecord = async (directory: string, id: string): Promise<void> => {
-	await fs.rm(path.join(directory, `${id}.json`), {force: true});
+	try {
+		await fs.unlink(path.join(directory, `${id}.json`));
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+			return;
+		}
+
+		throw error;
+	}
+
+	await syncDirectory(directory);
 };
 
 /** The records of an earlier run in the order in which they were sealed, and what is no record of ours. */

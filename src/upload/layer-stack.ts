@@ -21,6 +21,8 @@ export type SealedLayer = SealTarget & {
 	mayBeStored: boolean;
 	/** What the journal knows: on what the layer lies, and which state of it. */
 	recorded: string | undefined;
+	/** Whether the record is to outlast a loss of power. */
+	isDurable: boolean;
 };
 
 /**
@@ -91,7 +93,8 @@ export class LayerStack {
 	/** A layer of an earlier run. */
 	adopt({layer, record}: RecoveredLayer): void {
 		const {key, metadata, contentType, sealedAtMs} = record;
-		const sealed = {layer, key, metadata, contentType, sealedAtMs, mayBeStored: true};
+		const isDurable = record.isDurable === true;
+		const sealed = {layer, key, metadata, contentType, sealedAtMs, isDurable, mayBeStored: true};
 		this.#sealed.push({...sealed, recorded: toRecorded(layer, this.#sealed.length === 0 ? this.#base : 'previous')});
 	}
 
@@ -109,7 +112,14 @@ export class LayerStack {
 		if (layer !== undefined) {
 			layer.seal();
 			this.#writable = undefined;
-			this.#sealed.push({...target, layer, sealedAtMs: Date.now(), mayBeStored: false, recorded: undefined});
+			this.#sealed.push({
+				...target,
+				layer,
+				sealedAtMs: Date.now(),
+				mayBeStored: false,
+				recorded: undefined,
+				isDurable: false,
+			});
 		}
 
 		if (!options.waitsForUpload) {
@@ -122,9 +132,10 @@ export class LayerStack {
 
 	/**
 	Brings the journal up to date: what a sealed layer lies on changes when the one below it is stored. Only then the
-	layers that S3 has are removed, so that a crash at any moment loses none that another lies on.
+	layers that S3 has are removed, so that a crash at any moment loses none that another lies on. With `isDurable` the
+	records outlast a loss of power from now on, whatever the staging area does otherwise.
 	*/
-	async record(): Promise<void> {
+	async record({isDurable = false}: {isDurable?: boolean} = {}): Promise<void> {
 		const stored = [...this.#stored];
 		for (const sealed of [...this.#sealed]) {
 			const index = this.#sealed.indexOf(sealed);
@@ -135,9 +146,11 @@ export class LayerStack {
 			const {layer, key, metadata, contentType, sealedAtMs} = sealed;
 			const base = index === 0 ? this.#base : 'previous';
 			const recorded = toRecorded(layer, base);
-			if (sealed.recorded !== recorded) {
-				await this.#staging.record(layer, {key, base, metadata, contentType, sealedAtMs});
+			const mustBeDurable = isDurable || sealed.isDurable;
+			if (sealed.recorded !== recorded || sealed.isDurable !== mustBeDurable) {
+				await this.#staging.record(layer, {key, base, metadata, contentType, sealedAtMs, isDurable: mustBeDurable});
 				sealed.recorded = recorded;
+				sealed.isDurable = mustBeDurable;
 			}
 		}
 

@@ -19,6 +19,17 @@ export type SealRequest = {
 	readonly metadata: Metadata;
 	readonly contentType: string | undefined;
 	readonly sealedAtMs: number;
+	/** Also where the area itself is not durable. */
+	readonly isDurable?: boolean | undefined;
+};
+
+/** What an earlier run sealed and did not upload. */
+export type Recovery = {
+	/** The oldest first. */
+	readonly layers: RecoveredLayer[];
+	readonly damaged: string[];
+	/** What may have lost bytes with the power, and is kept in `failed/` therefore. */
+	readonly unproven: Array<{readonly key: string; readonly keptAt: string}>;
 };
 
 /**
@@ -30,6 +41,7 @@ export class StagingArea {
 	readonly #directory: string;
 	readonly #bytesMax: number;
 	readonly #isDurable: boolean;
+	readonly #bootId: string;
 	#usedBytes = 0;
 	#counter = 0;
 	/** The first half of the ids of this run: later than those of all runs before, also when the clock was set back. */
@@ -39,8 +51,15 @@ export class StagingArea {
 	readonly #recording = new Map<string, Promise<void>>();
 	readonly space: SpaceAccount;
 
-	private constructor(options: {directory: string; bytesMax: number; isDurable: boolean; startedAt: string}) {
+	private constructor(options: {
+		directory: string;
+		bytesMax: number;
+		isDurable: boolean;
+		bootId: string;
+		startedAt: string;
+	}) {
 		this.#directory = options.directory;
+		this.#bootId = options.bootId;
 		this.#startedAt = options.startedAt;
 		this.#bytesMax = options.bytesMax;
 		this.#isDurable = options.isDurable;
@@ -66,13 +85,19 @@ export class StagingArea {
 
 	/**
 	Opens the area. `isDurable`: a record is on stable storage when `record` returns (durability `journal`); otherwise it
-	survives the death of this process, but not a loss of power.
+	survives the death of this process, but not a loss of power. `bootId` names the run of the kernel.
 	*/
-	static async open(options: {directory: string; bytesMax: number; isDurable: boolean}): Promise<StagingArea> {
+	static async open(options: {
+		directory: string;
+		bytesMax: number;
+		isDurable: boolean;
+		bootId?: string | undefined;
+	}): Promise<StagingArea> {
+		const bootId = options.bootId ?? (await fs.readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
 		await fs.mkdir(options.directory, {recursive: true, mode: 0o700});
 		const ids = (await fs.readdir(options.directory)).map(name => Number(/^(\d{14})-\d{10}\./.exec(name)?.[1] ?? 0));
 		const startedAt = ids.reduce((newest, id) => Math.max(newest, id + 1), Date.now());
-		return new StagingArea({...options, startedAt: startedAt.toString().padStart(14, '0')});
+		return new StagingArea({...options, bootId, startedAt: startedAt.toString().padStart(14, '0')});
 	}
 
 	/** Bytes on local disk that S3 does not have. */
@@ -100,7 +125,9 @@ export class StagingArea {
 	*/
 	async record(layer: StagedLayer, request: SealRequest): Promise<void> {
 		// At once: what the layer lies on, and what it is over that, must be of one moment.
-		const record: JournalRecord = {format: 2, id: layer.id, ...request, layer: layer.state};
+		const isDurable = this.#isDurable || request.isDurable === true;
+		const state = {layer: layer.state, bootId: this.#bootId, isDurable};
+		const record: JournalRecord = {format: 2, id: layer.id, ...request, ...state};
 		const before = this.#recording.get(layer.id) ?? Promise.resolve();
 		const recording = before.then(
 			async () => this.#writeRecord(layer, record),
@@ -135,29 +162,48 @@ export class StagingArea {
 
 	/** Keeps record and bytes of a layer that can never be uploaded; says where. */
 	async keepFailed(layer: StagedLayer): Promise<string> {
+		const keptAt = await this.#keepFailed(layer.id);
+		this.#layers.delete(layer);
+		await layer.close();
+		return keptAt;
+	}
+
+	async #keepFailed(id: string): Promise<string> {
 		const failed = path.join(this.#directory, 'failed');
 		await fs.mkdir(failed, {recursive: true, mode: 0o700});
 		// The bytes first: a start reports a record without them, and removes bytes without a record.
 		for (const suffix of ['data', 'json']) {
 			await fs
-				.rename(path.join(this.#directory, `${layer.id}.${suffix}`), path.join(failed, `${layer.id}.${suffix}`))
+				.rename(path.join(this.#directory, `${id}.${suffix}`), path.join(failed, `${id}.${suffix}`))
 				.catch(ignoreAbsence);
 		}
 
-		this.#layers.delete(layer);
-		await layer.close();
-		return path.join(failed, `${layer.id}.data`);
+		return path.join(failed, `${id}.data`);
 	}
 
-	/** What an earlier run sealed and did not upload, oldest first. Removes what it never acknowledged. */
-	async recover(): Promise<{layers: RecoveredLayer[]; damaged: string[]}> {
+	/** Whether the bytes of a record are as they were sealed: what only the page cache had is lost with the power. */
+	#isProven({bootId, isDurable}: JournalRecord): boolean {
+		return isDurable === true || bootId === undefined || bootId === this.#bootId;
+	}
+
+	/** What an earlier run left. Removes what it never acknowledged. */
+	async recover(): Promise<Recovery> {
 		const {records, damaged} = await readJournal(this.#directory);
 		const layers: RecoveredLayer[] = [];
+		const unproven: Recovery['unproven'] = [];
 		const keys = new Set<string>();
+		const unprovenKeys = new Set<string>();
 		for (const record of records) {
 			if (record.base !== 'previous' && keys.has(record.key)) {
 				// It was written down anew when S3 had what it lay on, and the crash came before that was removed.
 				await this.#discardOf(record.key, layers);
+			}
+
+			const liesOnUnproven = record.base === 'previous' && unprovenKeys.has(record.key);
+			if (liesOnUnproven || !this.#isProven(record)) {
+				unprovenKeys.add(record.key);
+				unproven.push({key: record.key, keptAt: await this.#keepFailed(record.id)});
+				continue;
 			}
 
 			const isOrphan = record.base === 'previous' && !keys.has(record.key);
@@ -168,6 +214,7 @@ export class StagingArea {
 			}
 
 			keys.add(record.key);
+			unprovenKeys.delete(record.key);
 			const layer = new StagedLayer({
 				id: record.id,
 				openFile: async () => fs.open(this.#dataPath(record.id), 'r+'),
@@ -181,7 +228,7 @@ export class StagingArea {
 		}
 
 		await this.#removeUnrecorded(new Set([...records.map(({id}) => id), ...damaged.map(toId)]));
-		return {layers, damaged};
+		return {layers, damaged, unproven};
 	}
 
 	/** Closes all files. What is sealed stays in the journal. */
@@ -194,11 +241,11 @@ export class StagingArea {
 	}
 
 	async #writeRecord(layer: StagedLayer, record: JournalRecord): Promise<void> {
-		if (this.#isDurable) {
+		if (record.isDurable === true) {
 			await layer.sync();
 		}
 
-		await writeJournalRecord(this.#directory, record, {isDurable: this.#isDurable});
+		await writeJournalRecord(this.#directory, record);
 	}
 
 	async #discardOf(key: string, layers: RecoveredLayer[]): Promise<void> {

@@ -11,5 +11,7 @@ export type UploadEvent =
 	  }
 	| {readonly event: 'recovered'; readonly path: string; readonly bytes: number}
 	| {readonly event: 'journal damaged'; readonly path: string}
+	/** The power was lost before the bytes were on stable storage: they are kept, and not uploaded. */
+	| {readonly event: 'bytes may be lost'; readonly path: string; readonly keptAt: string}
 	/** Two nodes that change one file in the same moment may not notice each other. */
 	| {readonly event: 'the server cannot make a write conditional'};

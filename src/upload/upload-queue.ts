@@ -144,6 +144,7 @@ export class UploadQueue<Item extends UploadItem> {
 				await promise;
 			}),
 		);
+		await Promise.allSettled(this.#items().map(async ({layers}) => layers.record({isDurable: true})));
 	}
 
 	#begin(item: Item): Running {
@@ -239,7 +240,8 @@ export class UploadQueue<Item extends UploadItem> {
 		const isRefused = isFinal(error);
 		(isRefused ? this.#counts.refused : this.#counts.delayed).value++;
 		let keptAt: string | undefined;
-		await item.layers.record().catch((cause: unknown) => {
+		// It may take long until the next try succeeds: the bytes outlast a loss of power from now on.
+		await item.layers.record({isDurable: true}).catch((cause: unknown) => {
 			this.#onEvent({
 				event: 'upload failed',
 				path: item.path,

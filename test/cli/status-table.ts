@@ -170,7 +170,7 @@ test('formatStatus() tells the newest error of a volume, and where refused bytes
 	t.regex(text, /^media: 1970-01-01T00:00:00\.000Z access denied$/m);
 	t.regex(
 		text,
-		/^media: 1 KiB that S3 refused for good are kept in \/state\/failed; save what you need and delete it\.$/m,
+		/^media: 1 KiB that S3 refused for good, or that a loss of power may have damaged, are kept in \/state\/failed; save what you need and delete it\.$/m,
 	);
 });
 

@@ -31,6 +31,8 @@ export type NodeOptions = {
 	readonly fsGroup?: number;
 	/** The staging directory of an earlier run. */
 	readonly stagingDirectory?: string;
+	/** Which run of the kernel it is; default: the one of now. */
+	readonly bootId?: string;
 	/** Milliseconds that only grow. Default: a clock that stands still. */
 	readonly now?: () => number;
 };
@@ -69,7 +71,7 @@ export const startNodes = async (
 export const startNode = async (
 	t: ExecutionContext,
 	inner: ObjectStore,
-	{options: values = {}, fsGroup, stagingDirectory, now = () => 0}: NodeOptions = {},
+	{options: values = {}, fsGroup, stagingDirectory, bootId, now = () => 0}: NodeOptions = {},
 ): Promise<VolumeNode> => {
 	const directory = stagingDirectory ?? (await createStagingDirectory(t));
 	const options = parseVolumeOptions({name: 'bucket', ...values});
@@ -79,6 +81,7 @@ export const startNode = async (
 		directory,
 		bytesMax: options.stagingBytesMax,
 		isDurable: options.durability === 'journal',
+		bootId,
 	});
 	const fileSystem = await createFileSystem({
 		store,

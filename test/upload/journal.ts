@@ -29,14 +29,14 @@ for (const isDurable of [true, false]) {
 	test(`records are read as they were written, in the order of their seals, ${isDurable ? 'durable' : 'not durable'}`, async t => {
 		const directory = await createStagingDirectory(t);
 		for (const count of [3, 1, 2]) {
-			await writeJournalRecord(directory, recordOf(count), {isDurable});
+			await writeJournalRecord(directory, recordOf(count, {isDurable}));
 		}
 
-		await writeJournalRecord(directory, recordOf(2, {base: 'previous'}), {isDurable});
+		await writeJournalRecord(directory, recordOf(2, {base: 'previous', isDurable}));
 		await removeJournalRecord(directory, idOf(1));
 		await removeJournalRecord(directory, idOf(1));
 		t.deepEqual(await readJournal(directory), {
-			records: [recordOf(2, {base: 'previous'}), recordOf(3)],
+			records: [recordOf(2, {base: 'previous', isDurable}), recordOf(3, {isDurable})],
 			damaged: [],
 		});
 	});
@@ -65,8 +65,8 @@ test('anything but a whole record of ours counts as damaged: another format, ano
 	const local = recordOf(3, {
 		layer: {...recordOf(3).layer, extents: [{start: 4, end: 9, source: {kind: 'local', position: 0}}]},
 	});
-	await writeJournalRecord(directory, {...recordOf(1), format: 3 as unknown as 2}, {isDurable: false});
-	await writeJournalRecord(directory, local, {isDurable: false});
+	await writeJournalRecord(directory, {...recordOf(1), format: 3 as unknown as 2});
+	await writeJournalRecord(directory, local);
 	await writeFile(join(directory, `${idOf(2)}.json`), 'no record');
 	await writeFile(join(directory, `${idOf(4)}.json`), '');
 	await writeFile(join(directory, `${idOf(5)}.json.tmp`), 'half');
@@ -80,9 +80,9 @@ test('anything but a whole record of ours counts as damaged: another format, ano
 
 test('a record that cannot be written leaves the one before it', async t => {
 	const directory = await createStagingDirectory(t);
-	await writeJournalRecord(directory, recordOf(1), {isDurable: false});
+	await writeJournalRecord(directory, recordOf(1));
 	await mkdir(join(directory, `${idOf(1)}.json.tmp`));
-	await t.throwsAsync(writeJournalRecord(directory, recordOf(1, {key: 'other'}), {isDurable: false}));
+	await t.throwsAsync(writeJournalRecord(directory, recordOf(1, {key: 'other'})));
 	t.deepEqual((await readJournal(directory)).records, [recordOf(1)]);
 	t.true((await readdir(directory)).includes(`${idOf(1)}.json`));
 });

@@ -41,7 +41,7 @@ test('the time of a seal stays, whatever is written down anew and after whatever
 
 	const {directory} = staging;
 	for (const [index, record] of (await readJournal(directory)).records.entries()) {
-		await writeJournalRecord(directory, {...record, sealedAtMs: 1000 + index}, {isDurable: false});
+		await writeJournalRecord(directory, {...record, sealedAtMs: 1000 + index});
 	}
 
 	const {stacks} = await recoverStacks(t, await copyDirectory(t, directory));

@@ -46,7 +46,7 @@ test('a layer that was not recorded is removed by the next start', async t => {
 	await staging.createLayer({lowerBytes: 0}).write(0, Buffer.from('never synced'), {isAppend: false});
 	await staging.close();
 	const restarted = await openStaging(t, {directory: staging.directory});
-	t.deepEqual(await restarted.recover(), {layers: [], damaged: []});
+	t.deepEqual(await restarted.recover(), {layers: [], damaged: [], unproven: []});
 	t.deepEqual(await readdir(staging.directory), []);
 });
 
@@ -68,7 +68,7 @@ test('a record that lies on one that is gone is not taken, and stays for a perso
 	await staging.record(layer, {...request, base: 'previous'});
 	await staging.close();
 	const restarted = await openStaging(t, {directory: staging.directory});
-	t.deepEqual(await restarted.recover(), {layers: [], damaged: [`${layer.id}.json`]});
+	t.deepEqual(await restarted.recover(), {layers: [], damaged: [`${layer.id}.json`], unproven: []});
 	t.is((await readdir(staging.directory)).length, 2);
 });
 

@@ -54,4 +54,4 @@ const problemOf = (volume: VolumeReport): string | undefined => {
 const refusalOf = ({refused}: VolumeReport): string | undefined =>
 	refused === undefined
 		? undefined
-		: `${formatBytes(refused.bytes)} that S3 refused for good are kept in ${refused.directory}; save what you need and delete it.`;
+		: `${formatBytes(refused.bytes)} that S3 refused for good, or that a loss of power may have damaged, are kept in ${refused.directory}; save what you need and delete it.`;

@@ -87,7 +87,7 @@ test('how long an upload waits is counted from its close, whatever was written d
 
 	const left = await crash(t, a);
 	for (const record of (await readJournal(left.stagingDirectory)).records) {
-		await writeJournalRecord(left.stagingDirectory, {...record, sealedAtMs: 1000}, {isDurable: false});
+		await writeJournalRecord(left.stagingDirectory, {...record, sealedAtMs: 1000});
 	}
 
 	const bucket = createMemoryObjectStore();

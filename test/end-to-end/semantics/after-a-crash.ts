@@ -1,6 +1,7 @@
 /** Section 15 of docs/SEMANTICS.md: a node starts on a copy of the staging directory as a crash would have left it. */
 import {constants} from 'node:fs';
-import {cp, readdir} from 'node:fs/promises';
+import {cp, readFile, readdir, truncate} from 'node:fs/promises';
+import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {createFaultyObjectStore} from '../../store/doubles/faulty-object-store.ts';
 import {readText, writeText} from '../../support/fs-text.ts';
@@ -50,8 +51,8 @@ test('15.1 What was closed or synced, and not uploaded yet, is uploaded at the n
 		t.is(await errnoOf(a.fileSystem.fsync(synced)), told);
 		await eventually(
 			t,
-			'both are in the journal',
-			async () => (await readdir(a.stagingDirectory)).filter(name => name.endsWith('.json')).length === 2,
+			'both have failed, and are in the journal',
+			() => a.events.filter(({event}) => event === 'upload failed').length === 2,
 		);
 		const restarted = await start(await crash(t, a));
 		await eventually(
@@ -146,4 +147,50 @@ test('15.5 An upload after a crash is the last `close()` in the sense of 5.11.',
 	await restarted.fileSystem.drain();
 	t.is(await objectText(bucket, 'file'), 'closed before the crash');
 	t.is(restarted.fileSystem.status().conflicts, 1);
+});
+
+test('15.6 After a loss of power only what the journal knows to be whole is uploaded, and the rest is kept in the directory `failed` of the staging directory, with an Event and a line in the status.', async t => {
+	const {bucket, a, start} = await startNodes(t, {bootId: 'before'});
+	await writeText(a.fs, 'file', 'a good object');
+	const long = Buffer.alloc(2 ** 19, 'x');
+	const handle = await openHandle(a, 'file', O_TRUNC | O_WRONLY);
+	const fault = a.store.inject({method: 'put', key: 'file', isBlocked: true});
+	await a.fileSystem.write(handle, long, 0);
+	const closing = closeHandle(a, handle);
+	await fault.reached;
+	const [left, sameBoot] = [await crash(t, a), await crash(t, a)];
+	const [data = ''] = (await readdir(left.stagingDirectory)).filter(name => name.endsWith('.data'));
+	await truncate(join(left.stagingDirectory, data), 0); // What only the page cache had is gone:
+	await truncate(join(left.stagingDirectory, data), long.length); // a hole of the same length.
+	const restarted = await start({...left, bootId: 'after'});
+	await restarted.fileSystem.drain();
+	t.is(await objectText(bucket, 'file'), 'a good object');
+	t.is(await readText(restarted.fs, 'file'), 'a good object');
+	const keptAt = join(left.stagingDirectory, 'failed', data);
+	t.deepEqual(restarted.events, [{event: 'bytes may be lost', path: 'file', keptAt}]);
+	t.is((await readFile(keptAt)).length, long.length);
+	t.deepEqual(await readdir(left.stagingDirectory), ['failed']);
+
+	// The death of the daemon alone loses nothing.
+	const again = await start({...sameBoot, bootId: 'before'});
+	await again.fileSystem.drain();
+	t.is(await objectText(bucket, 'file'), long.toString());
+	fault.remove();
+	t.is(await closing, undefined);
+});
+
+test('15.7 What a `close()` failed to upload, because S3 was away, outlasts a loss of power.', async t => {
+	const {bucket, a, start} = await startNodes(t, {bootId: 'before'});
+	const handle = await openHandle(a, 'file', O_CREAT | O_WRONLY);
+	const fault = a.store.inject({method: 'put', key: 'file', error: 'unavailable'});
+	await write(a, handle, 'content');
+	t.is(await closeHandle(a, handle), 'EIO');
+	const restarted = await start({...(await crash(t, a)), bootId: 'after'});
+	await restarted.fileSystem.drain();
+	t.is(await objectText(bucket, 'file'), 'content');
+	t.deepEqual(
+		restarted.events.map(({event}) => event),
+		['recovered'],
+	);
+	fault.remove();
 });

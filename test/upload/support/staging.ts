@@ -8,13 +8,14 @@ import {createStagingDirectory} from '../../support/volume-nodes.ts';
 /** A staging area in a directory of its own, gone after the test. */
 export const openStaging = async (
 	t: ExecutionContext,
-	options: {directory?: string; bytesMax?: number; isDurable?: boolean} = {},
+	options: {directory?: string; bytesMax?: number; isDurable?: boolean; bootId?: string} = {},
 ): Promise<StagingArea & {readonly directory: string}> => {
 	const directory = options.directory ?? (await createStagingDirectory(t));
 	const staging = await StagingArea.open({
 		directory,
 		bytesMax: options.bytesMax ?? 2 ** 30,
 		isDurable: options.isDurable ?? false,
+		bootId: options.bootId,
 	});
 	return Object.assign(staging, {directory});
 };
