@@ -275,22 +275,36 @@ export class LayerStack {
 		return true;
 	}
 
-	/** Where the bytes [start, end) are, in these layers or below them. */
+	/** Where the bytes [start, end) are, in these layers or below them. A loop, as there may be thousands of layers. */
 	#resolve(layers: readonly StagedLayer[], start: number, end: number): ContentPiece[] {
-		const top = layers.at(-1);
-		if (top !== undefined) {
-			return top.resolve(start, end, (from, to) => this.#resolve(layers.slice(0, -1), from, to));
+		let content: Array<ContentPiece | Range> = [{start, end}];
+		for (let index = layers.length - 1; index >= 0 && content.some(isRange); index--) {
+			const layer = layers[index]!; // The loop's bound.
+			content = content.flatMap(piece =>
+				isRange(piece)
+					? layer.resolve(piece.start, piece.end, (from, to): Range[] => [{start: from, end: to}])
+					: [piece],
+			);
 		}
 
+		return content.map(piece => (isRange(piece) ? this.#resolveBase(piece) : piece));
+	}
+
+	#resolveBase({start, end}: Range): ContentPiece {
 		return this.#base === undefined
-			? [{bytes: end - start, source: {kind: 'zero'}}]
-			: [pieceOfObject(this.#base, start, end)];
+			? {bytes: end - start, source: {kind: 'zero'}}
+			: pieceOfObject(this.#base, start, end);
 	}
 }
 
 /** On what a record says that a layer lies, and the state that it has of the layer. */
 const toRecorded = (layer: StagedLayer, base: ObjectHead | 'previous' | undefined): string =>
 	`${base === 'previous' ? base : (base?.etag ?? 'none')} ${layer.version}`;
+
+/** What is to be looked for further down. */
+type Range = {readonly start: number; readonly end: number};
+
+const isRange = (piece: ContentPiece | Range): piece is Range => 'start' in piece;
 
 const materializeBytes = 2 ** 20;
 /** An upload of so few bytes is over before a record of it would be of use. */

@@ -165,8 +165,12 @@ export class StagedLayer implements LocalBytes {
 	}
 
 	/** The bytes [start, end) of the file with this layer; `below` says what shows where nothing was changed. */
-	resolve(start: number, end: number, below: (start: number, end: number) => ContentPiece[]): ContentPiece[] {
-		return this.#slice(start, end).flatMap(({source, ...piece}): ContentPiece[] => {
+	resolve<Below = never>(
+		start: number,
+		end: number,
+		below: (start: number, end: number) => Array<ContentPiece | Below>,
+	): Array<ContentPiece | Below> {
+		return this.#slice(start, end).flatMap(({source, ...piece}): Array<ContentPiece | Below> => {
 			const bytes = piece.end - piece.start;
 			if (source === undefined) {
 				return below(piece.start, piece.end);

@@ -30,6 +30,22 @@ test('a stack shows all its layers over the object, and the newest wins', async 
 	t.deepEqual(await readdir(staging.directory), []);
 });
 
+test('a file of ten thousand layers can be read', async t => {
+	const bucket = createMemoryObjectStore();
+	const staging = await openStaging(t);
+	const base = await putText(bucket, 'file', '0123456789');
+	const stack = new LayerStack({base, staging});
+	for (let count = 0; count < 10_000; count++) {
+		const layer = staging.createLayer({lowerBytes: 10});
+		layer.setSource(5, 6, {kind: 'zero'});
+		layer.seal();
+		const record = {format: 2, id: layer.id, base, ...target, layer: layer.state, sealedAtMs: 0} as const;
+		stack.adopt({layer, record});
+	}
+
+	t.is(await stackText(stack, bucket), '01234\u00006789');
+});
+
 test('the time of a seal stays, whatever is written down anew and after whatever start', async t => {
 	const bucket = createMemoryObjectStore();
 	const staging = await openStaging(t);
