@@ -19,6 +19,9 @@ export type ReadToken = number;
 
 type Slot = {readonly entry: KnownEntry; readonly expiresAtMs: number};
 
+/** What this node made of a path; `undefined` when that has to be asked. */
+type Change = {readonly entry: KnownEntry | undefined; readonly token: ReadToken};
+
 /** All names of a directory. */
 type Listing = {readonly names: ReadonlySet<string>; readonly expiresAtMs: number};
 
@@ -36,7 +39,9 @@ export class MetadataCache {
 	readonly #now: () => number;
 	readonly #entries: BoundedMap<string, Slot>;
 	readonly #listings: BoundedMap<string, Listing>;
-	readonly #changes = new BoundedMap<string, ReadToken>({countMax: changeCountMax});
+	readonly #changes = new BoundedMap<string, Change>({countMax: changeCountMax});
+	/** Directories below which everything was changed. */
+	readonly #treeChanges = new BoundedMap<string, ReadToken>({countMax: changeCountMax});
 	#sequence = 0;
 	/** Answers older than this are dropped for every path. */
 	#floor = 0;
@@ -71,9 +76,22 @@ export class MetadataCache {
 			: undefined;
 	}
 
+	/**
+	What this node changed at the path since then, so that an answer of a request may be of before: what it made, or
+	`{entry: undefined}` when S3 has to be asked again. `undefined` when it changed nothing there.
+	*/
+	changeSince(path: string, token: ReadToken): {readonly entry: KnownEntry | undefined} | undefined {
+		if (this.#isTreeChangedSince(path, token)) {
+			return {entry: undefined};
+		}
+
+		const change = this.#changes.get(path);
+		return change !== undefined && change.token > token ? change : undefined;
+	}
+
 	/** Remembers the answer of a request. */
 	record(path: string, entry: KnownEntry, token: ReadToken): void {
-		if (!this.#isOutdated(path, token)) {
+		if (this.changeSince(path, token) === undefined) {
 			this.#store(path, entry);
 		}
 	}
@@ -90,8 +108,7 @@ export class MetadataCache {
 		if (
 			beganAtMs + this.#ttlMs <= this.#now() ||
 			names.size > this.#entryCountMax / 10 ||
-			token < this.#floor ||
-			this.#isOutdated(`${directory}/`, token)
+			this.changeSince(`${directory}/`, token) !== undefined
 		) {
 			return;
 		}
@@ -102,10 +119,8 @@ export class MetadataCache {
 	/** This node changed the path: what it is now, or `undefined` when that has to be asked. */
 	change(path: string, entry: KnownEntry | undefined): void {
 		this.#sequence++;
-		const parent = parentOf(path);
-		this.#noteChange(path);
-		this.#noteChange(`${parent}/`);
-		this.#listings.delete(parent);
+		this.#noteChange(path, entry);
+		this.#namesChanged(parentOf(path));
 		if (entry === undefined) {
 			this.#entries.delete(path);
 		} else {
@@ -116,7 +131,11 @@ export class MetadataCache {
 	/** This node changed everything below a directory: nothing of it is known any more. */
 	changeTree(directory: string): void {
 		this.#sequence++;
-		this.#floor = this.#sequence;
+		for (const [, token] of this.#treeChanges.set(directory, this.#sequence)) {
+			this.#floor = Math.max(this.#floor, token);
+		}
+
+		this.#namesChanged(parentOf(directory));
 		for (const path of this.#entries.keys()) {
 			if (isWithin(path, directory)) {
 				this.#entries.delete(path);
@@ -124,7 +143,7 @@ export class MetadataCache {
 		}
 
 		for (const listed of this.#listings.keys()) {
-			if (isWithin(listed, directory) || listed === parentOf(directory)) {
+			if (isWithin(listed, directory)) {
 				this.#listings.delete(listed);
 			}
 		}
@@ -136,12 +155,24 @@ export class MetadataCache {
 		this.#listings.delete(parentOf(path));
 	}
 
-	#isOutdated(path: string, token: ReadToken): boolean {
-		return token < this.#floor || (this.#changes.get(path) ?? 0) > token;
+	/** So does a change of a directory above change a path. */
+	#isTreeChangedSince(path: string, token: ReadToken): boolean {
+		let isChanged = token < this.#floor;
+		for (let tree = path; tree !== '' && !isChanged; tree = parentOf(tree)) {
+			isChanged = (this.#treeChanges.get(tree) ?? 0) > token;
+		}
+
+		return isChanged;
 	}
 
-	#noteChange(path: string): void {
-		for (const [, token] of this.#changes.set(path, this.#sequence)) {
+	/** The names in a directory are remembered under its path with a slash. */
+	#namesChanged(directory: string): void {
+		this.#noteChange(`${directory}/`, undefined);
+		this.#listings.delete(directory);
+	}
+
+	#noteChange(path: string, entry: KnownEntry | undefined): void {
+		for (const [, {token}] of this.#changes.set(path, {entry, token: this.#sequence})) {
 			this.#floor = Math.max(this.#floor, token);
 		}
 	}

@@ -66,10 +66,14 @@ const growAtEnd = async (parts: FileSystemParts, handle: FileHandle): Promise<bo
 		return false;
 	}
 
+	const {path} = file;
+	const token = parts.cache.beginRead();
 	const entry = await lookupAtEnd(parts, file);
 	if (
 		entry?.kind !== 'object' ||
 		file.hasChanges ||
+		file.path !== path ||
+		parts.cache.changeSince(path, token) !== undefined ||
 		entry.head.etag === file.base?.etag ||
 		entry.head.sizeBytes <= file.sizeBytes
 	) {

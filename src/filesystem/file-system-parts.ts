@@ -26,7 +26,7 @@ export type FileSystemParts = {
 	readonly reader: ObjectReader;
 	readonly staging: StagingArea;
 	readonly changes: LocalChanges;
-	readonly cache: Pick<MetadataCache, 'beginRead' | 'get' | 'recordListing'>;
+	readonly cache: Pick<MetadataCache, 'beginRead' | 'changeSince' | 'get' | 'recordListing'>;
 	readonly namespace: Omit<Namespace, 'forgetLookup' | 'forgetLookups'>;
 	readonly markers: Pick<KnownMarkers, 'has' | 'note'>;
 	readonly kernelPages: Pick<KernelPages, 'opened'>;

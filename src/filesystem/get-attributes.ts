@@ -1,3 +1,4 @@
+import {FsError} from '../model/fs-error.ts';
 import {type FileAttributes, presentAttributes} from './attributes.ts';
 import type {FileSystemParts} from './file-system-parts.ts';
 import type {EntryStat, Target} from './filesystem.ts';
@@ -9,25 +10,36 @@ export const getattr = async (parts: FileSystemParts, target: Target): Promise<E
 		return statOfHandle(parts, target.handle);
 	}
 
-	const file = parts.files.changed(target.path);
+	// The kernel asks whether a name exists before it opens it: an open must find what was closed elsewhere just now.
+	const doubtsAbsence = parts.options.consistency === 'close-to-open';
+	const {path} = target;
+	let file = parts.files.changed(path);
+	let entry: Entry | undefined;
+	if (file === undefined) {
+		entry = await parts.namespace.lookup(path, {doubtsAbsence});
+		file = parts.files.changed(path); // Somebody of this node may have written meanwhile.
+	}
+
 	if (file !== undefined) {
 		return statOfFile(parts, file);
 	}
 
-	// The kernel asks whether a name exists before it opens it: an open must find what was closed elsewhere just now.
-	const doubtsAbsence = parts.options.consistency === 'close-to-open';
-	return statOfEntry(parts, await parts.namespace.require(target.path, {doubtsAbsence}));
+	if (entry === undefined) {
+		throw new FsError('ENOENT', `${path} does not exist`);
+	}
+
+	return statOfEntry(parts, entry);
 };
 
 /** An open file is what its handle reads: its own version, or a longer one for a reader that stands at its end. */
 const statOfHandle = async (parts: FileSystemParts, number: number): Promise<EntryStat> => {
 	const handle = parts.files.handle(number);
 	const {file} = handle;
+	const entry = file.isUnlinked || file.hasChanges ? undefined : await parts.namespace.lookup(file.path);
 	if (file.isUnlinked || file.hasChanges) {
 		return statOfFile(parts, file);
 	}
 
-	const entry = await parts.namespace.lookup(file.path);
 	const isOther = entry?.kind !== 'object' || entry.head.etag !== file.base?.etag;
 	const mayFollow = handle.hasReachedEnd && entry?.kind === 'object' && entry.head.sizeBytes > file.sizeBytes;
 	return isOther && !mayFollow ? statOfFile(parts, file) : statOfEntry(parts, entry);

@@ -1,4 +1,4 @@
-import type {MetadataCache} from '../cache/metadata-cache.ts';
+import type {KnownEntry, MetadataCache, ReadToken} from '../cache/metadata-cache.ts';
 import {FsError} from '../model/fs-error.ts';
 import {type Counter, type MetricSink, noMetrics} from '../model/metric-sink.ts';
 import {isEntryName, parentOf} from '../model/object-key.ts';
@@ -68,12 +68,12 @@ export class Namespace {
 			}
 
 			case 'object': {
-				return this.#objectEntry(path, known.head);
+				return this.#toEntry(path, known);
 			}
 
 			case 'listed': {
 				if (this.#defaults.attributes === 'uniform') {
-					return this.#objectEntry(path, {...known.object, metadata: {}});
+					return this.#toEntry(path, known);
 				}
 
 				this.#lookAhead(path);
@@ -82,7 +82,7 @@ export class Namespace {
 
 			case 'directory': {
 				if (known.marker !== 'unknown' || this.#defaults.attributes === 'uniform') {
-					return this.#directoryEntry(path, known.marker === 'unknown' ? undefined : known.marker);
+					return this.#toEntry(path, known);
 				}
 
 				return this.#miss(path, async () => this.#lookupMarker(path));
@@ -114,20 +114,19 @@ export class Namespace {
 		return parent.attributes;
 	}
 
-	/** The object of the path as S3 has it now, whatever the cache says; `undefined` when there is none. */
+	/**
+	The object of the path as S3 has it now, whatever the cache says; `undefined` when there is none. A directory only
+	when this node has made one there meanwhile.
+	*/
 	async lookupObject(
 		path: string,
 		ask: (key: string) => Promise<ObjectHead | undefined> = async key => this.#store.head(key),
 	): Promise<Entry | undefined> {
-		const token = this.#cache.beginRead();
-		const head = await ask(path);
-		if (head === undefined) {
-			this.#cache.forget(path);
-			return undefined;
-		}
-
-		this.#cache.record(path, {state: 'object', head}, token);
-		return this.#objectEntry(path, head);
+		const known = await this.#askUntilCurrent(path, async () => {
+			const head = await ask(path);
+			return head === undefined ? undefined : {state: 'object', head};
+		});
+		return this.#toEntry(path, known);
 	}
 
 	/** One page of the entries of a directory, into the cache as well. */
@@ -226,34 +225,81 @@ export class Namespace {
 	}
 
 	async #ask(path: string): Promise<Entry | undefined> {
-		const token = this.#cache.beginRead();
-		const [head, below] = await Promise.all([
-			this.#store.head(path),
-			this.#store.list({prefix: `${path}/`, countMax: 1}),
-		]);
-		if (below.objects.length > 0) {
-			const hasMarker = below.objects[0]?.key === `${path}/`;
-			if (!hasMarker) {
-				this.#cache.record(path, {state: 'directory', marker: undefined}, token);
-				return this.#directoryEntry(path, undefined);
+		const known = await this.#askUntilCurrent(path, async () => {
+			const [head, below] = await Promise.all([
+				this.#store.head(path),
+				this.#store.list({prefix: `${path}/`, countMax: 1}),
+			]);
+			const [first] = below.objects;
+			if (first !== undefined) {
+				return {state: 'directory', marker: first.key === `${path}/` ? await this.#store.head(first.key) : undefined};
 			}
 
-			return this.#lookupMarker(path);
-		}
-
-		this.#cache.record(path, head === undefined ? {state: 'absent'} : {state: 'object', head}, token);
-		return head === undefined ? undefined : this.#objectEntry(path, head);
+			return head === undefined ? {state: 'absent'} : {state: 'object', head};
+		});
+		return this.#toEntry(path, known);
 	}
 
-	async #lookupMarker(path: string): Promise<Entry> {
-		const token = this.#cache.beginRead();
-		const marker = await this.#store.head(`${path}/`);
-		this.#cache.record(path, {state: 'directory', marker}, token);
-		if (marker !== undefined) {
-			this.#markers.note(path);
+	async #lookupMarker(path: string): Promise<Entry | undefined> {
+		const known = await this.#askUntilCurrent(path, async () => ({
+			state: 'directory',
+			marker: await this.#store.head(`${path}/`),
+		}));
+		return this.#toEntry(path, known);
+	}
+
+	/**
+	Asks S3, and remembers the answer (`undefined`: nothing that is worth it). An answer may be of before a change that
+	this node made meanwhile. Then what the node made is the answer; where only S3 can tell what that is, it is asked
+	again.
+	*/
+	async #askUntilCurrent(path: string, ask: () => Promise<KnownEntry | undefined>): Promise<KnownEntry | undefined> {
+		for (;;) {
+			const token = this.#cache.beginRead();
+			const answer = await ask();
+			const change = this.#cache.changeSince(path, token);
+			if (change === undefined) {
+				this.#remember(path, answer, token);
+				return answer;
+			}
+
+			if (change.entry !== undefined) {
+				return change.entry;
+			}
+		}
+	}
+
+	#remember(path: string, answer: KnownEntry | undefined, token: ReadToken): void {
+		if (answer === undefined) {
+			this.#cache.forget(path);
+			return;
 		}
 
-		return this.#directoryEntry(path, marker);
+		this.#cache.record(path, answer, token);
+		if (answer.state === 'directory' && answer.marker !== undefined) {
+			this.#markers.note(path);
+		}
+	}
+
+	#toEntry(path: string, known: KnownEntry | undefined): Entry | undefined {
+		switch (known?.state) {
+			case 'object': {
+				return this.#objectEntry(path, known.head);
+			}
+
+			case 'listed': {
+				return this.#objectEntry(path, {...known.object, metadata: {}});
+			}
+
+			case 'directory': {
+				return this.#directoryEntry(path, known.marker === 'unknown' ? undefined : known.marker);
+			}
+
+			case 'absent':
+			case undefined: {
+				return undefined;
+			}
+		}
 	}
 
 	#objectEntry(path: string, head: ObjectHead): Entry {

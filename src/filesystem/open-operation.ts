@@ -1,3 +1,4 @@
+import type {KnownEntry} from '../cache/metadata-cache.ts';
 import {FsError} from '../model/fs-error.ts';
 import {addFile} from './add-file.ts';
 import {type FileAttributes, newAttributes} from './attributes.ts';
@@ -77,13 +78,29 @@ const openFile = async (
 		return createExclusively(parts, path, creation);
 	}
 
-	const entry = await lookupForOpen(parts, path, flags);
-	if (entry === undefined) {
-		if (!flags.create) {
-			throw new FsError('ENOENT', `${path} does not exist`);
+	for (;;) {
+		const token = parts.cache.beginRead();
+		const entry = await lookupForOpen(parts, path, flags);
+		const change = parts.cache.changeSince(path, token);
+		const file = parts.files.get(path);
+		if (file !== undefined && (file.hasChanges || isVersionOf(file, change?.entry))) {
+			return file; // Somebody of this node wrote while S3 was asked, whose answer may be of before.
 		}
 
-		return createLocally(parts, path, creation);
+		if (change === undefined) {
+			return entry === undefined && flags.create
+				? createLocally(parts, path, creation)
+				: adoptVersion(parts, path, assertFile(path, entry));
+		}
+	}
+};
+
+const isVersionOf = (file: OpenFile, entry: KnownEntry | undefined): boolean =>
+	entry?.state === 'object' && entry.head.etag === file.base?.etag;
+
+const assertFile = (path: string, entry: Entry | undefined): Extract<Entry, {kind: 'object'}> => {
+	if (entry === undefined) {
+		throw new FsError('ENOENT', `${path} does not exist`);
 	}
 
 	if (entry.kind === 'directory') {
@@ -94,7 +111,7 @@ const openFile = async (
 		throw new FsError('ELOOP', `${path} is a symbolic link`);
 	}
 
-	return adoptVersion(parts, path, entry);
+	return entry;
 };
 
 /** Close-to-open: what S3 has now, not what the cache remembers. */
@@ -123,11 +140,6 @@ const adoptVersion = (parts: FileSystemParts, path: string, entry: Extract<Entry
 	const file = parts.files.get(path);
 	if (file === undefined) {
 		return addFile(parts, path, entry.head, entry.attributes);
-	}
-
-	if (file.hasChanges) {
-		// A program wrote during the request to S3: its changes belong to the version that they were made on.
-		return file;
 	}
 
 	if (file.base?.etag !== entry.head.etag) {

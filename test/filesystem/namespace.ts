@@ -156,3 +156,44 @@ test('a marker that a look-up found is trusted for half a minute', async t => {
 	clock.nowMs = 30_000;
 	t.false(markers.has('d'));
 });
+
+test('an answer of before a change of this node is not used: the change is the answer', async t => {
+	const {namespace, cache, store} = await setUp(['a']);
+	for (const look of [async () => namespace.lookup('a'), async () => namespace.lookupObject('a')]) {
+		cache.forget('a');
+		const fault = store.inject({method: 'head', key: 'a', isBlocked: true, when: 'after'});
+		const looking = look();
+		await fault.reached;
+		const head = {key: 'a', etag: 'of this node', sizeBytes: 9, lastModifiedMs: 0, metadata: {}};
+		cache.change('a', {state: 'object', head});
+		fault.remove();
+		t.like(await looking, {head: {etag: 'of this node'}});
+		t.like(cache.get('a'), {head: {etag: 'of this node'}});
+	}
+});
+
+test('where only S3 can tell what this node made, an answer of before it is asked for again', async t => {
+	const {namespace, cache, store, bucket} = await setUp(['d/a', 'd/x']);
+	for (const change of [() => cache.change('d/a', undefined), () => cache.changeTree('d')]) {
+		await bucket.put('d/a', Buffer.from('old'));
+		cache.forget('d/a');
+		const fault = store.inject({method: 'head', key: 'd/a', isBlocked: true, when: 'after', countMax: 1});
+		const looking = namespace.lookup('d/a');
+		await fault.reached;
+		await bucket.put('d/a', Buffer.from('newer'));
+		change();
+		fault.remove();
+		t.like(await looking, {head: {sizeBytes: 5}});
+	}
+});
+
+test('a change elsewhere makes no answer outdated: a node that removes directories can look names up meanwhile', async t => {
+	const {namespace, cache, store} = await setUp(['a', 'd/x']);
+	const fault = store.inject({method: 'head', key: 'a', isBlocked: true, when: 'after'});
+	const looking = namespace.lookup('a');
+	await fault.reached;
+	cache.changeTree('d');
+	fault.remove();
+	t.like(await looking, {kind: 'object'});
+	t.is(store.callCount('head'), 1);
+});

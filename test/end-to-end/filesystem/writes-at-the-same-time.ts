@@ -243,3 +243,28 @@ test('an open log that was moved by an append elsewhere can be deleted and read 
 	await closeHandle(a, handle);
 	t.is(a.fileSystem.status().stagingBytes, 0);
 });
+
+for (const title of ['open for reading', 'open for reading and writing'] as const) {
+	test(`${title} whose answer from S3 is older than a change of this node has the change`, async t => {
+		const {bucket, a} = await startNodes(t);
+		await writeText(a.fs, 'file', 'version 1 content');
+		const flags = title === 'open for reading' ? O_RDONLY : O_RDWR;
+		const writer = await openHandle(a, 'file', O_RDWR);
+		const fault = a.store.inject({method: ['head', 'get'], key: 'file', isBlocked: true, when: 'after', countMax: 1});
+		const opening = openHandle(a, 'file', flags);
+		await fault.reached;
+		await write(a, writer, 'VERSION 2');
+		await a.fileSystem.fsync(writer);
+		fault.remove();
+		const late = await opening;
+		t.is(await readHandle(a, late), 'VERSION 2 content');
+		t.is(await readHandle(a, writer), 'VERSION 2 content', 'It reads its own synced bytes');
+		if (flags === O_RDWR) {
+			await write(a, late, '!', 16);
+		}
+
+		t.is(await closeHandle(a, late), undefined);
+		t.is(await closeHandle(a, writer), undefined);
+		t.is(await objectText(bucket, 'file'), flags === O_RDWR ? 'VERSION 2 conten!' : 'VERSION 2 content');
+	});
+}

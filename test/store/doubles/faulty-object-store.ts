@@ -43,7 +43,7 @@ type Fault = {
 	readonly countMax?: number;
 	/** What the call fails with. */
 	readonly error?: StoreErrorCode | Error;
-	/** `after`: the call is carried out first, and then fails: as a lost answer does. Default: `before`. */
+	/** `after`: the call is carried out first, and then waits or fails: its answer is late or lost. Default: `before`. */
 	readonly when?: 'before' | 'after';
 	/** How long the call waits first. */
 	readonly delayMs?: number;
@@ -186,12 +186,10 @@ export class FaultyObjectStore implements ObjectStore {
 		this.calls.push(call);
 		throwIfAborted(describe(call), options?.signal);
 		const hits = [...this.#faults].filter(fault => fault.takes(call));
-		for (const hit of hits) {
-			await hit.waitFor(call, options?.signal);
-		}
-
+		await waitForAll(hits, call, 'before', options?.signal);
 		throwFirst(hits, call, 'before');
 		const result = await perform();
+		await waitForAll(hits, call, 'after', options?.signal);
 		throwFirst(hits, call, 'after');
 		const bodyFault = hits.find(hit => hit.fault.bodyBytesMax !== undefined);
 		return bodyFault === undefined ? result : breakBody(result, call, bodyFault.fault);
@@ -264,6 +262,19 @@ class ActiveFault implements InjectedFault {
 }
 
 const describe = ({method, key}: StoreCall): string => `${method} "${key}"`;
+
+const waitForAll = async (
+	hits: readonly ActiveFault[],
+	call: StoreCall,
+	when: 'before' | 'after',
+	signal: AbortSignal | undefined,
+): Promise<void> => {
+	for (const hit of hits) {
+		if ((hit.fault.when ?? 'before') === when) {
+			await hit.waitFor(call, signal);
+		}
+	}
+};
 
 const throwFirst = (hits: readonly ActiveFault[], call: StoreCall, when: 'before' | 'after'): void => {
 	for (const {fault} of hits) {
