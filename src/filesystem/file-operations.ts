@@ -4,7 +4,7 @@ import {assertFileBytes} from './file-size.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Handle, OpenFlags, Target} from './filesystem.ts';
 import type {Entry} from './namespace.ts';
-import type {FileHandle, OpenFile} from './open-file.ts';
+import {type FileHandle, isOutdated, type OpenFile} from './open-file.ts';
 import {open} from './open-operation.ts';
 import {truncateFile} from './truncate-file.ts';
 import {wallClockNs} from './wall-clock.ts';
@@ -22,9 +22,14 @@ export const read = async (
 		return file.read(handle, offset, buffer);
 	}
 
+	if (handle.hasReachedEnd && offset >= handle.endBytes && file.sizeBytes <= handle.endBytes && isOutdated(handle)) {
+		return 0; // The end of its version.
+	}
+
 	assertSameVersion(handle, offset);
 	if (handle.hasReachedEnd && offset >= startOfPage(handle.endBytes) && offset + buffer.length > file.sizeBytes) {
 		await growAtEnd(parts, handle);
+		assertSameVersion(handle, offset);
 	}
 
 	let bytesRead = await file.read(handle, offset, buffer);
@@ -32,8 +37,11 @@ export const read = async (
 		bytesRead = await file.read(handle, offset, buffer);
 	}
 
-	handle.hasReachedEnd = offset + bytesRead >= file.sizeBytes;
-	handle.endBytes = file.sizeBytes;
+	if (!isOutdated(handle)) {
+		handle.hasReachedEnd = offset + bytesRead >= file.sizeBytes;
+		handle.endBytes = file.sizeBytes;
+	}
+
 	return bytesRead;
 };
 
@@ -42,13 +50,12 @@ A reader keeps the version that it opened; one that stands at its end goes on in
 from there does not: programs that read the end of an archive first would take its index from one version and its
 content from another.
 */
-const assertSameVersion = (handle: FileHandle, offset: number): void => {
-	if (handle.generation === handle.file.generation) {
+export const assertSameVersion = (handle: FileHandle, offset: number): void => {
+	if (!isOutdated(handle)) {
 		return;
 	}
 
-	const {endBytes} = handle;
-	if (handle.hasReachedEnd && offset >= (handle.file.sizeBytes > endBytes ? startOfPage(endBytes) : endBytes)) {
+	if (handle.hasReachedEnd && handle.file.sizeBytes > handle.endBytes && offset >= startOfPage(handle.endBytes)) {
 		handle.generation = handle.file.generation;
 		return;
 	}
@@ -73,6 +80,7 @@ const growAtEnd = async (parts: FileSystemParts, handle: FileHandle): Promise<bo
 		entry?.kind !== 'object' ||
 		file.hasChanges ||
 		file.path !== path ||
+		isOutdated(handle) ||
 		parts.cache.changeSince(path, token) !== undefined ||
 		entry.head.etag === file.base?.etag ||
 		entry.head.sizeBytes <= file.sizeBytes

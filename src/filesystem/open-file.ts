@@ -25,6 +25,9 @@ export type FileHandle = {
 	hasWritten: boolean;
 };
 
+/** Whether the file has another version than the one that the handle reads. */
+export const isOutdated = (handle: FileHandle): boolean => handle.generation !== handle.file.generation;
+
 /**
 A file that is open, or has changes that S3 does not have: its name, its attributes and its handles. All handles of a
 node share it, so they see each other's writes at once. Its bytes are those of its layers.
@@ -165,13 +168,20 @@ export class OpenFile {
 		return !this.hasChanges && base !== undefined && offset + length <= base.sizeBytes ? base : undefined;
 	}
 
-	/** Fills `target` from an offset; how many bytes, fewer only at the end. */
-	async read(handle: FileHandle | undefined, offset: number, target: Uint8Array): Promise<number> {
+	/**
+	Fills `target` from an offset with bytes of the version of the handle; how many, fewer only at the end. Each attempt
+	decides without a wait where the bytes are, so they are of one version.
+	*/
+	async read(handle: FileHandle, offset: number, target: Uint8Array): Promise<number> {
 		for (let attempt = 1; ; attempt++) {
+			if (isOutdated(handle)) {
+				throw new FsError('ESTALE', `${this.path} was replaced elsewhere since it was opened`);
+			}
+
 			const {base} = this;
 			try {
 				return await this.layers.read(offset, target, async (object, from, part) =>
-					this.#reader.read(object, from, part, handle?.sequence),
+					this.#reader.read(object, from, part, handle.sequence),
 				);
 			} catch (error) {
 				// A rename or an upload of ours may have replaced the object under this read: look again.

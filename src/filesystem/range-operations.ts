@@ -1,4 +1,5 @@
 import {FsError} from '../model/fs-error.ts';
+import {assertSameVersion} from './file-operations.ts';
 import {assertFileBytes} from './file-size.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {AllocationRequest, Handle} from './filesystem.ts';
@@ -59,6 +60,7 @@ export const copyFileRange = async (
 		throw new FsError('EINVAL', 'The ranges of a copy within one file overlap');
 	}
 
+	assertSameVersion(from, source.offset);
 	const available = Math.max(0, Math.min(length, from.file.sizeBytes - source.offset));
 	if (available === 0) {
 		return 0;

@@ -144,6 +144,53 @@ test('5.7 A reader keeps the version that it opened; when that version is gone f
 	t.is(await errnoOf(readHandle(b, reopened, 4, 3)), 'ESTALE');
 });
 
+const sentence57 =
+	'5.7 A reader keeps the version that it opened; when that version is gone from S3, or a newer one was opened on the same node, its reads fail with ESTALE.';
+
+test(`${sentence57} (copy_file_range)`, async t => {
+	const {a, b} = await startNodes(t, {isVersioned: true, options: {'part-size': '5MiB'}});
+	const content = (letter: string): string => letter.repeat(12 * 2 ** 20);
+	await writeText(a.fs, 'file', content('x'));
+	const source = await openHandle(b, 'file', O_RDONLY);
+	const destination = await openHandle(b, 'copy', O_CREAT | O_RDWR);
+	const copy = async (offset: number, length: number) =>
+		b.fileSystem.copyFileRange({handle: source, offset}, {handle: destination, offset}, length);
+	t.is(await copy(0, 4096), 4096);
+	await writeText(a.fs, 'file', content('y'));
+	t.is(await copy(4096, 5 * 2 ** 20), 5 * 2 ** 20, 'The version that was opened is there yet');
+	t.is((await readText(b.fs, 'file')).slice(0, 1), 'y');
+	t.is(await errnoOf(copy(4096, 5 * 2 ** 20)), 'ESTALE', 'A copy on the server');
+	t.is(await errnoOf(copy(4096, 100)), 'ESTALE', 'A copy through the node');
+	t.is(await closeHandle(b, destination), undefined);
+	t.is((await readText(b.fs, 'copy')).replaceAll('x', ''), '');
+});
+
+test(`${sentence57} (a read that waits meanwhile)`, async t => {
+	const {a, b} = await startNodes(t);
+	await writeText(a.fs, 'file', 'x'.repeat(3 * 2 ** 20));
+	const handle = await openHandle(b, 'file', O_RDONLY);
+	t.is(await readHandle(b, handle, 0, 4), 'xxxx');
+	const fault = b.store.inject({method: 'get', key: 'file', isBlocked: true, countMax: 1});
+	const reading = errnoOf(readHandle(b, handle, 2 * 2 ** 20, 4));
+	await fault.reached;
+	await writeText(a.fs, 'file', 'y'.repeat(3 * 2 ** 20));
+	const newer = await openHandle(b, 'file', O_RDONLY);
+	fault.remove();
+	t.is(await reading, 'ESTALE');
+	t.is(await readHandle(b, newer, 2 * 2 ** 20, 4), 'yyyy');
+});
+
+test(`${sentence57} (one that stood at the end of a longer version)`, async t => {
+	const {a, b} = await startNodes(t, {isVersioned: true});
+	await writeText(a.fs, 'file', 'x'.repeat(10));
+	const handle = await openHandle(b, 'file', O_RDONLY);
+	t.is((await readHandle(b, handle)).length, 10);
+	await writeText(a.fs, 'file', 'y'.repeat(5));
+	t.is(await readText(b.fs, 'file'), 'yyyyy');
+	t.is(await readHandle(b, handle, 10), '', 'Its end is where it was');
+	t.is(await errnoOf(readHandle(b, handle, 0, 5)), 'ESTALE');
+});
+
 test('5.8 In a bucket with versioning a reader keeps its version also when the file is replaced or deleted elsewhere, until a newer one is opened on the same node.', async t => {
 	const {a, b} = await startNodes(t, {isVersioned: true});
 	await writeText(a.fs, 'replaced', 'old content');
