@@ -1,7 +1,7 @@
 import {FsError} from '../model/fs-error.ts';
 import {isWithin, nameOf, parentOf} from '../model/object-key.ts';
 import type {Handle} from './filesystem.ts';
-import type {FileHandle, OpenFile} from './open-file.ts';
+import {type FileHandle, isOutdated, type OpenFile} from './open-file.ts';
 
 /** The files that are open or have changes, by path, and the handles of the kernel. */
 export class FileTable {
@@ -91,6 +91,21 @@ export class FileTable {
 		this.#handles.delete(number);
 		handle?.file.handles.delete(handle);
 		return handle;
+	}
+
+	/**
+	Whether handles of another version of the path are open: of before the file was found changed elsewhere, or deleted
+	there and made anew here.
+	*/
+	hasOtherVersionOpen(file: OpenFile): boolean {
+		for (const handle of this.#handles.values()) {
+			const isSamePath = handle.file === file || (handle.file.path === file.path && !handle.file.isUnlinked);
+			if (isSamePath && (handle.file !== file || isOutdated(handle))) {
+				return true;
+			}
+		}
+
+		return false;
 	}
 
 	get handleCount(): number {

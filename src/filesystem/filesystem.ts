@@ -46,6 +46,10 @@ export type OpenResult = {
 	readonly handle: Handle;
 	/** Whether the kernel may keep the pages that it has of this file: nothing changed since it last read them. */
 	readonly keepCache: boolean;
+	/**
+	Whether reads must not go through the kernel's pages, as another version of the path is open. Absent: they may.
+	*/
+	readonly isDirect?: boolean;
 };
 
 export type DirectoryEntry = {

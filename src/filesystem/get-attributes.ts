@@ -3,7 +3,7 @@ import {type FileAttributes, presentAttributes} from './attributes.ts';
 import type {FileSystemParts} from './file-system-parts.ts';
 import type {EntryStat, Target} from './filesystem.ts';
 import type {Entry} from './namespace.ts';
-import type {OpenFile} from './open-file.ts';
+import {isOutdated, type OpenFile} from './open-file.ts';
 
 export const getattr = async (parts: FileSystemParts, target: Target): Promise<EntryStat> => {
 	if ('handle' in target) {
@@ -38,6 +38,11 @@ const statOfHandle = async (parts: FileSystemParts, number: number): Promise<Ent
 	const entry = file.isUnlinked || file.hasChanges ? undefined : await parts.namespace.lookup(file.path);
 	if (file.isUnlinked || file.hasChanges) {
 		return statOfFile(parts, file);
+	}
+
+	// The kernel asks for the size when a reader comes to the end that it knows, which may be that of another version.
+	if (isOutdated(handle) && handle.flags.read && !(handle.hasReachedEnd && file.sizeBytes > handle.endBytes)) {
+		throw new FsError('ESTALE', `${file.path} was replaced elsewhere since it was opened`);
 	}
 
 	const isOther = entry?.kind !== 'object' || entry.head.etag !== file.base?.etag;

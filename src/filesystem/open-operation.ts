@@ -54,7 +54,8 @@ export const open = async (
 			throw error;
 		}
 
-		return {handle, keepCache: keepsKernelPages(parts, file)};
+		const isDirect = parts.files.hasOtherVersionOpen(file);
+		return {handle, keepCache: keepsKernelPages(parts, file, {isDirect}), isDirect};
 	});
 };
 
@@ -196,7 +197,16 @@ const reportEarlierFailure = (file: OpenFile, flags: OpenFlags): void => {
 	}
 };
 
-const keepsKernelPages = (parts: FileSystemParts, file: OpenFile): boolean => {
+/**
+The kernel has one set of pages for a path. As long as a handle of another version is open, which is served from them,
+this version must not get into them; and nobody knows what is in them afterwards.
+*/
+const keepsKernelPages = (parts: FileSystemParts, file: OpenFile, {isDirect}: {isDirect: boolean}): boolean => {
+	if (isDirect) {
+		parts.kernelPages.forget(file.path);
+		return false;
+	}
+
 	if (file.hasChanges || file.base === undefined) {
 		return file.handles.size > 1;
 	}

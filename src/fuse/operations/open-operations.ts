@@ -55,7 +55,11 @@ export const createOpenOperations = (session: FuseSession) => {
 	} satisfies Fuse.OPERATIONS;
 };
 
-const toFileInfo = ({handle, keepCache}: OpenResult): Fuse.FileInfoResult => ({fd: toFd(handle), keepCache});
+const toFileInfo = ({handle, keepCache, isDirect = false}: OpenResult): Fuse.FileInfoResult => ({
+	fd: toFd(handle),
+	keepCache,
+	directIO: isDirect,
+});
 
 /** Opens a file; `undefined` when the kernel has to look it up again first. */
 const openAsShown = async (

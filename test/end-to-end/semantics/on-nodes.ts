@@ -9,7 +9,7 @@ import {startMountedNodes, type MountedNode, type MountedNodes} from './support/
 import {eventually, objectText} from '../../support/volume-nodes.ts';
 import {fuse, isMet, python, testThatNeeds} from '../../support/needs.ts';
 
-const {serial: onMounts, failing: failingOnMounts} = testThatNeeds(fuse, python);
+const {serial: onMounts} = testThatNeeds(fuse, python);
 
 let nodes: MountedNodes;
 let versioned: MountedNodes;
@@ -126,8 +126,8 @@ sorted(set(outcome))`);
 	},
 );
 
-failingOnMounts(
-	'5.6 A read returns bytes of one version of the file, never a mixture. (row 1 between nodes: while a newer version is open on the node)',
+onMounts(
+	'5.6 A read returns bytes of one version of the file, never a mixture. (through the kernel, while a newer version is open on the node)',
 	async t => {
 		const {a, b} = nodes;
 		for (let round = 0; round < 3; round++) {
@@ -166,8 +166,8 @@ onMounts(
 	},
 );
 
-failingOnMounts(
-	'5.7 A reader keeps the version that it opened; when that version is gone from S3, or a newer one was opened on the same node, its reads fail with ESTALE. (row 1 between nodes: when a newer one was opened)',
+onMounts(
+	'5.7 A reader keeps the version that it opened; when that version is gone from S3, or a newer one was opened on the same node, its reads fail with ESTALE. (through the kernel, when a newer one was opened)',
 	async t => {
 		const {a, b} = nodes;
 		await a.python("write('reopened', b'old content')");
