@@ -8,11 +8,12 @@ program sees the error.
 */
 export class ShownSizes {
 	readonly #sizes: BoundedMap<string, number>;
-	/** The path whose open was refused last. */
-	#refusedPath: string | undefined;
+	/** Which thread was refused which path: what it opens next there is the second try. */
+	readonly #refusals: BoundedMap<string, number>;
 
 	constructor(options: {countMax: number}) {
 		this.#sizes = new BoundedMap(options);
+		this.#refusals = new BoundedMap(options);
 	}
 
 	/** The kernel was told this size. */
@@ -25,15 +26,28 @@ export class ShownSizes {
 		this.#sizes.delete(path);
 	}
 
-	/**
-	Whether the kernel believes another size. Once only for each open: the kernel tries again once, and a second
-	refusal would reach the program.
-	*/
+	/** Whether the kernel believes another size. */
 	takeIsWrong(path: string, sizeBytes: number): boolean {
 		const shown = this.#sizes.get(path);
 		this.#sizes.delete(path);
-		const isWrong = shown !== undefined && shown !== sizeBytes && path !== this.#refusedPath;
-		this.#refusedPath = isWrong ? path : undefined;
-		return isWrong;
+		return shown !== undefined && shown !== sizeBytes;
+	}
+
+	/**
+	Whether an open may be refused: the kernel tries again once, on the same thread, and a second refusal would reach the
+	program.
+	*/
+	mayRefuse(path: string, threadId: number): boolean {
+		return !this.#refusals.has(`${threadId} ${path}`);
+	}
+
+	/** An open was refused. */
+	refused(path: string, threadId: number): void {
+		this.#refusals.set(`${threadId} ${path}`, threadId);
+	}
+
+	/** An open was answered for good. */
+	answered(path: string, threadId: number): void {
+		this.#refusals.delete(`${threadId} ${path}`);
 	}
 }

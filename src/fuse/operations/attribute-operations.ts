@@ -9,9 +9,14 @@ export const createAttributeOperations = (session: FuseSession) => {
 	const {fileSystem, shown} = session;
 	return {
 		getattr(path, callback) {
+			const threadId = session.callingThreadId();
 			session.ask(
 				{name: 'getattr', path, callback},
-				async () => fileSystem.getattr(session.targetOf(path)),
+				async () =>
+					fileSystem.getattr(session.targetOf(path)).catch((error: unknown) => {
+						shown.answered(path ?? '', threadId); // An open that was refused is not tried again.
+						throw error;
+					}),
 				stat => {
 					shown.note(path ?? '', stat.sizeBytes);
 					callback(0, toFuseStat(stat));

@@ -1,7 +1,7 @@
 import {constants} from 'node:fs';
 import type Fuse from 'fuse-native';
 import type {OpenFlags, OpenResult} from '../../filesystem/filesystem.ts';
-import {toFuseResult} from '../errno.ts';
+import {errnoNameOf, toFuseResult} from '../errno.ts';
 import {toNewPath, toPath} from '../fuse-path.ts';
 import {type FuseSession, toFd, toHandle} from '../fuse-session.ts';
 import {permissionsOfMode} from '../fuse-stat.ts';
@@ -13,9 +13,11 @@ export const createOpenOperations = (session: FuseSession) => {
 	const {fileSystem, hidden} = session;
 	return {
 		open(path, flags, callback) {
+			const threadId = session.callingThreadId();
 			session.run(
 				{name: 'open', path, callback},
-				async () => openAsShown(session, path, parseOpenFlags(flags & ~(constants.O_CREAT | constants.O_EXCL))),
+				async () =>
+					openAsShown(session, path, parseOpenFlags(flags & ~(constants.O_CREAT | constants.O_EXCL)), threadId),
 				{
 					succeed(result) {
 						if (result === undefined) {
@@ -61,17 +63,35 @@ const toFileInfo = ({handle, keepCache, isDirect = false}: OpenResult): Fuse.Fil
 	directIO: isDirect,
 });
 
-/** Opens a file; `undefined` when the kernel has to look it up again first. */
+/**
+Opens a file; `undefined` when the kernel has to look it up again first: it knows another size, or the name is gone and
+the kernel still believes in it. Then a program that creates what is not there gets a new file, and others ENOENT.
+*/
 const openAsShown = async (
 	{fileSystem, hidden, shown}: FuseSession,
 	fusePath: string,
 	flags: OpenFlags,
+	threadId: number,
 ): Promise<OpenResult | undefined> => {
-	const result = await hidden.open(toPath(fusePath), flags);
+	const mayRefuse = shown.mayRefuse(fusePath, threadId);
+	shown.answered(fusePath, threadId);
+	let result: OpenResult;
+	try {
+		result = await hidden.open(toPath(fusePath), flags);
+	} catch (error) {
+		if (mayRefuse && errnoNameOf(error) === 'ENOENT') {
+			shown.refused(fusePath, threadId);
+			return undefined;
+		}
+
+		throw error;
+	}
+
 	// A program that does not read misses nothing; appends go to the end, wherever the kernel believes it to be.
 	if (!result.keepCache && !flags.truncate && flags.read) {
 		const {sizeBytes} = await fileSystem.getattr({handle: result.handle});
-		if (shown.takeIsWrong(fusePath, sizeBytes)) {
+		if (shown.takeIsWrong(fusePath, sizeBytes) && mayRefuse) {
+			shown.refused(fusePath, threadId);
 			await hidden.release(result.handle);
 			return undefined;
 		}

@@ -330,3 +330,28 @@ onMounts(
 		);
 	},
 );
+
+onMounts(
+	'5.16 An `open()` with O_CREAT of a file that was deleted or renamed on another node makes it anew, and one without fails with ENOENT. (log rotation)',
+	async t => {
+		// So that the kernel believes in the name for as long as the test takes.
+		const own = await startMountedNodes({options: {'metadata-ttl': '1h'}});
+		t.teardown(own.close);
+		const {a, b, bucket} = own;
+		const program = a.start();
+		t.teardown(() => program.kill());
+		for (let round = 0; round < 3; round++) {
+			for (const takeAway of ["os.unlink(at('rotated'))", "os.rename(at('rotated'), at('rotated.1'))"]) {
+				await b.python("write('rotated', b'old')");
+				await program.run("os.stat(at('rotated'))");
+				await b.python(takeAway);
+				t.is(await errnoOf(program.run("read('rotated')")), 'ENOENT');
+				await b.python("write('rotated', b'old')");
+				await program.run("os.stat(at('rotated'))");
+				await b.python(takeAway);
+				await program.run("append('rotated', b'x')");
+				t.is(await objectText(bucket, 'rotated'), 'x');
+			}
+		}
+	},
+);
