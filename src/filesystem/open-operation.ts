@@ -45,8 +45,10 @@ export const open = async (
 			hasWritten: false,
 		});
 		try {
-			if (flags.truncate && (file.sizeBytes > 0 || !file.hasChanges)) {
+			if (flags.truncate && (file.sizeBytes > 0 || !file.hasUnsealedChanges)) {
 				await truncateFile(file, 0);
+			} else if (flags.truncate) {
+				file.touch(wallClockNs()); // The time goes with the changes that wait.
 			}
 		} catch (error) {
 			parts.files.removeHandle(handle);

@@ -10,7 +10,7 @@ import {
 	type VolumeNode,
 } from '../../support/volume-nodes.ts';
 
-const {O_APPEND, O_CREAT, O_RDONLY, O_RDWR, O_WRONLY} = constants;
+const {O_APPEND, O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY} = constants;
 
 const write = async ({fileSystem}: VolumeNode, handle: number, text: string, offset = 0): Promise<number> =>
 	fileSystem.write(handle, Buffer.from(text), offset);
@@ -268,3 +268,14 @@ for (const title of ['open for reading', 'open for reading and writing'] as cons
 		t.is(await objectText(bucket, 'file'), flags === O_RDWR ? 'VERSION 2 conten!' : 'VERSION 2 content');
 	});
 }
+
+test('open() with O_TRUNC of an empty file with changes changes its time', async t => {
+	const {a} = await startNodes(t);
+	const first = await openHandle(a, 'file', O_CREAT | O_WRONLY);
+	await a.fileSystem.utimens({handle: first}, {atime: 1n, mtime: 1n});
+	const second = await openHandle(a, 'file', O_TRUNC | O_WRONLY);
+	t.true((await a.fileSystem.getattr({path: 'file'})).mtimeNs > 1n);
+	t.is(await closeHandle(a, second), undefined);
+	t.is(await closeHandle(a, first), undefined);
+	t.true((await a.fileSystem.getattr({path: 'file'})).mtimeNs > 1n);
+});
