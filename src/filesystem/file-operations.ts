@@ -191,7 +191,7 @@ export const persist = async (parts: FileSystemParts, file: OpenFile): Promise<v
 /** An unlink or a rename stops the upload: when it is over, the file is gone, or still has to be uploaded. */
 const settleUnlessUnlinked = async (parts: FileSystemParts, file: OpenFile): Promise<void> => {
 	try {
-		await parts.uploads.settle(file);
+		await parts.uploads.settle(file, {isWaitedFor: true});
 	} catch (error) {
 		if (!isStoreError(error, 'aborted')) {
 			throw error;
@@ -199,7 +199,7 @@ const settleUnlessUnlinked = async (parts: FileSystemParts, file: OpenFile): Pro
 
 		await file.exclusively(async () => undefined);
 		if (!file.isUnlinked) {
-			await parts.uploads.settle(file);
+			await parts.uploads.settle(file, {isWaitedFor: true});
 		}
 	}
 };

@@ -39,6 +39,8 @@ export type UploadStep =
 
 type Running = {
 	readonly promise: Promise<void>;
+	/** A close or fsync waits for it, and reports its failure. */
+	isWaitedFor: boolean;
 	/** Ends it at once. */
 	readonly abort: AbortController;
 	/** Ends it where it is known what S3 has. */
@@ -88,10 +90,15 @@ export class UploadQueue<Item extends UploadItem> {
 		return this.#items().filter(({layers}) => layers.next !== undefined).length;
 	}
 
-	/** Uploads all that is sealed of an item; fails with the reason when that does not work now. */
-	async settle(item: Item): Promise<void> {
+	/**
+	Uploads all that is sealed of an item; fails with the reason when that does not work now. Say when that reason is told
+	to the program that wrote the bytes: then S3 may refuse them for good.
+	*/
+	async settle(item: Item, {isWaitedFor = false}: {isWaitedFor?: boolean} = {}): Promise<void> {
 		do {
-			await (this.#running.get(item) ?? this.#begin(item)).promise;
+			const running = this.#running.get(item) ?? this.#begin(item);
+			running.isWaitedFor ||= isWaitedFor;
+			await running.promise;
 			// What was sealed while the last upload was being tidied up was not in it.
 		} while (item.layers.next !== undefined);
 	}
@@ -107,7 +114,7 @@ export class UploadQueue<Item extends UploadItem> {
 	*/
 	start(item: Item): void {
 		this.settle(item).catch((error: unknown) => {
-			if (isFinal(error as Error)) {
+			if (this.#isFinal(item, error as Error)) {
 				item.unreportedError = error as Error;
 			}
 		});
@@ -155,7 +162,7 @@ export class UploadQueue<Item extends UploadItem> {
 			this.#running.delete(item);
 			this.#onStep(item, {step: 'ended'});
 		});
-		const running = {promise, abort, stop};
+		const running = {promise, abort, stop, isWaitedFor: false};
 		this.#running.set(item, running);
 		return running;
 	}
@@ -221,7 +228,7 @@ export class UploadQueue<Item extends UploadItem> {
 			try {
 				await this.settle(other);
 			} catch (error) {
-				if (isStoreError(error) && error.isTransient) {
+				if (!this.#isFinal(other, error as Error)) {
 					throw error;
 				}
 			} finally {
@@ -237,7 +244,7 @@ export class UploadQueue<Item extends UploadItem> {
 
 		this.failedCount++;
 		this.lastError = {atMs: Date.now(), message: `${item.path}: ${error.message}`};
-		const isRefused = isFinal(error);
+		const isRefused = this.#isFinal(item, error);
 		(isRefused ? this.#counts.refused : this.#counts.delayed).value++;
 		let keptAt: string | undefined;
 		// It may take long until the next try succeeds: the bytes outlast a loss of power from now on.
@@ -257,12 +264,22 @@ export class UploadQueue<Item extends UploadItem> {
 				keptAt = await item.layers.keepFailed();
 			}
 
+			this.#forgetRetry(item);
 			this.#onStep(item, {step: 'dropped'});
 		} else if (!isRefused) {
 			this.#retryLater(item);
 		}
 
 		this.#onEvent({event: 'upload failed', path: item.path, error, isFinal: isRefused, keptAt});
+	}
+
+	#isFinal(item: Item, error: Error): boolean {
+		if (isStoreError(error, 'accessDenied')) {
+			// A policy is edited: of a file that a program believes to be safe, that is as curable as the others.
+			return item.wasToldOfFailure || this.#running.get(item)?.isWaitedFor === true;
+		}
+
+		return isFinal(error);
 	}
 
 	#retryLater(item: Item): void {
@@ -297,7 +314,7 @@ the bucket.
 const isBug = (error: Error): boolean =>
 	error instanceof AssertionError || error instanceof TypeError || error instanceof RangeError;
 
-/** To try again does not help. */
+/** Another try does not help. */
 const isFinal = (error: Error): boolean =>
 	isBug(error) || (isStoreError(error) && !error.isTransient && !isStoreError(error, 'aborted', ...curableCodes));
 

@@ -124,7 +124,7 @@ for (const [isOpen, wasToldOfFailure, what] of [
 		const item = await add('file');
 		await write(item, 'content');
 		Object.assign(item, {isOpen, wasToldOfFailure});
-		store.inject({method: 'put', error: 'accessDenied'});
+		store.inject({method: 'put', error: 'invalidRequest'});
 		await t.throwsAsync(queue.settle(item), {name: 'StoreError'});
 		t.is(item.layers.isEmpty, !isOpen);
 		t.deepEqual(steps, isOpen ? ['file ended'] : ['file dropped', 'file ended']);
@@ -137,6 +137,48 @@ for (const [isOpen, wasToldOfFailure, what] of [
 		);
 	});
 }
+
+test('what S3 does not allow is tried again while nobody was told, and is final for who waits for it', async t => {
+	const {bucket, store, queue, steps, events, add} = await start(t);
+	const [background, awaited] = [await add('background'), await add('awaited')];
+	const fault = store.inject({method: 'put', error: 'accessDenied'});
+	for (const item of [background, awaited]) {
+		item.isOpen = false;
+		await write(item, 'content');
+		await t.throwsAsync(queue.settle(item, {isWaitedFor: item === awaited}), {code: 'accessDenied'} as object);
+		t.is(item.layers.isEmpty, item === awaited);
+	}
+
+	t.deepEqual(
+		events.map(event => (event.event === 'upload failed' ? [event.path, event.isFinal] : event)).slice(0, 1),
+		[['background', false]],
+	);
+	fault.remove();
+	await eventually(t, 'S3 has it', async () => (await objectText(bucket, 'background')) === 'content');
+	await queue.idle();
+	t.is(await objectText(bucket, 'awaited'), undefined);
+	t.false(steps.includes('background dropped'));
+});
+
+test('a version is not replaced while a copy from it waits for its permission', async t => {
+	const {bucket, store, queue, add} = await start(t);
+	const [source, copy] = [await add('source', 'content'), await add('copy')];
+	const object = source.layers.base!; // It was made with one.
+	copy.layers.writable().setSource(0, 7, {kind: 'object', object, objectOffset: 0});
+	await seal(copy);
+	await write(source, 'CHANGED');
+	const faults = (['put', 'copy', 'createMultipartUpload'] as const).map(method =>
+		store.inject({method, key: 'copy', error: 'accessDenied'}),
+	);
+	await t.throwsAsync(queue.settle(source), {code: 'accessDenied'} as object);
+	t.is(await objectText(bucket, 'source'), 'content');
+	for (const fault of faults) {
+		fault.remove();
+	}
+
+	await eventually(t, 'both are stored', async () => (await objectText(bucket, 'source')) === 'CHANGED');
+	t.is(await objectText(bucket, 'copy'), 'content');
+});
 
 test('after cancel() nothing becomes visible, and a later start stores it', async t => {
 	const {bucket, store, queue, add} = await start(t);

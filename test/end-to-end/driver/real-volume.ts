@@ -140,7 +140,7 @@ test.serial('bytes that S3 refuses for good are kept on the node when the volume
 	const node = createDriverHarness(t);
 	const directory = node.podDirectory('uid-1');
 	await node.mount(directory, optionsFor(server, {durability: 'journal'}));
-	await server.setFaults({errors: [{operation: 'PutObject', status: 403, code: 'AccessDenied'}]});
+	await server.setFaults({errors: [{operation: 'PutObject', status: 400, code: 'InvalidArgument'}]});
 	await inPod(directory, 'echo precious >"$D/file"');
 	t.is((await node.unmount(directory)).output, '{"status":"Success"}\n');
 	const [volume] = volumes(node);

@@ -1,7 +1,6 @@
 /** Section 4 of docs/SEMANTICS.md. */
 import {constants} from 'node:fs';
-import {mkdir, readFile, readdir, rmdir} from 'node:fs/promises';
-import {join} from 'node:path';
+import {readFile, readdir} from 'node:fs/promises';
 import {setTimeout as delay} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {readText, writeText} from '../../support/fs-text.ts';
@@ -121,7 +120,7 @@ test('4.7 Changes whose `close()` failed because S3 refuses them for good are dr
 
 test('4.8 Changes that S3 refuses for good, and of which no `close()` reported it, are kept in the directory `failed` of the staging directory, and the log names the file.', async t => {
 	const {a} = await startNodes(t, journal);
-	a.store.inject({method: 'put', key: 'file', error: 'accessDenied'});
+	a.store.inject({method: 'put', key: 'file', error: 'invalidRequest'});
 	await writeText(a.fs, 'file', 'precious');
 	await eventually(t, 'the refusal is told', () =>
 		a.events.some(event => event.event === 'upload failed' && event.keptAt !== undefined),
@@ -224,4 +223,15 @@ test('4.11 Closing a file that was not changed sends nothing to S3.', async t =>
 	const before = a.store.callCount();
 	t.is(await closeHandle(a, handle), undefined);
 	t.is(a.store.callCount(), before);
+});
+
+test('4.16 Changes that no `close()` waits for stay in the journal while S3 does not allow their upload, and are uploaded when it does.', async t => {
+	const {bucket, a} = await startNodes(t, journal);
+	const fault = a.store.inject({method: 'put', key: 'file', error: 'accessDenied'});
+	await writeText(a.fs, 'file', 'precious');
+	await eventually(t, 'it is tried again and again', () => fault.hitCount > 2);
+	t.false((await readdir(a.stagingDirectory)).includes('failed'));
+	t.is(await readText(a.fs, 'file'), 'precious');
+	fault.remove();
+	await eventually(t, 'the file is in S3', async () => (await objectText(bucket, 'file')) === 'precious');
 });

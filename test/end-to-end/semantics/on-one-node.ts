@@ -19,7 +19,7 @@ onMounts(
 	'4.8 Changes that S3 refuses for good, and of which no `close()` reported it, are kept in the directory `failed` of the staging directory, and the log names the file. (of a daemon)',
 	async t => {
 		const {a, server} = await start(t, {durability: 'journal'});
-		await server.setFaults({errors: [{operation: 'PutObject', status: 403, code: 'AccessDenied'}]});
+		await server.setFaults({errors: [{operation: 'PutObject', status: 400, code: 'InvalidArgument'}]});
 		await a.python("write('refused', b'precious')");
 		const failed = join(a.volumeDirectory, 'staging', 'failed');
 		const keptNames = async (): Promise<string[]> =>
@@ -32,6 +32,25 @@ onMounts(
 				.split('\n')
 				.some(line => line.includes('"msg":"upload failed"') && line.includes('"path":"refused"')),
 		);
+	},
+);
+
+onMounts(
+	'4.16 Changes that no `close()` waits for stay in the journal while S3 does not allow their upload, and are uploaded when it does. (of a daemon and the next)',
+	async t => {
+		const {a, server, bucket} = await start(t, {durability: 'journal'});
+		await server.setFaults({errors: [{operation: 'PutObject', status: 403, code: 'AccessDenied'}]});
+		await a.python("write('closed', b'precious')");
+		const isTriedAgain = async (): Promise<boolean> => (await server.countRequests({operation: 'PutObject'})) > 1;
+		await eventually(t, 'it is tried again', isTriedAgain);
+		await a.kill();
+		await server.clearRequests();
+		await a.restart();
+		await eventually(t, 'the next daemon tries it again', isTriedAgain);
+		t.is(await a.python("read('closed')"), 'precious');
+		t.false((await readdir(join(a.volumeDirectory, 'staging'))).includes('failed'));
+		await server.setFaults({});
+		await eventually(t, 'S3 has it', async () => (await objectText(bucket, 'closed')) === 'precious');
 	},
 );
 
