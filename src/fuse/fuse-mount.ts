@@ -44,8 +44,11 @@ export type FuseMount = {
 	status(): {readonly runningCount: number; readonly oldestRunningMs: number};
 };
 
-/** One native thread each, blocked while its operation runs: this many operations at the same time. */
-const operationCountMax = 32;
+/**
+One native thread each, blocked while its operation runs: this many operations at the same time. The most that the
+binding takes, so that calls that wait for S3 leave room for those that do not.
+*/
+const operationCountMax = 64;
 
 const requestBytesMax = 2 ** 20;
 

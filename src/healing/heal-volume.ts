@@ -21,7 +21,6 @@ import {
 import {abortConnection} from './abort-connection.ts';
 import {dumpHang} from './dump-hang.ts';
 import {belongsToPod, readOtherNamespaces, uncoveredMounts} from '../node/mounts/mount-namespaces.ts';
-import {MountProbe} from './mount-probe.ts';
 import {renewPodMount} from '../node/mounts/renew-pod-mount.ts';
 import {restartDaemon} from './restart-daemon.ts';
 
@@ -164,11 +163,7 @@ const isHanging = async (
 	}
 
 	const {socket} = volumePaths(stateDirectory, state.volumeId);
-	const [status, probed] = await Promise.all([
-		askStatus(socket, createDeadline(answerMs)),
-		new MountProbe().ask(state.mountPoint, answerMs),
-	]);
-	return status === undefined || probed === 'silent';
+	return (await askStatus(socket, createDeadline(answerMs))) === undefined;
 };
 
 /** Two daemons on one journal would destroy it, so no new one starts while the old one lives. */

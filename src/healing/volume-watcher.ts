@@ -28,7 +28,7 @@ export type WatchSettings = {
 	readonly intervalMs: number;
 	/** How long a mount and a daemon may take to answer. */
 	readonly answerMs: number;
-	/** After this many rounds in a row without an answer, it hangs. */
+	/** After this many rounds in a row without an answer of the daemon on its socket, it hangs. */
 	readonly silentRoundsMax: number;
 	/** A volume without pods is finished after this time. */
 	readonly unusedMs: number;
@@ -45,6 +45,7 @@ export class VolumeWatcher {
 	readonly #settings: WatchSettings;
 	readonly #emit: (notice: Notice) => void;
 	#silentRounds = 0;
+	#isMountSilent = false;
 	#failingRounds = 0;
 	/** What was last seen in `failed/`. */
 	#keptBytes = 0;
@@ -79,8 +80,10 @@ export class VolumeWatcher {
 		const isServed = report.health === 'healthy' || report.health === 'failing';
 		const isMounted = mountsAt(table, state.mountPoint).length > 0;
 		const probed = isServed ? await this.#probe.ask(state.mountPoint, this.#settings.answerMs) : 'unknown';
-		const isSilent = isMounted && (report.health === 'hanging' || probed === 'silent');
-		this.#silentRounds = isSilent ? this.#silentRounds + 1 : 0;
+		const isHanging = isMounted && report.health === 'hanging';
+		// All threads of a good daemon may wait for S3: then its mount is silent, and its socket answers.
+		this.#isMountSilent = isMounted && probed === 'silent';
+		this.#silentRounds = isHanging ? this.#silentRounds + 1 : 0;
 		this.#watchBacklog(state, report);
 		this.#watchFailures(state, report);
 		this.#watchKeptBytes(state, report);
@@ -92,7 +95,7 @@ export class VolumeWatcher {
 
 		return {
 			...report,
-			health: isSilent ? 'hanging' : report.health,
+			health: this.#isMountSilent ? 'failing' : report.health,
 			restartCount: this.#restartCount,
 			nextAttemptAtMs:
 				!isServed && nextStartAtMs(this.#backOff) > Date.now() ? nextStartAtMs(this.#backOff) : undefined,
@@ -126,7 +129,10 @@ export class VolumeWatcher {
 		const isDead =
 			report.health === 'dead' || (report.health === 'hanging' && mountsAt(table, state.mountPoint).length === 0);
 		const isStale = podsInUse(state, table).length < pods.length;
-		if ((isHung || isDead || (isStale && this.#silentRounds === 0)) && nextStartAtMs(this.#backOff) <= Date.now()) {
+		if (
+			(isHung || isDead || (isStale && this.#silentRounds === 0 && !this.#isMountSilent)) &&
+			nextStartAtMs(this.#backOff) <= Date.now()
+		) {
 			return this.#heal(state, isHung);
 		}
 

@@ -51,6 +51,26 @@ test.serial('watch ends a daemon in a busy loop, and the dump tells which thread
 	t.regex(readFileSync(join(volumeDirectory, dump!), 'utf8'), new RegExp(`\n${pid} \\S+ R ticks [1-9]`));
 });
 
+test.serial('watch leaves a daemon alone that answers on its socket while all its threads wait for S3', async t => {
+	const server = await spawnTestDevServer(t);
+	const node = await createHealingNode(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, secretOptions(server));
+	const {pid} = stateOf(node).daemon!;
+	await server.setFaults({stalls: [{operation: 'PutObject', when: 'before'}]});
+	const writing = inDirectory(directory, 'for i in $(seq 80); do (echo x >"$1/file-$i") & done; wait');
+	const watch = startWatch(t, node, '--silent-rounds', '1');
+	t.true(await watch.until(() => watch.reports.filter(({volumes}) => volumes[0]?.health === 'failing').length > 3));
+	t.is(stateOf(node).daemon?.pid, pid);
+	t.deepEqual(watch.notices, []);
+	await server.setFaults({});
+	t.is(await writing, '');
+	t.is((await keysOf(t, server)).length, 80);
+	t.is(stateOf(node).daemon?.pid, pid);
+	await watch.end();
+	t.is((await node.unmount(directory)).reply.status, 'Success');
+});
+
 test.serial("what is mounted below a volume's directory is never deleted when the volume is forgotten", async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');

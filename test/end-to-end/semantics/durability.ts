@@ -1,6 +1,7 @@
 /** Section 4 of docs/SEMANTICS.md. */
 import {constants} from 'node:fs';
-import {readFile, readdir} from 'node:fs/promises';
+import {mkdir, readFile, readdir, rmdir} from 'node:fs/promises';
+import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {readText, writeText} from '../../support/fs-text.ts';
