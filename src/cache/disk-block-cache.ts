@@ -12,7 +12,11 @@ export type DiskBlockCacheOptions = {
 	readonly bytesMax: number;
 	readonly onError?: ((error: unknown) => void) | undefined;
 	readonly metrics?: MetricSink | undefined;
+	/** What the disk has left, and has in all. Default: that of the directory. */
+	readonly readSpace?: (() => Promise<DiskSpace>) | undefined;
 };
+
+export type DiskSpace = {readonly freeBytes: number; readonly totalBytes: number};
 
 /**
 Blocks as files: `<directory>/v1/<first two digits>/<version id>-<index>`.
@@ -23,6 +27,9 @@ crash fails its check like every other damage, and is removed.
 
 When the directory is full the blocks that were not used for longest go first. Which ones there are is read from the
 directory at start, oldest modification first; blocks that are used are moved to the end in memory only.
+
+A part of the disk stays free for others, as what programs write is staged on the same disk: nothing is cached that would
+take of it, and when others take of it, blocks go.
 */
 export class DiskBlockCache implements BlockCache {
 	readonly #directory: string;
@@ -35,10 +42,20 @@ export class DiskBlockCache implements BlockCache {
 	#pendingBytes = 0;
 	#closed = false;
 	readonly #onError: (error: unknown) => void;
-
+	readonly #readSpace: () => Promise<DiskSpace>;
 	readonly #evictions: Counter;
+	readonly #timer: NodeJS.Timeout;
+	#givingWay: Promise<void> | undefined;
+	/** How many bytes may be cached before the disk is looked at again. */
+	#allowedBytes = 0;
 
-	private constructor({directory, bytesMax, onError = () => undefined, metrics = noMetrics}: DiskBlockCacheOptions) {
+	private constructor({
+		directory,
+		bytesMax,
+		onError = () => undefined,
+		metrics = noMetrics,
+		readSpace,
+	}: DiskBlockCacheOptions) {
 		this.#directory = directory;
 		this.#bytesMax = bytesMax;
 		this.#evictions = metrics.counter('pnx_volume_cache_evictions_total', {tier: 'disk'});
@@ -47,6 +64,9 @@ export class DiskBlockCache implements BlockCache {
 			errors.value++;
 			onError(error);
 		};
+		this.#readSpace = readSpace ?? (async () => readDiskSpace(directory));
+		this.#timer = setInterval(() => void this.giveWay(), giveWayEachMs);
+		this.#timer.unref();
 	}
 
 	/** Opens a cache of at most `bytesMax` in a directory of its own; what an earlier run left there is used again. */
@@ -120,6 +140,11 @@ export class DiskBlockCache implements BlockCache {
 		const file = path.join(this.#directory, name);
 		try {
 			await this.#makeRoom();
+			if (!(await this.#isAllowed(fileBytes))) {
+				this.#usedBytes -= fileBytes;
+				return;
+			}
+
 			await writeFile(file, [formatHeader(bytes), bytes]);
 			this.#files.set(name, fileBytes);
 		} catch (error) {
@@ -127,19 +152,61 @@ export class DiskBlockCache implements BlockCache {
 			this.#usedBytes -= fileBytes;
 			this.#onError(error);
 			await fs.rm(file, {force: true}).catch(this.#onError);
+			await this.giveWay();
 		} finally {
 			this.#writing.delete(name);
 			this.#pendingBytes -= fileBytes;
 		}
 	}
 
+	/** Whether the disk has room for so many bytes beside what is to stay free; looks at it when what it had is used up. */
+	async #isAllowed(bytes: number): Promise<boolean> {
+		if (this.#allowedBytes < bytes) {
+			await this.giveWay();
+		}
+
+		if (this.#allowedBytes < bytes) {
+			return false;
+		}
+
+		this.#allowedBytes -= bytes;
+		return true;
+	}
+
+	/** Removes blocks until the disk has the room again that is to stay free. */
+	async giveWay(): Promise<void> {
+		this.#givingWay ??= this.#keepFree().finally(() => {
+			this.#givingWay = undefined;
+		});
+		await this.#givingWay;
+	}
+
 	async close(): Promise<void> {
 		this.#closed = true;
+		clearInterval(this.#timer);
+		await this.#givingWay;
+	}
+
+	async #keepFree(): Promise<void> {
+		try {
+			const {freeBytes, totalBytes} = await this.#readSpace();
+			const spareBytes = freeBytes - Math.min(freeBytesMin, totalBytes * freeShareMin);
+			const usedBytes = this.#usedBytes;
+			await this.#evictTo(usedBytes + Math.min(0, spareBytes - roomBytesMin));
+			this.#allowedBytes = Math.max(0, spareBytes + usedBytes - this.#usedBytes);
+		} catch (error) {
+			this.#allowedBytes = 0;
+			this.#onError(error);
+		}
 	}
 
 	async #makeRoom(): Promise<void> {
+		await this.#evictTo(this.#bytesMax);
+	}
+
+	async #evictTo(bytesMax: number): Promise<void> {
 		for (const oldest of this.#files.keys()) {
-			if (this.#usedBytes <= this.#bytesMax) {
+			if (this.#usedBytes <= bytesMax) {
 				break;
 			}
 
@@ -212,7 +279,18 @@ const openFile = promisify(open);
 const closeFile = promisify(close);
 const writePieces = promisify(writev);
 
+const readDiskSpace = async (directory: string): Promise<DiskSpace> => {
+	const {bavail, blocks, bsize} = await fs.statfs(directory);
+	return {freeBytes: bavail * bsize, totalBytes: blocks * bsize};
+};
+
 const headerBytes = 16;
+/** So much of the disk stays free: of a small one, this share. */
+const freeBytesMin = 2 ** 30;
+const freeShareMin = 0.1;
+/** And this for blocks that are read next, in place of older ones. */
+const roomBytesMin = 2 ** 22;
+const giveWayEachMs = 1000;
 const writesPendingMax = 8;
 const magic = 0x50_4e_58_42; // "PNXB"
 

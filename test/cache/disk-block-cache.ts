@@ -33,6 +33,11 @@ const blockFiles = async (directory: string): Promise<string[]> =>
 		.map(entry => join(entry.parentPath, entry.name))
 		.toSorted();
 
+const bytesOf = async (directory: string): Promise<number> => {
+	const sizes = await Promise.all((await blockFiles(directory)).map(async file => (await stat(file)).size));
+	return sizes.reduce((sum, size) => sum + size, 0);
+};
+
 test('a block is there after a restart, and not that of another version or index', async t => {
 	const directory = await createDirectory(t);
 	const cache = await openCache(directory);
@@ -143,5 +148,42 @@ test('a block larger than the cache is not kept', async t => {
 	const cache = await openCache(await createDirectory(t), 100);
 	await cache.put(version, 0, Buffer.alloc(100));
 	t.false(cache.has(version, 0));
+	t.is(cache.usedBytes, 0);
+});
+
+test('a part of the disk stays free: blocks go when others take of it, and new ones come in the place of old ones', async t => {
+	const directory = await createDirectory(t);
+	const totalBytes = 2 ** 30;
+	const reservedBytes = totalBytes / 10;
+	let othersBytes = 0;
+	const cache: DiskBlockCache = await DiskBlockCache.open({
+		directory,
+		bytesMax: totalBytes,
+		onError: error => t.fail(String(error)),
+		readSpace: async () => ({totalBytes, freeBytes: totalBytes - othersBytes - (await bytesOf(directory))}),
+	});
+	t.teardown(async () => cache.close());
+	const block = Buffer.alloc(2 ** 20, 'x');
+	const putBlocks = async (first: number): Promise<void> => {
+		for (let index = first; index < first + 8; index++) {
+			await cache.put(version, index, block);
+		}
+	};
+
+	await putBlocks(0);
+	t.is((await blockFiles(directory)).length, 8);
+	othersBytes = totalBytes - reservedBytes - 10 * 2 ** 20;
+	await cache.giveWay();
+	const left = (await blockFiles(directory)).length;
+	t.true(left > 0 && left < 8, `${left} are left`);
+	await putBlocks(8);
+	t.true(cache.has(version, 15));
+	t.true(totalBytes - othersBytes - (await bytesOf(directory)) >= reservedBytes, 'What is to be free is free');
+
+	othersBytes = totalBytes;
+	await cache.giveWay();
+	t.deepEqual(await blockFiles(directory), []);
+	await putBlocks(16);
+	t.deepEqual(await blockFiles(directory), [], 'Nothing is cached on a full disk');
 	t.is(cache.usedBytes, 0);
 });
