@@ -28,8 +28,8 @@ crash fails its check like every other damage, and is removed.
 When the directory is full the blocks that were not used for longest go first. Which ones there are is read from the
 directory at start, oldest modification first; blocks that are used are moved to the end in memory only.
 
-A part of the disk stays free for others, as what programs write is staged on the same disk: nothing is cached that would
-take of it, and when others take of it, blocks go.
+A part of the disk stays free for others, as what programs write is staged on the same disk: nothing is cached that
+would take of it, and when others take of it, blocks go.
 */
 export class DiskBlockCache implements BlockCache {
 	readonly #directory: string;
@@ -159,7 +159,7 @@ export class DiskBlockCache implements BlockCache {
 		}
 	}
 
-	/** Whether the disk has room for so many bytes beside what is to stay free; looks at it when what it had is used up. */
+	/** Whether the disk has room for so many bytes beside what is to stay free. */
 	async #isAllowed(bytes: number): Promise<boolean> {
 		if (this.#allowedBytes < bytes) {
 			await this.giveWay();

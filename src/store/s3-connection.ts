@@ -1,15 +1,17 @@
 import type {IncomingHttpHeaders, IncomingMessage} from 'node:http';
 import type {S3Client} from '@aws-sdk/client-s3';
 import {StoreError} from '../model/store-error.ts';
-import {throwIfAborted, toAbortedError} from './abort.ts';
+import {throwIfAborted} from './abort.ts';
+import {CircuitBreaker} from './circuit-breaker.ts';
 import {readText} from './s3-body.ts';
 import {guardedLookup} from './guarded-lookup.ts';
 import {parseRefusal, toRefusalError, type S3Context, type S3Refusal} from './s3-errors.ts';
-import {HttpFailure, HttpTransport} from './s3-http.ts';
-import {isFinalNetworkError, toNetworkError} from './s3-network-errors.ts';
+import {toFailedAttempt} from './s3-failed-attempt.ts';
+import {HttpTransport} from './s3-http.ts';
 import {withRetries, type AttemptOutcome} from './s3-retries.ts';
 import {createSdkClient, type S3Place} from './s3-sdk-client.ts';
 import {encodeKey, S3Signer, toQueryString} from './s3-signer.ts';
+import {withinLimits} from './within-limits.ts';
 
 export type S3RequestEvent = {
 	/** As S3 calls it: `GetObject`. */
@@ -74,6 +76,7 @@ export type S3Answer = {
 const attemptCountMaxDefault = 20;
 const connectMsMax = 5000;
 const silenceMsMax = 20_000;
+const probeMsMax = 1000;
 
 /**
 A call gets this much more time than its deadline says for each of the bytes that it sends: a slow line is not a
@@ -97,6 +100,7 @@ export class S3Connection {
 	readonly #host: string;
 	readonly #basePath: string;
 	readonly #place: string;
+	readonly #breaker: CircuitBreaker;
 	#isClosed = false;
 
 	constructor(options: S3ConnectionOptions) {
@@ -128,6 +132,7 @@ export class S3Connection {
 		});
 		this.#host = url.host;
 		this.#basePath = url.pathname.replace(/\/$/, '');
+		this.#breaker = new CircuitBreaker({probe: async () => this.#probe()});
 		this.#place = endpoint === '' ? `region ${region}` : `${url.origin} (region ${region})`;
 	}
 
@@ -152,16 +157,18 @@ export class S3Connection {
 			headers['content-length'] = String(bodyBytes);
 		}
 
-		return withRetries(
-			({attemptCount, leftMs}) => this.#attempt(request, {path, query, headers, bodyBytes, attemptCount, leftMs}),
-			{
-				action: request.action,
-				deadlineMs,
-				signal: request.signal,
-				confirm: request.confirm,
-				attemptCountMax: this.#options.attemptCountMax ?? attemptCountMaxDefault,
-				patienceMs: this.#timeoutMs,
-			},
+		return this.#breaker.guard(request, async () =>
+			withRetries(
+				({attemptCount, leftMs}) => this.#attempt(request, {path, query, headers, bodyBytes, attemptCount, leftMs}),
+				{
+					action: request.action,
+					deadlineMs,
+					signal: request.signal,
+					confirm: request.confirm,
+					attemptCountMax: this.#options.attemptCountMax ?? attemptCountMaxDefault,
+					patienceMs: this.#timeoutMs,
+				},
+			),
 		);
 	}
 
@@ -177,6 +184,7 @@ export class S3Connection {
 
 	close(): void {
 		this.#isClosed = true;
+		this.#breaker.close();
 		this.#transport.close();
 		this.#client.destroy();
 	}
@@ -194,7 +202,7 @@ export class S3Connection {
 			isThrottled = outcome.status === 'failed' && outcome.error.code === 'throttled';
 			return outcome;
 		} catch (error) {
-			return this.#toFailedAttempt(request, error);
+			return toFailedAttempt(this.toContext(request), error, {action: request.action, signal: request.signal});
 		} finally {
 			this.#options.onRequest?.({
 				operation: request.operation,
@@ -216,13 +224,30 @@ export class S3Connection {
 			{method, host: this.#host, path, query, headers, hasBody: body !== undefined},
 			credentials,
 		);
-		return this.#transport.send(
+		const answer = await this.#transport.send(
 			{method, path: query === '' ? path : `${path}?${query}`, headers: signed, body: body ?? []},
 			{
 				totalMs: leftMs,
 				connectMs: connectMsMax,
 				silenceMs: request.isLongRunning === true ? leftMs : this.silenceMs,
 				signal,
+			},
+		);
+		this.#breaker.noteAnswer();
+		return answer;
+	}
+
+	/** One short request that any answer ends well: the breaker notes it. */
+	async #probe(): Promise<void> {
+		await this.#attempt(
+			{operation: 'HeadBucket', action: 'find S3', method: 'HEAD'},
+			{
+				path: `${this.#basePath}/`,
+				query: '',
+				headers: {},
+				bodyBytes: 0,
+				attemptCount: 1,
+				leftMs: Math.min(probeMsMax, this.#timeoutMs / 2),
 			},
 		);
 	}
@@ -264,47 +289,6 @@ export class S3Connection {
 			isPauseNeeded: true,
 		};
 	}
-
-	#toFailedAttempt({action, operation, signal}: S3Request, error: unknown): AttemptOutcome<S3Answer> {
-		if (signal?.aborted === true) {
-			return {
-				status: 'failed',
-				error: toAbortedError(action, signal),
-				isRetriable: false,
-				isAmbiguous: true,
-				isPauseNeeded: false,
-			};
-		}
-
-		const context = this.toContext({operation, action});
-		if (error instanceof HttpFailure) {
-			return {
-				status: 'failed',
-				error: toNetworkError(context, error),
-				isRetriable: !isFinalNetworkError(error),
-				isAmbiguous: error.wasSent,
-				isPauseNeeded: !error.isStaleConnection,
-			};
-		}
-
-		if (error instanceof StoreError) {
-			// The answer broke off while it was read.
-			return {status: 'failed', error, isRetriable: error.isTransient, isAmbiguous: true, isPauseNeeded: true};
-		}
-
-		if (error instanceof Error && /Credentials|Token|SSO/.test(error.name)) {
-			const refusal = {status: 0, s3Code: 'CredentialsProviderError', cause: error};
-			return {
-				status: 'failed',
-				error: toRefusalError(context, refusal),
-				isRetriable: false,
-				isAmbiguous: false,
-				isPauseNeeded: true,
-			};
-		}
-
-		throw error;
-	}
 }
 
 type PreparedRequest = {
@@ -323,33 +307,6 @@ const isRetriable = (request: S3Request, error: StoreError, {s3Code}: S3Refusal)
 
 const hasNoBody = ({method, answerBody}: S3Request, headers: IncomingHttpHeaders): boolean =>
 	method === 'HEAD' || (answerBody !== 'stream' && headers['content-length'] === '0');
-
-/** Credentials may come from a server that does not answer, and whose client knows no signal. */
-const withinLimits = async <Value>(
-	value: Promise<Value>,
-	{limitMs, signal}: {limitMs: number; signal: AbortSignal | undefined},
-): Promise<Value> => {
-	const {promise: ended, reject} = Promise.withResolvers<never>();
-	const timer = setTimeout(() => {
-		reject(
-			new HttpFailure(`the credentials did not come within ${Math.round(limitMs)} ms`, {
-				kind: 'timeout',
-				wasSent: false,
-			}),
-		);
-	}, limitMs);
-	const onAbort = () => {
-		reject(new Error('aborted', {cause: signal?.reason}));
-	};
-
-	signal?.addEventListener('abort', onAbort);
-	try {
-		return await Promise.race([value, ended]);
-	} finally {
-		clearTimeout(timer);
-		signal?.removeEventListener('abort', onAbort);
-	}
-};
 
 const toSigningRegion = (properties: Readonly<Record<string, unknown>> | undefined): string | undefined => {
 	const schemes = properties?.['authSchemes'];
@@ -373,7 +330,7 @@ const withoutAbsent = (headers: Readonly<Record<string, string | undefined>> = {
 	return present;
 };
 
-export const countBytes = (body: readonly Uint8Array[] = []): number => {
+const countBytes = (body: readonly Uint8Array[] = []): number => {
 	let bytes = 0;
 	for (const part of body) {
 		bytes += part.length;

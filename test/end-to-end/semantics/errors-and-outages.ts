@@ -206,6 +206,7 @@ test('14.3 Every call that needs S3 fails when `timeout` is over, also when S3 t
 	);
 	t.deepEqual(outcomes, ['EIO', 'EIO', 'EIO', 'EIO']);
 	server.faults.stalls = [];
+	await eventually(t, 'it works again', async () => (await errnoOf(node.fs.stat('file'))) === undefined);
 	t.is(await readText(node.fs, 'file'), 'content');
 });
 

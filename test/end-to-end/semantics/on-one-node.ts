@@ -2,6 +2,8 @@
 import {readdir, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import type {ExecutionContext} from 'ava';
+import {createDeadline} from '../../../src/node/deadline.ts';
+import {askStatus} from '../../../src/node/launch/control-client.ts';
 import {errnoOf} from '../../support/fs-under-test.ts';
 import {startMountedNodes, type MountedNodes} from './support/mounted-nodes.ts';
 import {fuse, python, testThatNeeds} from '../../support/needs.ts';
@@ -90,6 +92,45 @@ onMounts(
 		}
 
 		await server.setFaults({});
+		await eventually(t, 'it works again', async () => (await errnoOf(a.python("read('file')"))) === undefined);
 		t.is(await a.python("read('file')"), 'content');
 	},
 );
+
+onMounts(
+	'14.6 Once a call has used up its time without an answer of S3, further calls fail after one short try, until S3 answers again.',
+	async t => {
+		const {a, server} = await start(t, {timeout: '2s'});
+		await a.python("write('known', b'content')");
+		await server.setFaults({stalls: [{when: 'before'}]});
+		await server.clearRequests();
+		const creates = await Promise.all(
+			Array.from({length: 8}, async (_, index) => errnoOf(a.python(`write('new-${index}', b'x')`))),
+		);
+		t.deepEqual(creates, Array(8).fill('EIO'));
+		const asked = (await server.listRequests()).filter(({key}) => key.startsWith('new-'));
+		t.is(new Set(asked.map(({key}) => key)).size, 1, 'The kernel lets in one create of a directory at a time');
+		await server.setFaults({});
+		await eventually(t, 'it works again', async () => (await errnoOf(a.python("write('new-0', b'x')"))) === undefined);
+	},
+);
+
+onMounts('14.7 While up to 60 calls wait for S3, what the node has in memory is answered as always.', async t => {
+	const {a, server} = await start(t, {});
+	await a.python("write('known', b'content')");
+	await server.setFaults({stalls: [{operation: 'PutObject', when: 'before'}]});
+	const program = a.start();
+	await program.run(
+		"import threading\nfor i in range(60): threading.Thread(target=write, args=(f'file-{i}', b'x'), daemon=True).start()",
+	);
+	await eventually(
+		t,
+		'60 closes wait',
+		async () => (await askStatus(a.socketPath, createDeadline(10_000)))?.fileSystem.uploadsPending === 60,
+	);
+	t.is(await a.python("os.statvfs(at('')).f_bsize"), 4096);
+	t.is(await a.python("os.stat(at('file-0')).st_size"), 1);
+	t.is((await askStatus(a.socketPath, createDeadline(10_000)))?.fileSystem.uploadsPending, 60, 'They still wait');
+	program.kill();
+	await a.kill();
+});
