@@ -1,3 +1,4 @@
+import {Semaphore} from '../model/semaphore.ts';
 import assert from 'node:assert/strict';
 import type {Metadata, ObjectHead} from '../store/object-store.ts';
 import {type ContentPiece, type ReadObject, contentBytes, pieceOfObject, readContent} from './content-piece.ts';
@@ -201,18 +202,31 @@ export class LayerStack {
 
 	/** Brings all bytes of objects that still show to local disk: the objects are about to go. */
 	async materialize(readObject: ReadObject): Promise<void> {
-		const buffer = Buffer.allocUnsafe(Math.min(materializeBytes, this.sizeBytes));
-		for (let offset = 0; offset < this.sizeBytes; ) {
-			const content = this.#resolve(this.#layers, offset, Math.min(offset + materializeBytes, this.sizeBytes));
-			for (const piece of content) {
-				if (piece.source.kind === 'object') {
-					const target = buffer.subarray(0, piece.bytes);
-					await readContent([piece], target, readObject);
-					await this.writable().write(offset, target, {isAppend: false});
-				}
+		const {sizeBytes} = this;
+		const writing = new Semaphore(1);
+		let nextOffset = 0;
+		const bringRanges = async (): Promise<void> => {
+			const buffer = Buffer.allocUnsafe(Math.min(materializeBytes, sizeBytes));
+			while (nextOffset < sizeBytes) {
+				let offset = nextOffset;
+				nextOffset = Math.min(offset + materializeBytes, sizeBytes);
+				for (const piece of this.#resolve(this.#layers, offset, nextOffset)) {
+					if (piece.source.kind === 'object') {
+						const target = buffer.subarray(0, piece.bytes);
+						const at = offset;
+						await readContent([piece], target, readObject);
+						await writing.run(async () => this.writable().write(at, target, {isAppend: false}));
+					}
 
-				offset += piece.bytes;
+					offset += piece.bytes;
+				}
 			}
+		};
+
+		const outcomes = await Promise.allSettled(Array.from({length: materializeCount}, bringRanges));
+		const failed = outcomes.find(outcome => outcome.status === 'rejected');
+		if (failed !== undefined) {
+			throw failed.reason;
 		}
 	}
 
@@ -306,6 +320,8 @@ type Range = {readonly start: number; readonly end: number};
 
 const isRange = (piece: ContentPiece | Range): piece is Range => 'start' in piece;
 
-const materializeBytes = 2 ** 20;
+/** So many ranges of so many bytes come at the same time. */
+const materializeCount = 4;
+const materializeBytes = 2 ** 23;
 /** An upload of so few bytes is over before a record of it would be of use. */
 const shortUploadBytes = 2 ** 18;

@@ -234,3 +234,22 @@ test('materialize() brings what still shows of objects to the disk, and nothing 
 	t.is(await stackText(stack, bucket), '0abTHE6789');
 	await stack.discard();
 });
+
+test('materialize() asks for several large ranges at the same time', async t => {
+	const bucket = createMemoryObjectStore();
+	const staging = await openStaging(t);
+	const content = 'abcdefgh'.repeat(5 * 2 ** 20);
+	const stack = new LayerStack({base: await putText(bucket, 'file', content), staging});
+	let [count, countMax, callCount] = [0, 0, 0];
+	const read = readFrom(bucket);
+	await stack.materialize(async (...range) => {
+		callCount++;
+		countMax = Math.max(countMax, ++count);
+		await read(...range);
+		count--;
+	});
+	t.deepEqual({countMax, callCount}, {countMax: 4, callCount: 5});
+	await bucket.deleteMany(['file']);
+	t.true((await stackText(stack, bucket)) === content);
+	await stack.discard();
+});
