@@ -143,7 +143,12 @@ export const flush = async (
 
 	const {file} = handle;
 	// A shell closes one of two descriptors of a new file before it writes: the file is not worth an upload yet.
-	const isUntouched = file.base === undefined && file.sizeBytes === 0 && !handle.hasWritten && file.hasUnsealedChanges;
+	const isUntouched =
+		file.base === undefined &&
+		file.sizeBytes === 0 &&
+		!handle.hasWritten &&
+		file.hasUnsealedChanges &&
+		file.handles.size === 1;
 	if (!isUntouched || (await options.hasOtherDescriptor?.(file.path)) !== true) {
 		await persist(parts, file);
 	}

@@ -128,6 +128,7 @@ export interface FileSystem {
 		options?: {
 			/**
 			Whether the process that closes has the file (by its path) open otherwise, so that another close is to come.
+			Asked only while the file is open once, so that this is the same open.
 			*/
 			hasOtherDescriptor?: (path: string) => Promise<boolean>;
 		},

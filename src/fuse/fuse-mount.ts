@@ -12,6 +12,7 @@ import {tuneKernel} from './kernel-tuning.ts';
 import {findMount} from './mount-info.ts';
 import {OperationMetrics} from './operation-metrics.ts';
 import {OperationRunner} from './operation-runner.ts';
+import type {Device} from './other-descriptors.ts';
 
 export type FuseMountOptions = {
 	readonly fileSystem: FileSystem;
@@ -72,6 +73,7 @@ class KernelMount implements FuseMount {
 	readonly #options: FuseMountOptions;
 	readonly #runner: OperationRunner;
 	readonly #fuse: Fuse;
+	readonly #device = Promise.withResolvers<Device>();
 	readonly #end = Promise.withResolvers<void>();
 	#hasEnded = false;
 
@@ -92,6 +94,7 @@ class KernelMount implements FuseMount {
 			operationCountMax,
 			requestBytesMax,
 			requestContext: () => this.#fuse.context(),
+			device: async () => this.#device.promise,
 			hasExtendedAttributes: options.hasExtendedAttributes ?? true,
 		});
 		this.#fuse = new Fuse(
@@ -122,6 +125,7 @@ class KernelMount implements FuseMount {
 				throw new Error(`Cannot find ${mountPoint} in the table of mounts although it was mounted`);
 			}
 
+			this.#device.resolve(mount);
 			await tuneKernel(mount, log);
 		} catch (error) {
 			await this.#close();

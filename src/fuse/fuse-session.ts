@@ -6,6 +6,7 @@ import {toPath} from './fuse-path.ts';
 import {HiddenFiles} from './hidden-files.ts';
 import type {OperationMetrics} from './operation-metrics.ts';
 import type {OperationRunner} from './operation-runner.ts';
+import type {Device} from './other-descriptors.ts';
 import {ReadBuffers} from './read-buffers.ts';
 import {ShownSizes} from './shown-sizes.ts';
 
@@ -18,6 +19,8 @@ export type FuseSessionOptions = {
 	readonly requestBytesMax: number;
 	/** Who asks; only for the operation that runs now, so before the first `await`. */
 	readonly requestContext: () => Readonly<Fuse.RequestContext> | null;
+	/** What the kernel calls this file system; known soon after the first operation. */
+	readonly device: () => Promise<Device>;
 };
 
 /** One call of libfuse. */
@@ -42,6 +45,7 @@ export type FuseAnswer<T> = {
 export class FuseSession {
 	readonly fileSystem: FileSystem;
 	readonly metrics: OperationMetrics;
+	readonly device: FuseSessionOptions['device'];
 	readonly hidden: HiddenFiles;
 	readonly shown = new ShownSizes({countMax: 100_000});
 	readonly readBuffers: ReadBuffers;
@@ -51,6 +55,7 @@ export class FuseSession {
 	constructor(options: FuseSessionOptions) {
 		this.fileSystem = options.fileSystem;
 		this.metrics = options.metrics;
+		this.device = options.device;
 		this.hidden = new HiddenFiles({fileSystem: options.fileSystem, callingSyscall, log: options.log});
 		this.readBuffers = new ReadBuffers({bytesMax: options.requestBytesMax, countMax: options.operationCountMax / 2});
 		this.#runner = options.runner;

@@ -1,45 +1,48 @@
 import {readFile} from 'node:fs/promises';
 
+/** A line of a table of mounts. */
 export type MountInfo = {
+	readonly id: string;
 	readonly major: number;
 	readonly minor: number;
+	/** The directory of the file system that is mounted: not `/` for a bind mount of a part. */
+	readonly root: string;
+	readonly mountPoint: string;
 	readonly fileSystemType: string;
 	readonly source: string;
 };
 
+/** The mounts that a process sees. Reads the table only: never touches a mount, which may be ours. */
+export const readMounts = async (processId: number | 'self'): Promise<MountInfo[]> =>
+	parseMountInfo(await readFile(`/proc/${processId}/mountinfo`, 'utf8'));
+
 /**
 What is mounted on a directory in our mount namespace, the topmost when there are several; `undefined` when it is no
-mount point. Reads the table only: never touches the mount, which may be ours.
+mount point.
 */
-export const findMount = async (mountPoint: string): Promise<MountInfo | undefined> =>
-	parseMountInfo(await readFile('/proc/self/mountinfo', 'utf8'), mountPoint);
+export const findMount = async (directory: string): Promise<MountInfo | undefined> =>
+	(await readMounts('self')).findLast(({mountPoint}) => mountPoint === directory);
 
 /** proc_pid_mountinfo(5): `36 35 98:0 /root /mount/point rw,noatime master:1 - ext4 /dev/root rw`. */
-export const parseMountInfo = (table: string, mountPoint: string): MountInfo | undefined => {
-	let found: MountInfo | undefined;
-	for (const line of table.split('\n')) {
-		const fields = line.split(' ');
+export const parseMountInfo = (table: string): MountInfo[] =>
+	table.split('\n').flatMap(line => {
+		const [id, , device = '', root = '', mountPoint = '', ...fields] = line.split(' ');
 		const separator = fields.indexOf('-');
-		const [major, minor] = (fields[2] ?? '').split(':').map(Number);
-		if (
-			separator === -1 ||
-			major === undefined ||
-			minor === undefined ||
-			unescapeOctal(fields[4] ?? '') !== mountPoint
-		) {
-			continue;
+		const [major, minor] = device.split(':').map(Number);
+		if (id === undefined || separator === -1 || major === undefined || minor === undefined) {
+			return [];
 		}
 
-		found = {
+		return {
+			id,
 			major,
 			minor,
+			root: unescapeOctal(root),
+			mountPoint: unescapeOctal(mountPoint),
 			fileSystemType: fields[separator + 1] ?? '',
 			source: unescapeOctal(fields[separator + 2] ?? ''),
 		};
-	}
-
-	return found;
-};
+	});
 
 /** Spaces, tabs, newlines and backslashes are written as `\040` and so on. */
 const unescapeOctal = (field: string): string =>

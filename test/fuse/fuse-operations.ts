@@ -24,6 +24,7 @@ const setUp = (t: ExecutionContext, {hasExtendedAttributes = true} = {}) => {
 		operationCountMax: 4,
 		requestBytesMax: 2 ** 20,
 		requestContext: () => ({uid: 7, gid: 8, pid: 0, umask: 0}) as Fuse.RequestContext,
+		device: async () => ({major: 0, minor: 0}),
 		hasExtendedAttributes,
 	});
 	return {fileSystem, metrics, operations};

@@ -45,7 +45,9 @@ export const createOpenOperations = (session: FuseSession) => {
 		flush(_path, fd, callback) {
 			const threadId = session.callingThreadId();
 			session.run({name: 'flush', fd, callback}, async () =>
-				fileSystem.flush(toHandle(fd), {hasOtherDescriptor: async path => hasOtherDescriptor(threadId, path)}),
+				fileSystem.flush(toHandle(fd), {
+					hasOtherDescriptor: async path => hasOtherDescriptor(threadId, {device: await session.device(), path}),
+				}),
 			);
 		},
 		fsync(_path, _dataOnly, fd, callback) {
