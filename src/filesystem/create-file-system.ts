@@ -14,7 +14,6 @@ import {bindOperations} from './bind-operations.ts';
 import type {FileSystemParts} from './file-system-parts.ts';
 import {FileTable} from './file-table.ts';
 import type {FileSystem} from './filesystem.ts';
-import {InodeNumbers} from './inode-numbers.ts';
 import {KernelPages} from './kernel-pages.ts';
 import {KnownMarkers} from './known-markers.ts';
 import {LocalChanges} from './local-changes.ts';
@@ -125,9 +124,8 @@ const createTables = ({
 	const markers = new KnownMarkers({now});
 	const namespace = new Namespace({store, cache, markers, defaults, metrics});
 	const kernelPages = new KernelPages();
-	const inodes = new InodeNumbers();
-	const changes = new LocalChanges({cache, namespace, markers, kernelPages, inodes});
-	return {cache, markers, namespace, kernelPages, inodes, changes};
+	const changes = new LocalChanges({cache, namespace, markers, kernelPages});
+	return {cache, markers, namespace, kernelPages, changes};
 };
 
 /** What the tables of names know after a step of an upload. */

@@ -1,5 +1,4 @@
 import {FsError} from '../model/fs-error.ts';
-import {joinPath, parentOf} from '../model/object-key.ts';
 import {StoreError} from '../model/store-error.ts';
 import type {ListPage} from '../store/object-store.ts';
 import {DirectoryStream} from './directory-stream.ts';
@@ -57,16 +56,16 @@ export class Directories {
 		}
 
 		const {path, stream} = directory;
-		const {inodes, options} = this.#parts;
+		const {options} = this.#parts;
 		const entries: DirectoryEntry[] = [];
 		if (offset === 0) {
 			stream.rewind();
 			this.#noteBeginning(stream);
-			entries.push({name: '.', kind: 'directory', ino: inodes.of(path), nextOffset: 1});
+			entries.push({name: '.', kind: 'directory', nextOffset: 1});
 		}
 
 		if (offset <= 1) {
-			entries.push({name: '..', kind: 'directory', ino: inodes.of(parentOf(path)), nextOffset: 2});
+			entries.push({name: '..', kind: 'directory', nextOffset: 2});
 		}
 
 		const index = Math.max(0, offset - 2);
@@ -75,7 +74,6 @@ export class Directories {
 			entries.push({
 				name,
 				kind: isDirectory ? 'directory' : fileKind,
-				ino: inodes.of(joinPath(path, name)),
 				nextOffset: index + position + 3,
 			});
 		}

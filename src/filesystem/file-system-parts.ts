@@ -7,7 +7,6 @@ import type {UploadQueue} from '../upload/upload-queue.ts';
 import type {ObjectStore} from '../store/object-store.ts';
 import type {AttributeDefaults} from './attributes.ts';
 import type {FileTable} from './file-table.ts';
-import type {InodeNumbers} from './inode-numbers.ts';
 import type {KernelPages} from './kernel-pages.ts';
 import type {KnownMarkers} from './known-markers.ts';
 import type {LocalChanges} from './local-changes.ts';
@@ -33,7 +32,6 @@ export type FileSystemParts = {
 	readonly files: FileTable;
 	readonly uploads: UploadQueue<OpenFile>;
 	readonly locks: PathLocks;
-	readonly inodes: Pick<InodeNumbers, 'of'>;
 	/** Milliseconds that only ever grow. */
 	readonly now: () => number;
 };

@@ -16,7 +16,6 @@ export type TimeNs = bigint;
 
 /** The attributes of an entry, as stat(2) shows them. */
 export type EntryStat = {
-	readonly ino: number;
 	readonly kind: EntryKind;
 	/** Permission bits with set-uid, set-gid and sticky: 0 to 0o7777. */
 	readonly permissions: number;
@@ -56,7 +55,6 @@ export type DirectoryEntry = {
 	readonly name: string;
 	/** `unknown` where only the object's attributes could tell (readdir(3): DT_UNKNOWN). */
 	readonly kind: EntryKind | 'unknown';
-	readonly ino: number;
 	/** Where to go on after this entry; never 0. */
 	readonly nextOffset: number;
 };

@@ -51,27 +51,19 @@ const statOfHandle = async (parts: FileSystemParts, number: number): Promise<Ent
 };
 
 const statOfFile = (parts: FileSystemParts, file: OpenFile): EntryStat =>
-	toStat(parts, file.path, file.attributes, file.sizeBytes, file.isUnlinked ? 0 : 1);
+	toStat(parts, file.attributes, file.sizeBytes, file.isUnlinked ? 0 : 1);
 
 const statOfEntry = (parts: FileSystemParts, entry: Entry): EntryStat =>
 	toStat(
 		parts,
-		entry.path,
 		entry.attributes,
 		entry.kind === 'directory' ? 0 : entry.head.sizeBytes,
 		entry.kind === 'directory' ? 2 : 1,
 	);
 
-const toStat = (
-	parts: FileSystemParts,
-	path: string,
-	attributes: FileAttributes,
-	sizeBytes: number,
-	nlink: number,
-): EntryStat => {
+const toStat = (parts: FileSystemParts, attributes: FileAttributes, sizeBytes: number, nlink: number): EntryStat => {
 	const {kind, permissions, uid, gid, mtimeNs, atimeNs, rdev} = presentAttributes(attributes, parts.defaults);
 	return {
-		ino: parts.inodes.of(path),
 		kind,
 		permissions,
 		uid,

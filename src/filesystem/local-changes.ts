@@ -1,6 +1,5 @@
 import type {KnownEntry, MetadataCache} from '../cache/metadata-cache.ts';
 import type {ObjectHead} from '../store/object-store.ts';
-import type {InodeNumbers} from './inode-numbers.ts';
 import type {KernelPages} from './kernel-pages.ts';
 import type {KnownMarkers} from './known-markers.ts';
 import type {Namespace} from './namespace.ts';
@@ -10,7 +9,7 @@ export type MovedObject = {readonly head: ObjectHead; readonly sourceEtag: strin
 
 /**
 What this node changed in S3, said once to every table that remembers names: what paths are, look-ups on their way,
-markers, the kernel's pages, inode numbers. An operation calls this as soon as S3 has answered. No call waits for
+markers, the kernel's pages. An operation calls this as soon as S3 has answered. No call waits for
 anything, so no other call of this node sees one table changed and another one not.
 */
 export class LocalChanges {
@@ -18,25 +17,21 @@ export class LocalChanges {
 	readonly #namespace: Namespace;
 	readonly #markers: KnownMarkers;
 	readonly #kernelPages: KernelPages;
-	readonly #inodes: InodeNumbers;
 
 	constructor(tables: {
 		cache: MetadataCache;
 		namespace: Namespace;
 		markers: KnownMarkers;
 		kernelPages: KernelPages;
-		inodes: InodeNumbers;
 	}) {
 		this.#cache = tables.cache;
 		this.#namespace = tables.namespace;
 		this.#markers = tables.markers;
 		this.#kernelPages = tables.kernelPages;
-		this.#inodes = tables.inodes;
 	}
 
 	/** A new entry has this path; `undefined` when S3 does not have it yet. */
 	created(path: string, entry: KnownEntry | undefined): void {
-		this.#inodes.created(path);
 		this.#changed(path, entry);
 	}
 
@@ -44,7 +39,6 @@ export class LocalChanges {
 	removed(path: string): void {
 		this.#changed(path, {state: 'absent'});
 		this.#kernelPages.forget(path);
-		this.#inodes.unlinked(path);
 	}
 
 	/** An empty directory is gone. An object of the same name, which it hid, may show now. */
@@ -52,7 +46,6 @@ export class LocalChanges {
 		this.#markers.forget(path);
 		this.#cache.changeTree(path);
 		this.#namespace.forgetLookups();
-		this.#inodes.unlinked(path);
 	}
 
 	/** A file has another name. */
@@ -60,13 +53,11 @@ export class LocalChanges {
 		this.#changed(from, {state: 'absent'});
 		this.#changed(head.key, {state: 'object', head});
 		this.#kernelPages.moved({path: from, etag: sourceEtag}, {path: head.key, etag: head.etag});
-		this.#inodes.renamed(from, head.key);
 	}
 
 	/** A directory has another name, and so has everything in it. */
 	treeMoved(from: string, to: string): void {
 		this.treeMayHaveMoved(from, to);
-		this.#inodes.renamed(from, to);
 	}
 
 	/** The move of a directory failed: half of it may be here and half there. */

@@ -16,7 +16,6 @@ export const toFuseStat = (stat: EntryStat): Fuse.Stats => ({
 	gid: stat.gid,
 	size: stat.sizeBytes,
 	nlink: stat.nlink,
-	ino: stat.ino,
 	rdev: stat.rdev,
 	blksize: preferredIoBytes,
 	blocks: Math.ceil(stat.sizeBytes / blockBytes),

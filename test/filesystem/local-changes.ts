@@ -1,6 +1,5 @@
 import test from 'ava';
 import {MetadataCache} from '../../src/cache/metadata-cache.ts';
-import {InodeNumbers} from '../../src/filesystem/inode-numbers.ts';
 import {KernelPages} from '../../src/filesystem/kernel-pages.ts';
 import {KnownMarkers} from '../../src/filesystem/known-markers.ts';
 import {LocalChanges} from '../../src/filesystem/local-changes.ts';
@@ -19,9 +18,8 @@ const setUp = () => {
 	const defaults = {uid: 0, gid: 0, fileMode: 0o644, dirMode: 0o755, attributes: 'posix'} as const;
 	const namespace = new Namespace({store, cache, markers, defaults});
 	const kernelPages = new KernelPages();
-	const inodes = new InodeNumbers();
-	const changes = new LocalChanges({cache, namespace, markers, kernelPages, inodes});
-	return {bucket, store, cache, markers, namespace, kernelPages, inodes, changes};
+	const changes = new LocalChanges({cache, namespace, markers, kernelPages});
+	return {bucket, store, cache, markers, namespace, kernelPages, changes};
 };
 
 const headOf = (key: string, etag = 'etag'): ObjectHead => ({key, etag, sizeBytes: 1, lastModifiedMs: 0, metadata: {}});
@@ -45,13 +43,10 @@ const isLookupShared = async (
 	return isShared;
 };
 
-test('created() makes the entry known, with a number of its own, and a directory with its marker', t => {
-	const {cache, inodes, markers, changes} = setUp();
-	const earlier = inodes.of('a');
-	changes.removed('a');
+test('created() makes the entry known, and a directory with its marker', t => {
+	const {cache, markers, changes} = setUp();
 	changes.created('a', {state: 'object', head: headOf('a')});
 	t.deepEqual(cache.get('a'), {state: 'object', head: headOf('a')});
-	t.not(inodes.of('a'), earlier);
 	t.false(markers.has('a'));
 	changes.created('d', {state: 'directory', marker: headOf('d/')});
 	t.true(markers.has('d'));
@@ -68,33 +63,27 @@ test('removed() makes the absence known and forgets the pages', t => {
 });
 
 test('directoryRemoved() forgets the marker and all that was known below', t => {
-	const {cache, markers, inodes, changes} = setUp();
-	const ino = inodes.of('d');
+	const {cache, markers, changes} = setUp();
 	changes.created('d', {state: 'directory', marker: headOf('d/')});
 	cache.record('d/a', {state: 'absent'}, cache.beginRead());
 	changes.directoryRemoved('d');
 	t.false(markers.has('d'));
 	t.is(cache.get('d'), undefined, 'an object of that name may show now');
 	t.is(cache.get('d/a'), undefined);
-	changes.created('d', undefined);
-	t.not(inodes.of('d'), ino);
 });
 
-test('moved() takes number and pages along', t => {
-	const {cache, kernelPages, inodes, changes} = setUp();
-	const ino = inodes.of('a');
+test('moved() takes the pages along', t => {
+	const {cache, kernelPages, changes} = setUp();
 	changes.uploaded('a', headOf('a', '1'), {isAsWritten: true});
 	changes.moved('a', {head: headOf('b', '2'), sourceEtag: '1'});
 	t.deepEqual(cache.get('a'), {state: 'absent'});
 	t.deepEqual(cache.get('b'), {state: 'object', head: headOf('b', '2')});
-	t.is(inodes.of('b'), ino);
 	t.true(kernelPages.opened('b', '2'));
 });
 
 for (const hasFailed of [false, true]) {
 	test(`a tree of which the move ${hasFailed ? 'failed' : 'is done'} is not known any more, under both names`, t => {
-		const {cache, markers, kernelPages, inodes, changes} = setUp();
-		const ino = inodes.of('from');
+		const {cache, markers, kernelPages, changes} = setUp();
 		changes.created('from', {state: 'directory', marker: headOf('from/')});
 		for (const path of ['from/a', 'to/a', 'beside/a']) {
 			changes.uploaded(path, headOf(path), {isAsWritten: true});
@@ -116,7 +105,6 @@ for (const hasFailed of [false, true]) {
 			['beside/a'],
 		);
 		t.false(markers.has('from'));
-		t.is(inodes.of(hasFailed ? 'from' : 'to'), ino);
 	});
 }
 

@@ -4,7 +4,8 @@ import type {EntryKind, TimeChange} from '../../src/filesystem/filesystem.ts';
 import type {PosixAgent} from '../end-to-end/posix/support/posix-agent.ts';
 
 export type Stat = {
-	readonly ino: number;
+	/** On a kernel only. */
+	readonly ino?: number;
 	readonly kind: EntryKind;
 	readonly permissions: number;
 	readonly uid: number;

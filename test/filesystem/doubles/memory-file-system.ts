@@ -1,4 +1,4 @@
-import {nameBytesMax, parentOf} from '../../../src/model/object-key.ts';
+import {nameBytesMax} from '../../../src/model/object-key.ts';
 import type {
 	Caller,
 	DirectoryEntry,
@@ -17,7 +17,7 @@ import {fail, memoryFileBytesMax, resize, setXattr, statOf, type MemoryInode} fr
 import {MemoryTree} from './memory-tree.ts';
 
 type OpenFile = {readonly inode: MemoryInode; readonly flags: OpenFlags};
-type OpenDirectory = {readonly inode: MemoryInode; readonly parentIno: number; entries: DirectoryEntry[]};
+type OpenDirectory = {readonly inode: MemoryInode; entries: DirectoryEntry[]};
 
 /**
 The file system as POSIX says it, in memory: the reference that the real one is compared with, and what the FUSE
@@ -33,6 +33,11 @@ export class MemoryFileSystem implements FileSystem {
 	constructor(options: {now?: () => bigint} = {}) {
 		this.#now = options.now ?? (() => BigInt(Date.now()) * 1_000_000n);
 		this.#tree = new MemoryTree(this.#now);
+	}
+
+	/** Whether two targets are one file, by whatever names. */
+	isSame(one: Target, other: Target): boolean {
+		return this.#at(one) === this.#at(other);
 	}
 
 	async getattr(target: Target): Promise<EntryStat> {
@@ -270,7 +275,7 @@ export class MemoryFileSystem implements FileSystem {
 			return fail('ENOTDIR', path);
 		}
 
-		this.#directories.set(++this.#handleLast, {inode, parentIno: this.#tree.get(parentOf(path)).ino, entries: []});
+		this.#directories.set(++this.#handleLast, {inode, entries: []});
 		return this.#handleLast;
 	}
 
@@ -278,12 +283,11 @@ export class MemoryFileSystem implements FileSystem {
 	async readdir(handle: Handle, offset: number): Promise<DirectoryEntry[]> {
 		const directory = this.#directories.get(handle) ?? fail('EBADF', `handle ${handle}`);
 		if (offset === 0) {
-			const {inode, parentIno} = directory;
 			const special = [
-				{name: '.', kind: 'directory', ino: inode.ino},
-				{name: '..', kind: 'directory', ino: parentIno},
+				{name: '.', kind: 'directory'},
+				{name: '..', kind: 'directory'},
 			] as const;
-			const named = [...inode.entries].map(([name, entry]) => ({name, kind: entry.kind, ino: entry.ino}));
+			const named = [...directory.inode.entries].map(([name, entry]) => ({name, kind: entry.kind}));
 			directory.entries = [...special, ...named].map((entry, index) => ({...entry, nextOffset: index + 1}));
 		}
 
@@ -323,7 +327,7 @@ export class MemoryFileSystem implements FileSystem {
 
 	#resize(inode: MemoryInode, sizeBytes: number): void {
 		if (sizeBytes > memoryFileBytesMax) {
-			return fail('EFBIG', `inode ${inode.ino}`);
+			return fail('EFBIG', 'a file');
 		}
 
 		resize(inode, sizeBytes);

@@ -3,7 +3,6 @@ import type {EntryKind, EntryStat, TimeNs} from '../../../src/filesystem/filesys
 
 /** What one name (or open handle) of a `MemoryFileSystem` stands for. */
 export type MemoryInode = {
-	readonly ino: number;
 	readonly kind: EntryKind;
 	permissions: number;
 	uid: number;
@@ -27,7 +26,6 @@ export type MemoryInode = {
 export const memoryFileBytesMax = 2 ** 31;
 
 export const statOf = (inode: MemoryInode): EntryStat => ({
-	ino: inode.ino,
 	kind: inode.kind,
 	permissions: inode.permissions,
 	uid: inode.uid,

@@ -6,7 +6,6 @@ import {fail, type MemoryInode} from './memory-inode.ts';
 export class MemoryTree {
 	readonly #now: () => bigint;
 	readonly #root: MemoryInode;
-	#inoLast = 0;
 
 	constructor(now: () => bigint) {
 		this.#now = now;
@@ -21,7 +20,6 @@ export class MemoryTree {
 	): MemoryInode {
 		const now = this.#now();
 		return {
-			ino: ++this.#inoLast,
 			kind,
 			permissions,
 			uid: caller.uid,

@@ -138,10 +138,8 @@ const compare = async ({a, model, open}: State): Promise<void> => {
 const otherNode = async (state: State): Promise<void> => {
 	const {a, model, nodes, random, open} = state;
 	const path = random.pick(['a', 'b', 'd/a', 'd/b', 'x/a', 'x']);
-	const ino = await inoOf(model, path);
-	const isOpen = (await Promise.all(open.map(async pair => (await model.getattr({handle: pair.model})).ino))).some(
-		other => other === ino,
-	);
+	const isThere = (await kindOf(model, path)) !== undefined;
+	const isOpen = isThere && open.some(pair => model.isSame({path}, {handle: pair.model}));
 	if (isOpen || ((await kindOf(model, parentOf(path))) !== 'directory' && path !== 'x/a')) {
 		return;
 	}
@@ -187,11 +185,6 @@ const writeFile = async (fileSystem: FileSystem, path: string, data: Uint8Array)
 const kindOf = async (model: FileSystem, path: string): Promise<string | undefined> => {
 	const outcome = await outcomeOf(async () => (await model.getattr({path})).kind);
 	return outcome.value === undefined ? undefined : outcome.text;
-};
-
-const inoOf = async (model: FileSystem, path: string): Promise<number | undefined> => {
-	const {value} = await outcomeOf(async () => (await model.getattr({path})).ino);
-	return value as number | undefined;
 };
 
 /** The process dies after everything was synced, with uploads on their way; the next one takes up its journal. */
