@@ -2,6 +2,7 @@ import type {FileSystem} from '../filesystem/filesystem.ts';
 import {mountFuse, type FuseMount} from '../fuse/fuse-mount.ts';
 import {parseVolumeOptions, type VolumeOptions} from '../model/volume-options.ts';
 import type {DaemonRequest, DaemonStatus} from '../node/launch/daemon-protocol.ts';
+import {toMountSource} from '../node/mounts/mount-source.ts';
 import {readNodeEnvironment} from '../node/node-environment.ts';
 import {volumePathsIn, type VolumePaths} from '../node/volumes/volume-directory.ts';
 import type {Logger} from '../observability/logger.ts';
@@ -111,7 +112,7 @@ const mountFileSystem = async ({
 	const mount = await mountFuse({
 		fileSystem,
 		mountPoint: request.mountPoint,
-		source: `pnx-volume:${options.name}${options.prefix === '' ? '' : `/${options.prefix}`}`,
+		source: toMountSource({...request, bucket: options.name, prefix: options.prefix}),
 		readOnly: options.readOnly,
 		hasExtendedAttributes: options.attributes === 'posix',
 		attributeCacheMs: options.metadataTtlMs / 2,

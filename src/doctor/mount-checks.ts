@@ -1,6 +1,7 @@
 import type {Deadline} from '../node/deadline.ts';
 import type {VolumeReport} from '../node/volumes/list-volumes.ts';
 import {mountsAt, type Mount} from '../node/mounts/mount-table.ts';
+import {isOurMount} from '../node/mounts/mount-source.ts';
 import {toNodejsCommand} from '../node/host/nodejs-command.ts';
 import {runCommand} from '../node/host/run-command.ts';
 import type {VolumeState} from '../node/volumes/volume-state.ts';
@@ -18,14 +19,11 @@ export type MountFacts = {
 const probeMs = 3000;
 const probeCountMax = 4;
 
-/** FUSE mounts of ours: their source begins so. */
-const isOurs = (mount: Mount): boolean => mount.type.startsWith('fuse') && mount.source.startsWith('pnx-volume:');
-
 /** Each FUSE file system of ours once, by one of its mounts: bind mounts have the same device. */
 const firstMounts = (table: readonly Mount[]): Mount[] => [
 	...new Map(
 		table
-			.filter(mount => isOurs(mount))
+			.filter(mount => isOurMount(mount))
 			.toReversed()
 			.map(mount => [mount.device, mount]),
 	).values(),
@@ -159,7 +157,7 @@ const findUnknownPodMounts = ({table, states}: MountFacts): Finding[] => {
 	return table
 		.filter(
 			mount =>
-				isOurs(mount) &&
+				isOurMount(mount) &&
 				mount.path.includes('/volumes/pnx~volume/') &&
 				!known.has(mount.path) &&
 				!views.has(`${mount.device} ${tailOf(mount.path)}`),

@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {hasErrorCode} from '../model/error-text.ts';
 import {mountsAt, type Mount} from '../node/mounts/mount-table.ts';
 import {listVolumeIds, volumePaths} from '../node/volumes/volume-directory.ts';
-import {readVolumeState, type PodMount} from '../node/volumes/volume-state.ts';
+import {mountsOfVolume, readVolumeState, type PodMount} from '../node/volumes/volume-state.ts';
 import {reach, readNodeMounts, type NodeRoot} from './node-root.ts';
 
 /** A directory of the node where somebody has a volume, in words: `pod web/drupal-1 (/var/lib/kubelet/…)`. */
@@ -30,7 +30,7 @@ export const findVolumeUsers = (root: NodeRoot, stateDirectory: string): VolumeU
 	const reachedState = reach(root, stateDirectory);
 	for (const volumeId of listVolumeIds(reachedState)) {
 		const state = readVolumeState(volumePaths(reachedState, volumeId).stateFile);
-		if (state?.kind === 'directory' && mountsAt(table, state.mountPoint).length > 0) {
+		if (state?.kind === 'directory' && mountsOfVolume(state, table).length > 0) {
 			users.set(state.mountPoint, `a mount by hand (${state.mountPoint})`);
 		}
 

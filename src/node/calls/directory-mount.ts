@@ -19,7 +19,13 @@ import {toVolumeId} from '../volumes/volume-id.ts';
 import {withLock} from '../host/file-lock.ts';
 import {withPathLock} from '../mounts/path-lock.ts';
 import type {DaemonLaunch} from '../launch/daemon-launch.ts';
-import {readAllVolumeStates, readVolumeState, writeVolumeState, type VolumeState} from '../volumes/volume-state.ts';
+import {
+	mountsOfVolume,
+	readAllVolumeStates,
+	readVolumeState,
+	writeVolumeState,
+	type VolumeState,
+} from '../volumes/volume-state.ts';
 
 /** A volume that is mounted by hand, right at the directory where it is used; `status` and `unmount` find it there. */
 export type DirectoryVolume = {
@@ -161,24 +167,25 @@ const prepare = async (
 
 /** Checks that the directory is there, empty, and no mount; takes away a dead mount of ours. */
 const makeFree = async (path: string, environment: NodeEnvironment, deadline: Deadline): Promise<void> => {
-	const mount = mountsAt(readMountTable(), path).at(-1);
-	if (mount !== undefined) {
-		const owner = readAllVolumeStates(environment.stateDirectory).find(
-			state => state.kind === 'directory' && state.mountPoint === path,
+	const table = readMountTable();
+	for (const mount of mountsAt(table, path)) {
+		const owners = readAllVolumeStates(environment.stateDirectory).filter(
+			state => state.kind === 'directory' && state.mountPoint === path && mountsOfVolume(state, table).includes(mount),
 		);
-		const isDead =
-			owner !== undefined &&
-			(await findDaemon(owner, environment.stateDirectory, deadline)) === undefined &&
-			!(owner.daemon !== undefined && isRunning(owner.daemon));
-		if (!isDead) {
+		const daemons = await Promise.all(
+			owners.map(async owner => findDaemon(owner, environment.stateDirectory, deadline)),
+		);
+		const isServed =
+			daemons.some(daemon => daemon !== undefined) ||
+			owners.some(({daemon}) => daemon !== undefined && isRunning(daemon));
+		if (owners.length === 0 || isServed) {
 			throw new NodeError(
 				`Cannot mount at ${path}: ${mount.type} (${mount.source}) is mounted there already; unmount it first`,
 			);
 		}
-
-		await detachMounts(path, deadline);
 	}
 
+	await detachMounts(path, deadline);
 	if (!existsSync(path)) {
 		throw new NodeError(`Cannot mount at ${path}: the directory does not exist; create it first`);
 	}

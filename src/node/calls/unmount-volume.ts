@@ -15,6 +15,7 @@ import {stopDaemon} from './volume-daemon.ts';
 import {stagingFileCount, volumePaths} from '../volumes/volume-directory.ts';
 import {withLock} from '../host/file-lock.ts';
 import {
+	mountsOfVolume,
 	podsInUse,
 	podsMounted,
 	readAllVolumeStates,
@@ -104,12 +105,19 @@ const findOwner = (path: string, table: readonly Mount[], stateDirectory: string
 		);
 	}
 
+	const mount = mountsAt(table, path).at(-1);
+	const mounted = states.find(state =>
+		state.kind === 'directory'
+			? state.mountPoint === path && mount !== undefined && mountsOfVolume(state, table).includes(mount)
+			: podsInUse(state, table).some(pod => pod.path === path),
+	);
 	return (
+		mounted ??
 		states.find(state =>
 			state.kind === 'directory'
-				? state.mountPoint === path && mountsAt(table, path).length > 0
-				: podsInUse(state, table).some(pod => pod.path === path),
-		) ?? states.find(state => state.mountPoint === path || state.pods.some(pod => pod.path === path))
+				? state.mountPoint === path && mount === undefined
+				: state.pods.some(pod => pod.path === path),
+		)
 	);
 };
 

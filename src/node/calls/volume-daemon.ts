@@ -14,7 +14,7 @@ import {removeOwnCgroup} from '../launch/own-cgroup.ts';
 import {isRunning, readProcessIdentity, type ProcessIdentity} from '../host/process-identity.ts';
 import {createVolumeDirectory, volumePaths} from '../volumes/volume-directory.ts';
 import type {DaemonLaunch} from '../launch/daemon-launch.ts';
-import type {VolumeState} from '../volumes/volume-state.ts';
+import {mountsOfVolume, type VolumeState} from '../volumes/volume-state.ts';
 
 /** A healthy daemon answers at once; one that is busy for longer than this counts as hanging. */
 const statusMs = 10_000;
@@ -29,7 +29,7 @@ export const findDaemon = async (
 	deadline: Deadline,
 ): Promise<ProcessIdentity | undefined> => {
 	const {socket} = volumePaths(stateDirectory, state.volumeId);
-	if (mountsAt(readMountTable(), state.mountPoint).length === 0) {
+	if (mountsOfVolume(state, readMountTable()).length === 0) {
 		return undefined;
 	}
 
@@ -146,6 +146,9 @@ export const stopDaemon = async (state: VolumeState, stateDirectory: string, dea
 	}
 
 	await removeOwnCgroup(state.volumeId);
-	await detachMounts(state.mountPoint, createDeadline(cleanUpMs));
+	if (mountsOfVolume(state, readMountTable()).length > 0) {
+		await detachMounts(state.mountPoint, createDeadline(cleanUpMs));
+	}
+
 	rmSync(paths.socket, {force: true});
 };

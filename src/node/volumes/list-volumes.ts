@@ -8,7 +8,7 @@ import {mountsAt, readMountTable, type Mount} from '../mounts/mount-table.ts';
 import {isRunning} from '../host/process-identity.ts';
 import {stagingFileCount, volumePaths} from './volume-directory.ts';
 import type {DaemonLaunch} from '../launch/daemon-launch.ts';
-import {readAllVolumeStates, type PodMount, type VolumeState} from './volume-state.ts';
+import {mountsOfVolume, readAllVolumeStates, type PodMount, type VolumeState} from './volume-state.ts';
 
 /**
 - `healthy`: mounted, and the daemon answers.
@@ -65,7 +65,9 @@ const reportVolume = async (
 	const deadline = createDeadline(statusMs);
 	const [daemon, metrics] = await Promise.all([askStatus(paths.socket, deadline), askMetrics(paths.socket, deadline)]);
 	const places: readonly PodMount[] = state.kind === 'directory' ? [{path: state.mountPoint}] : state.pods;
-	const isMounted = mountsAt(table, state.mountPoint).length > 0;
+	const isMounted = mountsOfVolume(state, table).length > 0;
+	const isMountedAt = (path: string): boolean =>
+		state.kind === 'directory' ? isMounted : mountsAt(table, path).length > 0;
 	const isDaemonAlive = state.daemon !== undefined && isRunning(state.daemon);
 	const refusedDirectory = join(paths.staging, 'failed');
 	const refusedBytes = fileBytes(refusedDirectory);
@@ -75,11 +77,11 @@ const reportVolume = async (
 		bucket: state.bucket,
 		prefix: state.prefix,
 		kind: state.kind,
-		directories: places.map(place => ({...place, isMounted: mountsAt(table, place.path).length > 0})),
+		directories: places.map(place => ({...place, isMounted: isMountedAt(place.path)})),
 		health: toHealth({
 			daemon,
 			isDaemonAlive,
-			isMounted: isMounted || places.some(({path}) => mountsAt(table, path).length > 0),
+			isMounted: isMounted || places.some(({path}) => isMountedAt(path)),
 			isJournalLeft: stagingFileCount(paths) > 0,
 		}),
 		dirtyBytes: daemon?.fileSystem.dirtyBytes,

@@ -1,5 +1,6 @@
 import {readFileSync} from 'node:fs';
 import {hasErrorCode, toReason} from '../../model/error-text.ts';
+import {isMountOf} from '../mounts/mount-source.ts';
 import {mountsAt, type Mount} from '../mounts/mount-table.ts';
 import {NodeError} from '../node-error.ts';
 import type {DaemonLaunch} from '../launch/daemon-launch.ts';
@@ -94,6 +95,15 @@ export const readAllVolumeStates = (stateDirectory: string): VolumeState[] =>
 	listVolumeIds(stateDirectory)
 		.map(volumeId => readVolumeState(volumePaths(stateDirectory, volumeId).stateFile))
 		.filter(state => state !== undefined);
+
+/**
+The mounts of a volume's file system where its daemon makes it, the topmost last. At a directory that was mounted by
+hand they may be those of another volume, which has used it since.
+*/
+export const mountsOfVolume = (
+	{kind, mountPoint, volumeId}: Pick<VolumeState, 'kind' | 'mountPoint' | 'volumeId'>,
+	table: readonly Mount[],
+): Mount[] => mountsAt(table, mountPoint).filter(mount => kind === 'pods' || isMountOf(mount, volumeId));
 
 /**
 The pods that see the volume's present mount. Not those whose mount is gone, nor those that hold the dead mount of an

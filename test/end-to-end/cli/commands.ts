@@ -1,4 +1,4 @@
-import {execFile} from 'node:child_process';
+import {execFile, execFileSync} from 'node:child_process';
 import {mkdirSync, readdirSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
@@ -126,6 +126,39 @@ test.serial(
 
 		t.is((await runCommand(node, 'mount', 'dirty-files', directory, '--background')).exitCode, 0);
 		t.is(node.starts()[1]!.request.volumeDirectory, node.starts()[0]!.request.volumeDirectory);
+	},
+);
+
+test.serial(
+	'a directory belongs to the volume that is mounted there, not to those that have left a journal',
+	async t => {
+		const node = createStandInHarness(t);
+		const directory = directoryOf(node);
+		const leavers = ['leaves-one', 'leaves-two', 'leaves-three'];
+		for (const bucket of leavers) {
+			t.is((await runCommand(node, 'mount', bucket, directory, '--background')).exitCode, 0);
+			process.kill(node.starts().at(-1)!.pid, 'SIGKILL');
+			execFileSync('umount', ['-l', directory]);
+		}
+
+		t.is((await runCommand(node, 'mount', 'my-files', directory, '--background')).exitCode, 0);
+		const reports = async (): Promise<string[]> =>
+			(JSON.parse((await runCommand(node, 'status', '--json')).stdout) as VolumeReport[])
+				.map(({bucket, health, directories}) => `${bucket} ${health} ${String(directories[0]?.isMounted)}`)
+				.sort();
+		const left = leavers.map(bucket => `${bucket} unmounted false`).sort();
+		t.deepEqual(await reports(), [...left, 'my-files healthy true']);
+		t.false((await runCommand(node, 'doctor')).stdout.includes(`unmount ${directory}`));
+
+		const other = await runCommand(node, 'mount', 'other-files', directory, '--background');
+		t.is(other.exitCode, 1);
+		t.regex(other.stderr, /\(pnx-volume:my-files:[0-9a-f]{16}\) is mounted there already; unmount it first/);
+		t.deepEqual(await reports(), [...left, 'my-files healthy true']);
+
+		const unmounted = await runCommand(node, 'unmount', directory);
+		t.is(unmounted.stdout, `Unmounted ${directory}\n`, unmounted.stderr);
+		t.deepEqual(mountsAt(readMountTable(), directory), []);
+		t.deepEqual(await reports(), left);
 	},
 );
 
