@@ -123,11 +123,10 @@ export class OpenFile {
 	}
 
 	touch(mtimeNs: bigint): void {
-		this.#attributes = {
-			...this.#attributes,
-			mtimeNs,
-			atimeNs: this.#attributes.atimeNs > mtimeNs ? this.#attributes.atimeNs : mtimeNs,
-		};
+		const {atimeNs, mtimeNs: lastNs} = this.#attributes;
+		// Both times of a new file are one until S3 has it: its object needs no second one.
+		const isNew = this.base === undefined && atimeNs === lastNs;
+		this.#attributes = {...this.#attributes, mtimeNs, atimeNs: isNew ? mtimeNs : atimeNs};
 	}
 
 	/** The layer for changes. To be called exclusively. */

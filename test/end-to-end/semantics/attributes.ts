@@ -102,6 +102,26 @@ test('7.8 Reading does not change the access time.', async t => {
 	t.is((await a.fs.stat(path)).atimeNs, times.atime);
 });
 
+test('7.21 Writing to a file that S3 has does not change its access time, unless the volume has `attributes: uniform`.', async t => {
+	const {a, b} = await startNodes(t);
+	await writeText(a.fs, path, 'content');
+	await writeText(a.fs, 'never set', 'content');
+	await a.fileSystem.utimens({path}, times);
+	const {atimeNs} = await a.fs.stat('never set');
+	for (const name of [path, 'never set']) {
+		const handle = await openHandle(a, name, O_WRONLY);
+		await a.fileSystem.write(handle, Buffer.from('CONTENT, and more'), 0);
+		await a.fileSystem.truncate({handle}, 9);
+		t.is(await closeHandle(a, handle), undefined);
+	}
+
+	for (const node of [a, b]) {
+		t.is((await node.fs.stat(path)).atimeNs, times.atime);
+		t.is((await node.fs.stat('never set')).atimeNs, atimeNs);
+		t.true((await node.fs.stat(path)).mtimeNs > times.mtime);
+	}
+});
+
 test('7.9 The times of a directory do not change when its entries do.', async t => {
 	const {a} = await startNodes(t);
 	await a.fs.mkdir('dir');
