@@ -1,18 +1,23 @@
 import test from 'ava';
 import {parseMountInfo} from '../../src/fuse/mount-info.ts';
 
-test('parseMountInfo() finds the topmost mount of a directory whose name has spaces', t => {
+test('parseMountInfo() reads names with spaces and mounts of a part', t => {
 	const table = [
 		'25 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw',
 		'42 25 0:39 / /mnt/my\\040files rw,nosuid - fuse.pnx pnx-volume:one rw',
-		'43 42 0:40 / /mnt/my\\040files rw,nosuid shared:2 master:3 - fuse.pnx pnx-volume:two rw',
+		'43 42 0:40 /a\\040part /mnt/my\\040files rw,nosuid shared:2 master:3 - fuse.pnx pnx-volume:two rw',
+		'',
 	].join('\n');
-	t.deepEqual(parseMountInfo(table, '/mnt/my files'), {
+	const mounts = parseMountInfo(table);
+	t.is(mounts.length, 3);
+	t.like(mounts[0], {root: '/', mountPoint: '/', fileSystemType: 'ext4', source: '/dev/sda1'});
+	t.deepEqual(mounts[2], {
+		id: '43',
 		major: 0,
 		minor: 40,
+		root: '/a part',
+		mountPoint: '/mnt/my files',
 		fileSystemType: 'fuse.pnx',
 		source: 'pnx-volume:two',
 	});
-	t.is(parseMountInfo(table, '/mnt'), undefined);
-	t.is(parseMountInfo(table, '/')?.fileSystemType, 'ext4');
 });

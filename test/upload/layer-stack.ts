@@ -249,7 +249,7 @@ test('materialize() asks for several large ranges at the same time', async t => 
 		count--;
 	});
 	t.deepEqual({countMax, callCount}, {countMax: 4, callCount: 5});
-	await bucket.deleteMany(['file']);
+	await bucket.deleteMany([{key: 'file'}]);
 	t.true((await stackText(stack, bucket)) === content);
 	await stack.discard();
 });

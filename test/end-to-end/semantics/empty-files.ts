@@ -83,7 +83,7 @@ os.close(first)`,
 );
 
 onMounts(
-	'4.12 A `close()` of a new and still empty file leaves the upload to a later one only if the process has the same `open()` under another descriptor, as a shell has at `command > file`.',
+	'4.15 A `close()` of a new and still empty file leaves the upload to a later one only if the process has the same `open()` under another descriptor, as a shell has at `command > file`.',
 	async t => {
 		const {a, bucket} = nodes;
 		await a.shell('echo content > redirected; mkdir deep; cd deep; echo content > redirected; true > empty');
@@ -101,7 +101,7 @@ onMounts(
 );
 
 onMountsOfRoot(
-	'4.12 A `close()` of a new and still empty file leaves the upload to a later one only if the process has the same `open()` under another descriptor, as a shell has at `command > file`. (in a container that sees one directory of the volume)',
+	'4.15 A `close()` of a new and still empty file leaves the upload to a later one only if the process has the same `open()` under another descriptor, as a shell has at `command > file`. (in a container that sees one directory of the volume)',
 	async t => {
 		const {a} = nodes;
 		const name = 'a part of it';

@@ -30,7 +30,7 @@ if (isMet(fuse, python, root)) {
 const forgetFiles = async (): Promise<void> => writeFile('/proc/sys/vm/drop_caches', '2');
 
 onMountsOfRoot(
-	'7.20 The inode number of a file stays the same while it is open or the kernel knows it, and for 5 minutes more, also when it is changed or renamed on the node.',
+	'7.22 The inode number of a file stays the same while it is open or the kernel knows it, and for 5 minutes more, also when it is changed or renamed on the node.',
 	async t => {
 		const {a} = nodes;
 		const program = a.start();
@@ -53,7 +53,7 @@ first = numbers()`);
 );
 
 onMountsOfRoot(
-	'7.20 The inode number of a file stays the same while it is open or the kernel knows it, and for 5 minutes more, also when it is changed or renamed on the node. (tar replaces its placeholders of symbolic links)',
+	'7.22 The inode number of a file stays the same while it is open or the kernel knows it, and for 5 minutes more, also when it is changed or renamed on the node. (tar replaces its placeholders of symbolic links)',
 	async t => {
 		const {a} = nodes;
 		const packed = await mkdtemp(join(tmpdir(), 'pnx-tar-'));
@@ -77,7 +77,7 @@ onMountsOfRoot(
 const listUnpacked = async (): Promise<string> => nodes.a.shell('ls unpacked');
 
 onMountsOfRoot(
-	'7.20 The inode number of a file stays the same while it is open or the kernel knows it, and for 5 minutes more, also when it is changed or renamed on the node. (git reads no file again)',
+	'7.22 The inode number of a file stays the same while it is open or the kernel knows it, and for 5 minutes more, also when it is changed or renamed on the node. (git reads no file again)',
 	async t => {
 		const {a} = nodes;
 		await a.shell(`git init -q work; cd work

@@ -332,7 +332,7 @@ onMounts(
 );
 
 onMounts(
-	'5.16 An `open()` with O_CREAT of a file that was deleted or renamed on another node makes it anew, and one without fails with ENOENT. (log rotation)',
+	'5.17 An `open()` with O_CREAT of a file that was deleted or renamed on another node makes it anew, and one without fails with ENOENT. (log rotation)',
 	async t => {
 		// So that the kernel believes in the name for as long as the test takes.
 		const own = await startMountedNodes({options: {'metadata-ttl': '1h'}});
