@@ -65,9 +65,7 @@ const implementations: readonly string[] = [
 ];
 
 /** Files of `src/` over the limit, each with its reason. */
-const sizeExceptions: Readonly<Record<string, string>> = {
-	'src/upload/staged-layer.ts': 'one class: many small methods on the file and the map of one layer',
-};
+const sizeExceptions: Readonly<Record<string, string>> = {};
 
 /** Test files outside test/end-to-end that stand at no path of `src/`, each with its reason. */
 const testExceptions: Readonly<Record<string, string>> = {
@@ -90,7 +88,7 @@ const driverFileCountMax = 70;
 /** Functions of `src/` over the limit, each with its reason. */
 const functionExceptions: Readonly<Record<string, string>> = {};
 
-const lineCountMax = {src: 300, test: 650};
+const lineCountMax = {src: 345, test: 650};
 const functionLineCountMax = 60;
 const bannedNames = /^(?:utils?|helpers?|common|types|misc|index|.*-?managers?)$/;
 

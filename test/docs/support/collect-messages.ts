@@ -58,7 +58,7 @@ export const collectCodes = (): string[] =>
 		visit(readSource(file), node => {
 			if (
 				ts.isVariableDeclaration(node) &&
-				['explanations', 'whyByNodeCode'].includes(node.name.getText()) &&
+				['explanations', 'whyByCode'].includes(node.name.getText()) &&
 				node.initializer !== undefined &&
 				ts.isObjectLiteralExpression(node.initializer)
 			) {
@@ -140,7 +140,9 @@ const renderCall = ({expression, arguments: args}: ts.CallExpression): string[] 
 		return render(args[0]);
 	}
 
-	return (['log', 'onEvent'].includes(name) && target === '') || (name === 'push' && target === 'found')
+	return (['log', 'onEvent'].includes(name) && target === '') ||
+		(name === 'push' && target === 'found') ||
+		(name === 'warn' && target === 'plan')
 		? render(args[0])
 		: [];
 };

@@ -1,8 +1,8 @@
 import test from 'ava';
-import type {ObjectStore} from '../../src/store/object-store.ts';
-import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
-import {readText, writeText} from '../support/fs-text.ts';
-import {objectText, startNode} from '../support/volume-nodes.ts';
+import type {ObjectStore} from '../../../src/store/object-store.ts';
+import {createMemoryObjectStore} from '../../store/doubles/memory-object-store.ts';
+import {readText, writeText} from '../../support/fs-text.ts';
+import {objectText, startNode} from '../../support/volume-nodes.ts';
 
 /** Reads the source of a copy and stores it later, as S3 does: only a condition on the destination helps then. */
 const withSlowCopies = (inner: ObjectStore, whileCopying: () => Promise<void>): ObjectStore => ({
