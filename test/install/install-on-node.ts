@@ -199,7 +199,7 @@ test('a link or a file where a directory is expected is refused, as is a directo
 	await failsWith(
 		t,
 		install(node, source, {runtimeDirectory: join(node.directory, 'opt/open/pnx-volume')}),
-		/others than root may change .*opt\/open;/,
+		/users other than root may change .*opt\/open;/,
 	);
 	symlinkSync('/var', join(node.directory, 'plugins/pnx~volume'));
 	await failsWith(t, install(node, source), /pnx~volume: it is a symbolic link/);
