@@ -1,8 +1,8 @@
-import {readdirSync, readFileSync, rmSync, statfsSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync, rmSync, statfsSync} from 'node:fs';
 import {join} from 'node:path';
 import {hasErrorCode} from '../../model/error-text.ts';
 import type {DaemonRequest} from './daemon-protocol.ts';
-import {replaceStateFile} from '../host/durable-file.ts';
+import {removeLeftOvers, replaceStateFile} from '../host/durable-file.ts';
 import {readBootId} from '../host/process-identity.ts';
 import {createRunDirectory} from '../host/run-directory.ts';
 
@@ -63,13 +63,24 @@ export const readLaunchRecord = (runDirectory: string, volumeId: string): Launch
 	}
 };
 
-export const removeLaunchRecord = (runDirectory: string, volumeId: string): void =>
+/**
+Removes a record, and what a call that was killed while it wrote one has left: that has the credentials in it, too. The
+caller holds the lock of the volume, or the volume is gone.
+*/
+export const removeLaunchRecord = (runDirectory: string, volumeId: string): void => {
 	rmSync(recordPath(runDirectory, volumeId), {force: true});
+	const directory = join(runDirectory, 'launch');
+	if (existsSync(directory)) {
+		removeLeftOvers(directory, new RegExp(`^\\.${volumeId}\\.json\\.[0-9a-f]+$`));
+	}
+};
 
-/** The volumes that have a record, whether or not there is anything else of them. */
+/** The volumes that have a record, or a part of one, whether or not there is anything else of them. */
 export const listLaunchRecords = (runDirectory: string): string[] => {
 	try {
-		return readdirSync(join(runDirectory, 'launch')).flatMap(name => /^([0-9a-f]{16})\.json$/.exec(name)?.[1] ?? []);
+		const names = readdirSync(join(runDirectory, 'launch'));
+		const ids = names.flatMap(name => /^\.?([0-9a-f]{16})\.json(?:\.[0-9a-f]+)?$/.exec(name)?.[1] ?? []);
+		return [...new Set(ids)];
 	} catch (error) {
 		if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) {
 			return [];

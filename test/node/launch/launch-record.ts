@@ -2,7 +2,13 @@ import {existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync} 
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import type {DaemonRequest} from '../../../src/node/launch/daemon-protocol.ts';
-import {readLaunchRecord, removeLaunchRecord, writeLaunchRecord} from '../../../src/node/launch/launch-record.ts';
+import {temporarySibling} from '../../../src/node/host/durable-file.ts';
+import {
+	listLaunchRecords,
+	readLaunchRecord,
+	removeLaunchRecord,
+	writeLaunchRecord,
+} from '../../../src/node/launch/launch-record.ts';
 import {testThatNeeds} from '../../support/needs.ts';
 
 const request: DaemonRequest = {
@@ -72,6 +78,19 @@ test('a record of another boot, of another volume, or cut short counts for nothi
 		writeFileSync(recordIn(directory), wrong);
 		t.is(readLaunchRecord(directory, request.volumeId), undefined);
 	}
+});
+
+test('what a call that was killed while it wrote a record has left is listed, and removed with the record', t => {
+	const directory = runDirectory(t, import.meta.dirname);
+	writeLaunchRecord(directory, request, {});
+	const leftOver = temporarySibling(recordIn(directory));
+	writeFileSync(leftOver, 'half a record');
+	t.deepEqual(listLaunchRecords(directory), [request.volumeId]);
+	removeLaunchRecord(directory, request.volumeId);
+	t.false(existsSync(leftOver));
+	t.deepEqual(listLaunchRecords(directory), []);
+	writeFileSync(leftOver, 'half a record');
+	t.deepEqual(listLaunchRecords(directory), [request.volumeId], 'Also without a record');
 });
 
 test('a run directory that cannot be made is no reason to fail, and leaves no record', t => {
