@@ -43,8 +43,8 @@ export const isMet = (...needs: readonly Need[]): boolean => needs.every(({missi
 
 /**
 Declares tests that need something. Where it is missing they are skipped, with the reason in their title; in CI (`CI` is
-set) they fail instead, unless `allowed-skips.ts` lists it. What is skipped is written to the file
-`PNX_VOLUME_SKIPS`, which `.ci/run` shows at its end.
+set) they fail instead, unless `allowed-skips.ts` lists it. Each skip is a line of the file `PNX_VOLUME_SKIPS`, which
+`.ci/run` counts at its end.
 */
 export const testThatNeeds = (...needs: readonly Need[]): {test: Declare; serial: Declare; failing: Declare} => {
 	const lacking = needs.find(({missing}) => missing !== undefined);
@@ -57,7 +57,7 @@ export const testThatNeeds = (...needs: readonly Need[]): {test: Declare; serial
 	const declare: Declare = title => {
 		const reason = `${title} (left out: ${missing})`;
 		if (isAllowed) {
-			note(`${what}: ${reason}`);
+			note(`${what}: ${missing}`);
 			test.skip(reason, t => t.pass());
 		} else {
 			test(reason, t => t.fail(`In CI this is no reason to skip: ${what} is not in test/support/allowed-skips.ts`));
