@@ -95,7 +95,7 @@ test.serial(
 test.serial(
 	'an S3 that is gone for the middle of a storm: mounts fail and are tried again, and nothing acknowledged is lost',
 	async t => {
-		const scene = await setScene(t, {PNX_VOLUME_MOUNT_TIMEOUT_MS: '4000', PNX_VOLUME_DRAIN_TIMEOUT_MS: '2000'});
+		const scene = await setScene(t, {PNX_VOLUME_MOUNT_TIMEOUT_MS: '60000', PNX_VOLUME_DRAIN_TIMEOUT_MS: '2000'});
 		const {server, node} = scene;
 		let isOver = false;
 		const over = storm(t, scene).finally(() => {

@@ -93,6 +93,8 @@ export const createStormNode = (
 		PNX_VOLUME_LOG: logPath,
 		PNX_VOLUME_RUN_DIR: runDirectory,
 		PNX_VOLUME_IDLE_MS: '0',
+		// A machine that is busy with other things makes no call fail.
+		PNX_VOLUME_MOUNT_TIMEOUT_MS: '600000',
 		PNX_VOLUME_POLICY: policyPath,
 		...(isInstalledLater ? {} : {PNX_VOLUME_HOME: process.env['PNX_VOLUME_HOME'] ?? checkoutPath}),
 		...more,
