@@ -4,7 +4,7 @@ import {createDeadline} from '../node/deadline.ts';
 import {NodeError} from '../node/node-error.ts';
 import {reach, runOnNode, type NodeRoot} from './node-root.ts';
 
-const testMs = 20_000;
+const testMs = 60_000;
 
 /**
 Starts what was copied, on the node itself and as the kubelet will: the driver has to answer `init` to the letter,

@@ -45,7 +45,7 @@ cat
 };
 
 const until = async (t: ExecutionContext, condition: () => boolean | Promise<boolean>, what: string): Promise<void> => {
-	t.true(await waitUntil(condition, createDeadline(60_000), 50), what);
+	t.true(await waitUntil(condition, createDeadline(300_000), 50), what);
 };
 
 test('`pnx-volume agent` in a container installs where the kubelet looks, copies the policy, watches on the node, is ready, and leaves everything when it ends', async t => {

@@ -38,7 +38,7 @@ const start = (t: ExecutionContext, script: string, options: Partial<WatchProces
 };
 
 const until = async (t: ExecutionContext, condition: () => boolean): Promise<void> => {
-	t.true(await waitUntil(condition, createDeadline(60_000)));
+	t.true(await waitUntil(condition, createDeadline(300_000)));
 };
 
 test('reports and notices of the watch are handed on, and its stderr goes to the log', async t => {

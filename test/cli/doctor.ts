@@ -96,7 +96,7 @@ const checkOwnFuseMounts = async ({stateDirectory}: DriverHarness, knownIn = sta
 	const table = readMountTable().filter(({path}) => path.startsWith(`${dirname(stateDirectory)}/`));
 	return checkFuseMounts(
 		{table, states: readAllVolumeStates(knownIn), reports: await listVolumes(knownIn)},
-		createDeadline(60_000),
+		createDeadline(300_000),
 	);
 };
 

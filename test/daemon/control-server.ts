@@ -55,12 +55,12 @@ const start = async (t: ExecutionContext, handler: Partial<ControlHandler> = {})
 test('status is answered; the socket replaces an old one and is for its owner only', async t => {
 	const path = await start(t);
 	t.is((await stat(path)).mode & 0o777, 0o600);
-	t.deepEqual(await askStatus(path, createDeadline(60_000)), status);
+	t.deepEqual(await askStatus(path, createDeadline(300_000)), status);
 });
 
 test('metrics are answered as they are', async t => {
 	const path = await start(t);
-	t.deepEqual(await askMetrics(path, createDeadline(60_000)), samples);
+	t.deepEqual(await askMetrics(path, createDeadline(300_000)), samples);
 });
 
 test('drain and stop report progress, then done or why they failed', async t => {
@@ -74,12 +74,12 @@ test('drain and stop report progress, then done or why they failed', async t => 
 		},
 	});
 	const progress: unknown[] = [];
-	t.deepEqual(await askToEnd(path, 'drain', createDeadline(60_000), step => progress.push(step)), {
+	t.deepEqual(await askToEnd(path, 'drain', createDeadline(300_000), step => progress.push(step)), {
 		outcome: 'done',
 		dirtyBytes: 5,
 	});
 	t.deepEqual(progress, [{dirtyBytes: 5, uploadsPending: 1}]);
-	t.like(await askToEnd(path, 'stop', createDeadline(60_000)), {
+	t.like(await askToEnd(path, 'stop', createDeadline(300_000)), {
 		outcome: 'failed',
 		message: 'Cannot upload: S3 is away',
 	});

@@ -46,7 +46,7 @@ test('findRuntime() looks where PNX_VOLUME_HOME says, then beside the driver tha
 
 test('checkRuntime() fails for a runtime that lacks a program or whose Node.js does not run', async t => {
 	const home = createRuntime(t);
-	const deadline = createDeadline(60_000);
+	const deadline = createDeadline(300_000);
 	t.like(await checkRuntime(home, deadline), {
 		status: 'ok',
 		found: `${home}: pnx-volume 1.2.3 on Node.js ${process.version}`,
@@ -63,7 +63,7 @@ test('checkRuntime() fails for a runtime that lacks a program or whose Node.js d
 
 test('checkFuseLibraries() fails when the addon or a library that it needs cannot be loaded', async t => {
 	const home = createRuntime(t);
-	const deadline = createDeadline(60_000);
+	const deadline = createDeadline(300_000);
 	t.regex(
 		(await checkFuseLibraries(home, deadline)).found,
 		/libfuse3 cannot be loaded: Cannot find module 'fuse-native'/,

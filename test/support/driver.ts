@@ -152,7 +152,7 @@ export const cleanUpNode = async (stateDirectory: string, root: string): Promise
 	for (const {path} of readMountTable()
 		.filter(mount => mount.path.startsWith(`${root}/`))
 		.reverse()) {
-		await detachMounts(path, createDeadline(60_000));
+		await detachMounts(path, createDeadline(300_000));
 	}
 
 	// Directories that were mounted on are immutable; most tests have unmounted theirs.

@@ -39,7 +39,7 @@ const startPoster = async (t: ExecutionContext, options: Partial<EventPosterOpti
 };
 
 const until = async (t: ExecutionContext, condition: () => boolean): Promise<void> => {
-	t.true(await waitUntil(condition, createDeadline(60_000)));
+	t.true(await waitUntil(condition, createDeadline(300_000)));
 };
 
 test('a notice becomes an Event on each of its pods, as the API server wants it', async t => {

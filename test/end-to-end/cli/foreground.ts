@@ -60,7 +60,7 @@ const mountInForeground = async (
 };
 
 const inDirectory = async (directory: string, script: string): Promise<string> =>
-	(await run('/bin/sh', ['-ec', script], {cwd: '/', env: {PATH: '/usr/bin:/bin', D: directory}, timeout: 20_000}))
+	(await run('/bin/sh', ['-ec', script], {cwd: '/', env: {PATH: '/usr/bin:/bin', D: directory}, timeout: 300_000}))
 		.stdout;
 
 const textOf = async (t: ExecutionContext, server: SpawnedDevServer, key: string): Promise<string> => {

@@ -61,7 +61,7 @@ testOnMount('the daemon mounts, serves, and ends with its mount when it gets SIG
 testOnMount('the daemon answers status, drain and stop on a socket for its owner only', async t => {
 	const {daemon, server} = await start(t);
 	t.is((await stat(daemon.socketPath)).mode & 0o777, 0o600);
-	const status = await askStatus(daemon.socketPath, createDeadline(60_000));
+	const status = await askStatus(daemon.socketPath, createDeadline(300_000));
 	t.like(status, {
 		volumeId: 'test-volume',
 		pid: daemon.pid,
@@ -71,8 +71,8 @@ testOnMount('the daemon answers status, drain and stop on a socket for its owner
 	});
 	t.true(status!.residentBytes > 1e7); // Compared above: there is one.
 	await fs.writeFile(join(daemon.mountPoint, 'file'), 'x');
-	t.like(await askToEnd(daemon.socketPath, 'drain', createDeadline(60_000)), {outcome: 'done'});
-	t.like(await askToEnd(daemon.socketPath, 'stop', createDeadline(60_000)), {outcome: 'done'});
+	t.like(await askToEnd(daemon.socketPath, 'drain', createDeadline(300_000)), {outcome: 'done'});
+	t.like(await askToEnd(daemon.socketPath, 'stop', createDeadline(300_000)), {outcome: 'done'});
 	t.is(await daemon.exited, 0, daemon.log());
 	t.false(await isMounted(daemon.mountPoint));
 });
@@ -101,7 +101,7 @@ testOnMount('SIGUSR2 goes through the log levels, up to a line for every operati
 testOnMount('stop uploads what durability "journal" has acknowledged but not uploaded', async t => {
 	const {daemon, server} = await start(t, {durability: 'journal'});
 	await fs.writeFile(join(daemon.mountPoint, 'large'), Buffer.alloc(20_000_000, 7));
-	t.like(await askToEnd(daemon.socketPath, 'stop', createDeadline(60_000)), {outcome: 'done'});
+	t.like(await askToEnd(daemon.socketPath, 'stop', createDeadline(300_000)), {outcome: 'done'});
 	await daemon.exited;
 	const store = createS3ObjectStore({
 		bucket: server.bucket,
@@ -135,7 +135,7 @@ testOnMount('what was synced before the daemon was killed is in S3 after the nex
 	});
 	t.is(next.ready.status, 'ready', next.log());
 	t.is(await fs.readFile(join(next.mountPoint, 'file'), 'utf8'), 'acknowledged');
-	t.like(await askToEnd(next.socketPath, 'drain', createDeadline(60_000)), {outcome: 'done'});
+	t.like(await askToEnd(next.socketPath, 'drain', createDeadline(300_000)), {outcome: 'done'});
 	const store = createS3ObjectStore({
 		bucket: server.bucket,
 		region: 'us-east-1',

@@ -37,7 +37,7 @@ testImmutable(
 		const {mountPoint} = volumePaths(node.stateDirectory, node.starts()[0]!.request.volumeId);
 		writeFileSync(join(directory, 'file'), 'in the volume');
 		for (const path of [directory, mountPoint]) {
-			await detachMounts(path, createDeadline(60_000));
+			await detachMounts(path, createDeadline(300_000));
 			t.throws(() => writeFileSync(join(path, 'file'), 'on the disk of the node'), {code: 'EPERM'}, path);
 		}
 
@@ -54,7 +54,7 @@ testImmutable(
 		t.is((await node.mount(failed, {name: 'fails-1'})).reply.status, 'Failure');
 		t.notThrows(() => rmdirSync(failed));
 
-		await protectDirectory(unknown, createDeadline(60_000));
+		await protectDirectory(unknown, createDeadline(300_000));
 		t.throws(() => rmdirSync(unknown), {code: 'EPERM'});
 		t.is((await node.unmount(unknown)).output, succeeded);
 		t.notThrows(() => rmdirSync(unknown));
@@ -69,8 +69,8 @@ testImmutable(
 		t.is((await node.mount(gone, {name: 'bucket-1'})).output, succeeded);
 		const [start] = node.starts();
 		process.kill(start!.pid, 'SIGKILL'); // It is mounted, so one has started.
-		await detachMounts(gone, createDeadline(60_000));
-		await detachMounts(volumePaths(node.stateDirectory, start!.request.volumeId).mountPoint, createDeadline(60_000));
+		await detachMounts(gone, createDeadline(300_000));
+		await detachMounts(volumePaths(node.stateDirectory, start!.request.volumeId).mountPoint, createDeadline(300_000));
 		t.throws(() => rmdirSync(gone), {code: 'EPERM'});
 		t.is((await node.mount(next, {name: 'bucket-1'})).output, succeeded);
 		t.notThrows(() => rmdirSync(gone));
@@ -83,7 +83,7 @@ testImmutable('unmount of one pod releases the directory of another whose mount 
 	const [gone, last] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
 	t.is((await node.mount(gone, {name: 'bucket-1'})).output, succeeded);
 	t.is((await node.mount(last, {name: 'bucket-1'})).output, succeeded);
-	await detachMounts(gone, createDeadline(60_000));
+	await detachMounts(gone, createDeadline(300_000));
 	t.throws(() => rmdirSync(gone), {code: 'EPERM'});
 	t.is((await node.unmount(last)).output, succeeded);
 	t.notThrows(() => rmdirSync(gone));
@@ -101,7 +101,7 @@ testImmutable(
 		});
 		mkdirSync(full);
 		writeFileSync(join(full, 'file'), '');
-		await protectDirectory(full, createDeadline(60_000));
+		await protectDirectory(full, createDeadline(300_000));
 		t.notThrows(() => writeFileSync(join(full, 'other'), ''));
 
 		mkdirSync(mounted);
@@ -109,7 +109,7 @@ testImmutable(
 		spawnSync('chattr', ['+i', full]);
 		releaseDirectory(mounted);
 		t.throws(() => writeFileSync(join(full, 'third'), ''), {code: 'EPERM'});
-		await protectDirectory(missing, createDeadline(60_000));
+		await protectDirectory(missing, createDeadline(300_000));
 		t.notThrows(() => releaseDirectory(missing));
 	},
 );

@@ -15,7 +15,7 @@ const run = promisify(execFile);
 
 /** What a pod does: always in a process of its own, so that this one never waits for its own mounts. */
 const inPod = async (directory: string, script: string): Promise<string> =>
-	(await run('/bin/sh', ['-ec', script], {cwd: '/', env: {PATH: '/usr/bin:/bin', D: directory}, timeout: 20_000}))
+	(await run('/bin/sh', ['-ec', script], {cwd: '/', env: {PATH: '/usr/bin:/bin', D: directory}, timeout: 300_000}))
 		.stdout;
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');

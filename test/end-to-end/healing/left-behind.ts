@@ -42,7 +42,7 @@ test.serial(
 			stdio: 'ignore',
 		});
 		const ended = once(driver, 'exit');
-		t.true(await waitUntil(async () => (await server.countRequests()) > 0, createDeadline(60_000), 5));
+		t.true(await waitUntil(async () => (await server.countRequests()) > 0, createDeadline(300_000), 5));
 		process.kill(-driver.pid!, 'SIGKILL'); // It has asked S3, so it runs.
 		await ended;
 		const {volumeId} = stateOf(node);
@@ -76,7 +76,7 @@ test.serial(
 		const stateFile = join(node.stateDirectory, 'volumes', state.volumeId, 'state.json');
 		// As a driver leaves it that is killed before it binds.
 		writeFileSync(stateFile, JSON.stringify({...state, pods: [...state.pods, {path: killed}]}));
-		await protectDirectory(killed, createDeadline(60_000));
+		await protectDirectory(killed, createDeadline(300_000));
 
 		const watch = startWatch(t, node);
 		t.true(await watch.until(() => stateOf(node).pods.length === 1));
@@ -143,11 +143,11 @@ test.serial(
 			stdio: 'ignore',
 		});
 		const ended = once(driver, 'exit');
-		t.true(await waitUntil(async () => (await server.countRequests()) > 0, createDeadline(60_000), 5));
+		t.true(await waitUntil(async () => (await server.countRequests()) > 0, createDeadline(300_000), 5));
 		process.kill(-driver.pid!, 'SIGKILL'); // It has asked S3, so it runs.
 		await ended;
 		const {daemon, mountPoint} = stateOf(node);
-		t.true(await waitUntil(() => mountsAt(readMountTable(), mountPoint).length > 0, createDeadline(60_000)));
+		t.true(await waitUntil(() => mountsAt(readMountTable(), mountPoint).length > 0, createDeadline(300_000)));
 		t.is((await node.mount(second, secretOptions(server))).reply.status, 'Success');
 		t.deepEqual(stateOf(node).daemon, daemon);
 		t.like(mountsAt(readMountTable(), mountPoint)[0], {peerGroup: undefined, masterGroup: undefined});

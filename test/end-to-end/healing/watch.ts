@@ -49,7 +49,7 @@ test.serial('a watch that is killed while it heals is followed by one that ends 
 	const before = stateOf(node).daemon!;
 	const first = startWatch(t, node);
 	// It is written down before it is ready: the watch waits for it now.
-	t.true(await waitUntil(() => stateOf(node).daemon?.pid !== before.pid, createDeadline(60_000), 1));
+	t.true(await waitUntil(() => stateOf(node).daemon?.pid !== before.pid, createDeadline(300_000), 1));
 	await first.end('SIGKILL');
 	const second = startWatch(t, node);
 	t.true(

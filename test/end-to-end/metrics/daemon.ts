@@ -41,7 +41,7 @@ const start = async (
 };
 
 const ask = async (t: ExecutionContext, {socketPath}: TestDaemon): Promise<MetricSamples> => {
-	const samples = await askMetrics(socketPath, createDeadline(60_000));
+	const samples = await askMetrics(socketPath, createDeadline(300_000));
 	t.truthy(samples, 'The daemon answers');
 	return samples!; // Looked at above.
 };

@@ -105,7 +105,7 @@ for (const [index, {isVersioned, durability}] of [
 	{isVersioned: true, durability: 'journal'},
 ].entries()) {
 	test(`many operations at once on two nodes, with failures, end in one state without leftovers, ${isVersioned ? 'versioned' : 'unversioned'}, durability ${durability}`, async t => {
-		t.timeout(60_000);
+		t.timeout(600_000);
 		t.log(`PNX_VOLUME_TEST_SEED=${seed}`);
 		await runManyAtOnce(t, {seed: seed + index, isVersioned, durability});
 	});

@@ -42,7 +42,7 @@ test.serial(
 		await run(
 			'/bin/sh',
 			['-ec', 'echo hello >"$1/file"; mknod "$1/device" c 1 3 2>/dev/null || :; cat "$1/file"', 'sh', directory],
-			{timeout: 20_000},
+			{timeout: 300_000},
 		);
 
 		const table = readMountTable();

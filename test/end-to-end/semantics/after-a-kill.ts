@@ -22,10 +22,10 @@ const start = async (t: ExecutionContext, options: Record<string, string>): Prom
 };
 
 const drain = async ({socketPath}: MountedNode): Promise<unknown> =>
-	askToEnd(socketPath, 'drain', createDeadline(60_000));
+	askToEnd(socketPath, 'drain', createDeadline(300_000));
 
 const conflictsOf = async ({socketPath}: MountedNode): Promise<number | undefined> =>
-	(await askStatus(socketPath, createDeadline(60_000)))?.fileSystem.conflicts;
+	(await askStatus(socketPath, createDeadline(300_000)))?.fileSystem.conflicts;
 
 const stagingOf = async ({volumeDirectory}: MountedNode): Promise<string[]> =>
 	readdir(join(volumeDirectory, 'staging'));

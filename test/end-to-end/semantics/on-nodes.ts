@@ -28,7 +28,7 @@ if (isMet(fuse, python)) {
 }
 
 const conflictsOf = async ({socketPath}: MountedNode): Promise<number | undefined> =>
-	(await askStatus(socketPath, createDeadline(60_000)))?.fileSystem.conflicts;
+	(await askStatus(socketPath, createDeadline(300_000)))?.fileSystem.conflicts;
 
 /** Opens on a node in a program that ends with the test, and leaves the descriptor in the program's `fd`. */
 const openOn = async (t: {teardown(close: () => void): void}, node: MountedNode, name: string, flags: string) => {

@@ -15,7 +15,7 @@ import {createStormNode, type StormNode} from '../storm/support/storm-node.ts';
 import {createPod, createStormVolumes, createWrittenFiles} from '../storm/support/storm-volumes.ts';
 
 const run = promisify(execFile);
-const settleMs = 60_000;
+const settleMs = 300_000;
 const trees = createTreesDirectory(remove => test.after.always(remove));
 const first = buildRuntimeTree(join(trees, 'first'), {version: '1.0.0'});
 const second = copyRuntimeTree(first, join(trees, 'second'), {version: '1.1.0', change: 'the second'});

@@ -28,7 +28,7 @@ const toInstallOptions = async (
 	stateDirectory: join(directory, 'state'),
 	variables: {},
 	isThorough: false,
-	signal: AbortSignal.timeout(60_000),
+	signal: AbortSignal.timeout(600_000),
 	...more,
 });
 

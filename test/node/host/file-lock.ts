@@ -33,7 +33,7 @@ test('withLock() lets one at a time in, also when each removes the lock file', a
 	await Promise.all(
 		Array.from({length: 6}, async (_, index) =>
 			withLock(
-				{path, what: 'a test', deadline: createDeadline(60_000), removeAfterwards: () => index % 2 === 0},
+				{path, what: 'a test', deadline: createDeadline(300_000), removeAfterwards: () => index % 2 === 0},
 				async () => {
 					inside++;
 					insideMax = Math.max(insideMax, inside);
@@ -54,7 +54,7 @@ test('withLock() waits for another process, and takes over at once when that is 
 	);
 	t.is(error.message, 'Another call is still busy with bucket b; try again later');
 	holder.kill('SIGKILL');
-	t.is(await withLock({path, what: 'bucket b', deadline: createDeadline(60_000)}, async () => 'taken'), 'taken');
+	t.is(await withLock({path, what: 'bucket b', deadline: createDeadline(300_000)}, async () => 'taken'), 'taken');
 });
 
 test('withLock() frees the lock when the work fails', async t => {

@@ -11,12 +11,12 @@ import {createTestDirectory} from '../../support/dev-server.ts';
 
 test("a pod's mount that is renewed again and again shows the newest file system, never the directory below, and does not pile up without end", async t => {
 	const directory = await createTestDirectory(t);
-	const deadline = createDeadline(60_000);
+	const deadline = createDeadline(300_000);
 	const [source, target] = ['source', 'target'].map(name => join(directory, name));
 	mkdirSync(source!);
 	mkdirSync(target!);
 	t.teardown(async () =>
-		Promise.all([detachMounts(source!, createDeadline(60_000)), detachMounts(target!, createDeadline(60_000))]),
+		Promise.all([detachMounts(source!, createDeadline(300_000)), detachMounts(target!, createDeadline(300_000))]),
 	);
 	const environment = readNodeEnvironment(
 		{PNX_VOLUME_STATE_DIR: directory, PNX_VOLUME_RUN_DIR: join(directory, 'run')},

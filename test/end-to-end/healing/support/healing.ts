@@ -16,7 +16,7 @@ import {createDriverHarness, type DriverHarness} from '../../../support/driver.t
 
 const run = promisify(execFile);
 const commandPath = fileURLToPath(new URL('../../../../dist/bin/pnx-volume.js', import.meta.url));
-const waitMs = 90_000;
+const waitMs = 300_000;
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
@@ -55,7 +55,7 @@ What a pod's process does on the host's side of its directory: in a process of i
 for a mount.
 */
 export const inDirectory = async (directory: string, script: string): Promise<string> => {
-	const {exitCode, message} = await runCommand('/bin/sh', ['-ec', script, 'sh', directory], createDeadline(60_000));
+	const {exitCode, message} = await runCommand('/bin/sh', ['-ec', script, 'sh', directory], createDeadline(300_000));
 	return exitCode === 0 ? message : `failed: ${message}`;
 };
 
@@ -66,7 +66,7 @@ export const killDaemons = async (node: DriverHarness): Promise<void> => {
 	for (const {daemon} of readAllVolumeStates(node.stateDirectory)) {
 		if (daemon !== undefined) {
 			process.kill(daemon.pid, 'SIGKILL');
-			await waitUntil(() => !isRunning(daemon), createDeadline(60_000));
+			await waitUntil(() => !isRunning(daemon), createDeadline(300_000));
 		}
 	}
 };

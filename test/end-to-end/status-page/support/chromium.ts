@@ -55,7 +55,7 @@ export const visit = async (t: ExecutionContext, url: string): Promise<Visit> =>
 			'--dump-dom',
 			url,
 		],
-		{maxBuffer: 2 ** 26, timeout: 60_000, env: {...process.env, HOME: directory}},
+		{maxBuffer: 2 ** 26, timeout: 300_000, env: {...process.env, HOME: directory}},
 	);
 	return {
 		dom: stdout,
@@ -82,7 +82,7 @@ export const cornerColour = async (
 			`--screenshot=${file}`,
 			url,
 		],
-		{timeout: 60_000, env: {...process.env, HOME: directory}},
+		{timeout: 300_000, env: {...process.env, HOME: directory}},
 	);
 	return `#${firstPixel(readFileSync(file)).toString('hex')}`;
 };

@@ -36,7 +36,7 @@ export const startPodPrograms = (t: Pick<ExecutionContext, 'teardown'>): PodProg
 	t.teardown(kill);
 	return {
 		kill,
-		async run(request, timeoutMs = 60_000) {
+		async run(request, timeoutMs = 300_000) {
 			const id = count++;
 			const {promise, resolve} = Promise.withResolvers<PodAnswer>();
 			const timer = setTimeout(() => resolve({error: `no answer within ${timeoutMs / 1000} s`}), timeoutMs);

@@ -18,7 +18,7 @@ const paths = volumePaths(stateDirectory, '0123456789abcdef');
 const fileCount = 40;
 
 for (let round = 0; round < Number(count); round++) {
-	await withLock({path: paths.lockFile, what: 'a test', deadline: createDeadline(60_000)}, async () => {
+	await withLock({path: paths.lockFile, what: 'a test', deadline: createDeadline(300_000)}, async () => {
 		createVolumeDirectory(paths);
 		const names = Array.from({length: fileCount}, (_, index) => join(paths.staging, `file-${index}`));
 		names.forEach(name => writeFileSync(name, `${process.pid}`));

@@ -20,7 +20,7 @@ export type SystemdHost = {
 };
 
 const systemdPath = '/lib/systemd/systemd';
-const bootMs = 90_000;
+const bootMs = 300_000;
 const checkout = join(import.meta.dirname, '..', '..', '..', '..');
 
 /**
