@@ -2,6 +2,7 @@ import {FsError} from '../model/fs-error.ts';
 import {metadataBytes, metadataBytesMax} from '../model/object-attributes.ts';
 import {isStoreError} from '../model/store-error.ts';
 import type {WriteCondition} from '../store/object-store.ts';
+import {createWriteId} from '../store/version-marks.ts';
 import {copyObject} from '../upload/copy-object.ts';
 import {type FileAttributes, directoryContentType, readAttributes, writeAttributes} from './attributes.ts';
 import {backOff, raceCountMax} from './back-off.ts';
@@ -130,11 +131,14 @@ const replaceAttributes = async (
 	condition: WriteCondition,
 ): Promise<void> => {
 	const metadata = writeAttributes(attributes, head.metadata, parts.defaults);
+	const {contentType, writeIds = []} = head;
+	const writeId = createWriteId();
 	const result = await copyObject(parts.store, head, path, {
 		...condition,
-		replace: {metadata, contentType: head.contentType, keptWriteIds: head.writeIds},
+		replace: {metadata, contentType, writeId, keptWriteIds: writeIds},
 	});
-	const copied = {...head, ...result, metadata, lastModifiedMs: Date.now()};
+	const own = {metadata, writeIds: [writeId, ...writeIds], lastModifiedMs: Date.now(), isFromAnswer: true};
+	const copied = {...head, ...result, ...own};
 	const file = parts.files.get(path);
 	if (file?.base?.etag === head.etag) {
 		file.replaceBase(copied, readAttributes(copied, metadata, parts.defaults));
@@ -159,12 +163,14 @@ const replaceMarker = async (
 	// Other S3 clients may have put bytes under the key of a directory: nobody can read them here, and nobody may lose
 	// them.
 	const {sizeBytes = 0, contentType = directoryContentType} = entry.marker ?? {};
-	const replace = {metadata, contentType};
+	const writeId = createWriteId();
+	const replace = {metadata, contentType, writeId};
 	const result =
 		entry.marker === undefined || sizeBytes === 0
 			? await parts.store.put(key, new Uint8Array(), {...condition, ...replace})
 			: await copyObject(parts.store, entry.marker, key, {...condition, replace});
-	const marker = {key, sizeBytes, lastModifiedMs: Date.now(), metadata, contentType, ...result};
+	const own = {lastModifiedMs: Date.now(), isFromAnswer: true, writeIds: [writeId]};
+	const marker = {key, sizeBytes, metadata, contentType, ...own, ...result};
 	parts.changes.replaced(entry.path, {state: 'directory', marker});
 };
 

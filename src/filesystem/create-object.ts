@@ -1,6 +1,7 @@
 import {FsError} from '../model/fs-error.ts';
 import {isStoreError} from '../model/store-error.ts';
 import type {ObjectHead} from '../store/object-store.ts';
+import {createWriteId} from '../store/version-marks.ts';
 import {type FileAttributes, directoryContentType, writeAttributes} from './attributes.ts';
 import type {FileSystemParts} from './file-system-parts.ts';
 
@@ -15,9 +16,19 @@ export const createObject = async (
 	const key = isDirectory ? `${path}/` : path;
 	const contentType = isDirectory ? directoryContentType : undefined;
 	const metadata = writeAttributes(attributes, {}, parts.defaults);
+	const writeId = createWriteId();
 	try {
-		const result = await parts.store.put(key, body, {ifNoneMatch: '*', metadata, contentType});
-		const head = {key, sizeBytes: body.length, lastModifiedMs: Date.now(), metadata, contentType, ...result};
+		const result = await parts.store.put(key, body, {ifNoneMatch: '*', metadata, contentType, writeId});
+		const head = {
+			key,
+			sizeBytes: body.length,
+			lastModifiedMs: Date.now(),
+			isFromAnswer: true,
+			metadata,
+			contentType,
+			writeIds: [writeId],
+			...result,
+		};
 		parts.changes.created(path, isDirectory ? {state: 'directory', marker: head} : {state: 'object', head});
 		return head;
 	} catch (error) {

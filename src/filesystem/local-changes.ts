@@ -1,11 +1,15 @@
 import type {KnownEntry, MetadataCache} from '../cache/metadata-cache.ts';
-import type {ObjectHead} from '../store/object-store.ts';
+import type {ObjectHead, VersionMarks} from '../store/object-store.ts';
 import type {KernelPages} from './kernel-pages.ts';
 import type {KnownMarkers} from './known-markers.ts';
 import type {Namespace} from './namespace.ts';
 
 /** An object under its new key, and of which version under the old one it is a copy. */
-export type MovedObject = {readonly head: ObjectHead; readonly sourceEtag: string};
+export type MovedObject = {
+	readonly head: ObjectHead;
+	readonly sourceEtag: string;
+	readonly sourceMarks?: VersionMarks | undefined;
+};
 
 /**
 What this node changed in S3, said once to every table that remembers names: what paths are, look-ups on their way,

@@ -1,10 +1,11 @@
 import {readAttributes} from './attributes.ts';
 import {isStoreError} from '../model/store-error.ts';
 import {partBytesMax} from '../upload/upload-plan.ts';
+import {marksOf} from '../store/version-marks.ts';
 import {copyObject} from '../upload/copy-object.ts';
 import {FsError} from '../model/fs-error.ts';
 import {backOff, raceCountMax} from './back-off.ts';
-import type {ListedObject, ObjectHead, WriteCondition} from '../store/object-store.ts';
+import type {ListedObject, ObjectHead, PutResult, WriteCondition} from '../store/object-store.ts';
 import type {MovedObject} from './local-changes.ts';
 import type {OpenFile} from './open-file.ts';
 import type {FileSystemParts} from './file-system-parts.ts';
@@ -28,7 +29,8 @@ export const copyLatest = async (
 	let refusedCount = 0;
 	for (let attempt = 1; ; attempt++) {
 		const isWhole = 'metadata' in source;
-		if (!isWhole && (source.sizeBytes > partBytesMax || parts.files.get(source.key) !== undefined)) {
+		const isWanted = source.sizeBytes > partBytesMax || parts.files.get(source.key) !== undefined;
+		if ((!isWhole && isWanted) || marksOf(source) === undefined) {
 			const head: ObjectHead | undefined = await parts.store.head(source.key);
 			if (head === undefined) {
 				return undefined;
@@ -42,8 +44,9 @@ export const copyLatest = async (
 			const condition = refusedCount < uselessRefusalCount ? toCondition(replaced) : {};
 			const copied = await copyObject(parts.store, {metadata: {}, ...source}, to, condition);
 			return {
-				head: {metadata: {}, ...source, key: to, lastModifiedMs: Date.now(), versionId: undefined, ...copied},
+				head: toCopiedHead(source, to, copied),
 				sourceEtag: source.etag,
+				sourceMarks: marksOf(source),
 			};
 		} catch (error) {
 			if (!isStoreError(error, 'preconditionFailed', 'notFound') || attempt >= raceCountMax) {
@@ -69,6 +72,16 @@ export const copyLatest = async (
 		}
 	}
 };
+
+const toCopiedHead = (source: ObjectHead | ListedObject, key: string, copied: PutResult): ObjectHead => ({
+	metadata: {},
+	...source,
+	key,
+	lastModifiedMs: Date.now(),
+	isFromAnswer: true,
+	versionId: undefined,
+	...copied,
+});
 
 /** The condition of a write on what it replaces. */
 export const toCondition = (etag: string | undefined): WriteCondition =>

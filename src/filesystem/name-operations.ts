@@ -65,7 +65,7 @@ export const rmdir = async (parts: FileSystemParts, path: string): Promise<void>
 		}
 
 		await ensureMarker(parts, parentOf(path));
-		await removeObject(parts, `${path}/`, entry.marker?.etag);
+		await removeObject(parts, `${path}/`, entry.marker);
 		parts.changes.directoryRemoved(path);
 	});
 };
@@ -82,7 +82,7 @@ export const unlink = async (parts: FileSystemParts, path: string): Promise<void
 		await settleCopiesOf(parts, key => key === path);
 		await detachOpenFile(parts, file, async () => {
 			await ensureMarker(parts, parentOf(path));
-			await removeObject(parts, path, entry?.head.etag ?? file?.base?.etag);
+			await removeObject(parts, path, entry?.head ?? file?.base);
 		});
 		parts.changes.removed(path);
 	});

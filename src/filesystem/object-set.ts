@@ -11,6 +11,10 @@ export class ObjectSet {
 		this.#hashes.add(toNumber(key, etag));
 	}
 
+	delete(key: string, etag: string): void {
+		this.#hashes.delete(toNumber(key, etag));
+	}
+
 	has(key: string, etag: string): boolean {
 		return this.#hashes.has(toNumber(key, etag));
 	}

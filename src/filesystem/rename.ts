@@ -137,7 +137,7 @@ const removeMoved = async (
 	let last = moved;
 	for (let attempt = 1; ; attempt++) {
 		try {
-			await parts.store.delete(from, {ifMatch: last.sourceEtag});
+			await parts.store.delete(from, {ifMatch: last.sourceEtag, marks: last.sourceMarks});
 			return {last, isOldGone: true};
 		} catch (error) {
 			if (!isStoreError(error, 'preconditionFailed')) {

@@ -1,7 +1,7 @@
 import {FsError, isFsError} from '../model/fs-error.ts';
 import {forEachParallel} from '../model/semaphore.ts';
 import {isStoreError} from '../model/store-error.ts';
-import type {ListedObject, ObjectHead} from '../store/object-store.ts';
+import type {ListedObject, ObjectHead, VersionMarks} from '../store/object-store.ts';
 import {backOff, raceCountMax} from './back-off.ts';
 import {makeMarker} from './ensure-marker.ts';
 import type {FileSystemParts} from './file-system-parts.ts';
@@ -73,9 +73,10 @@ export class TreeMove {
 		for (let round = 1; !isDone && round <= raceCountMax; round++) {
 			isDone = true;
 			for await (const page of this.#parts.namespace.listTree(this.#from)) {
-				const refusedCount = await this.#delete(page.filter(({key, etag}) => this.#copied.has(key, etag)));
-				isDone &&= refusedCount === 0;
+				const copied = page.filter(({key, etag}) => this.#copied.has(key, etag));
 				const others = page.filter(({key, etag}) => !this.#copied.has(key, etag));
+				const refusedCount = await this.#delete(copied, key => this.#toKey(key));
+				isDone &&= refusedCount === 0;
 				await forEachParallel(others, copiesAtOnceMax, async object => {
 					const isCopied = await this.#copyAgain(object);
 					isDone &&= !isCopied;
@@ -141,13 +142,19 @@ export class TreeMove {
 		}
 	}
 
-	/** How many have another version by now, and stay. */
-	async #delete(objects: readonly ListedObject[]): Promise<number> {
+	/** How many have another version by now, and stay. `toTwin` gives the other one of an object and its copy. */
+	async #delete(objects: readonly ListedObject[], toTwin: (key: string) => string): Promise<number> {
 		if (objects.length === 0) {
 			return 0;
 		}
 
-		const failures = await this.#parts.store.deleteMany(objects.map(({key, etag}) => ({key, etag})));
+		const failures = await this.#parts.store.deleteMany(
+			objects.map(object => ({
+				key: object.key,
+				etag: object.etag,
+				marks: async () => this.#findMarks(object, toTwin(object.key)),
+			})),
+		);
 		const failure = failures.find(({error}) => !isStoreError(error, 'preconditionFailed'));
 		if (failure !== undefined) {
 			throw new FsError(
@@ -157,13 +164,27 @@ export class TreeMove {
 			);
 		}
 
+		const stayed = new Set(failures.map(({key}) => key));
+		for (const {key, etag} of objects) {
+			if (!stayed.has(key)) {
+				this.#copied.delete(key, etag); // What has the name and these bytes from now on was made by somebody else.
+			}
+		}
+
 		return failures.length;
 	}
 
 	async #undo(): Promise<void> {
 		for await (const page of this.#parts.namespace.listTree(this.#to)) {
-			await this.#delete(page.filter(({key, etag}) => this.#copies.has(key, etag)));
+			const copies = page.filter(({key, etag}) => this.#copies.has(key, etag));
+			await this.#delete(copies, key => `${this.#from}${key.slice(this.#to.length)}`);
 		}
+	}
+
+	/** A listing has no write ids, but a copy and what it is a copy of have the same. */
+	async #findMarks({lastModifiedMs}: ListedObject, twinKey: string): Promise<VersionMarks> {
+		const twin = await this.#parts.store.head(twinKey);
+		return {lastModifiedMs, writeId: twin?.writeIds?.[0]};
 	}
 }
 

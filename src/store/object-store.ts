@@ -30,6 +30,8 @@ export type ObjectHead = ObjectVersion & {
 	readonly contentType?: string | undefined;
 	/** The last writes whose bytes it has, the newest first; absent when none of them had an id. */
 	readonly writeIds?: readonly string[];
+	/** Put together from what we wrote and the answer to it: `lastModifiedMs` is of our clock, not of the server's. */
+	readonly isFromAnswer?: boolean;
 	/** `undefined` for STANDARD. GLACIER and DEEP_ARCHIVE cannot be read. */
 	readonly storageClass?: string | undefined;
 };
@@ -117,8 +119,25 @@ export type CopyRequest = WriteCondition & {
 	readonly signal?: AbortSignal | undefined;
 };
 
-/** With an etag: only that version, as `ifMatch` of `delete`. */
-export type DeletedObject = {readonly key: string; readonly etag?: string | undefined};
+/**
+What tells a version from another one of the same bytes, and so of the same etag, as far as it is known. Something that
+was deleted may have been made anew before a lost answer is noticed.
+*/
+export type VersionMarks = {
+	readonly versionId?: string | undefined;
+	/** Of its newest write. */
+	readonly writeId?: string | undefined;
+	/** By the server's clock; two that are less than a second apart count as equal. */
+	readonly lastModifiedMs?: number | undefined;
+};
+
+/** With an etag: only that version, as `ifMatch` and `marks` of `delete`. */
+export type DeletedObject = {
+	readonly key: string;
+	readonly etag?: string | undefined;
+	/** Or how to find them, when they are needed. */
+	readonly marks?: VersionMarks | (() => Promise<VersionMarks>) | undefined;
+};
 
 export type MultipartUpload = {readonly key: string; readonly uploadId: string};
 
@@ -154,8 +173,13 @@ export interface ObjectStore {
 	/**
 	Success also when there was nothing. In a versioned bucket this leaves a delete marker. With `ifMatch` it fails with
 	`preconditionFailed` when the key has another etag; on a server that does not know this, it was looked up just before.
+	When an answer is lost, the object is looked at before the next try: one that is gone, or has another etag or other
+	marks, is a success and stays.
 	*/
-	delete(key: string, options?: CallOptions & {readonly ifMatch?: string | undefined}): Promise<void>;
+	delete(
+		key: string,
+		options?: CallOptions & {readonly ifMatch?: string | undefined; readonly marks?: DeletedObject['marks']},
+	): Promise<void>;
 
 	/**
 	Deletes up to 1000 keys in one request where the server can, each on its own condition; the answer names those that

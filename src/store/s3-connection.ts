@@ -10,7 +10,7 @@ import {toFailedAttempt} from './s3-failed-attempt.ts';
 import {HttpTransport} from './s3-http.ts';
 import {withRetries, type AttemptOutcome} from './s3-retries.ts';
 import {createSdkClient, type S3Place} from './s3-sdk-client.ts';
-import {encodeKey, S3Signer, toQueryString} from './s3-signer.ts';
+import {encodeKey, S3Signer, toQueryString, toSigningRegion} from './s3-signer.ts';
 import {withinLimits} from './within-limits.ts';
 
 export type S3RequestEvent = {
@@ -61,6 +61,10 @@ export type S3Request = {
 	/** Whether a 409 of two writes at once is worth another attempt. */
 	readonly isConflictRetriable?: boolean;
 	readonly confirm?: () => Promise<S3Answer | undefined>;
+	/** As that of `RetryLimits`. */
+	readonly beforeRetry?: ((leftMs: number) => Promise<S3Answer | undefined>) | undefined;
+	/** How long this call keeps trying, when that is less than usual. */
+	readonly timeoutMs?: number | undefined;
 	readonly signal?: AbortSignal | undefined;
 };
 
@@ -149,7 +153,11 @@ export class S3Connection {
 		throwIfAborted(request.action, request.signal);
 		const bodyBytes = countBytes(request.body);
 		const deadlineMs =
-			this.#timeoutMs * (request.isLongRunning === true ? longRunningFactor : 1) + bodyBytes / bytesPerMsMin;
+			Math.min(
+				this.#timeoutMs * (request.isLongRunning === true ? longRunningFactor : 1),
+				request.timeoutMs ?? Infinity,
+			) +
+			bodyBytes / bytesPerMsMin;
 		const path = this.#basePath + (request.key === undefined ? '/' : `/${encodeKey(request.key)}`);
 		const query = toQueryString(request.query ?? {});
 		const headers = withoutAbsent(request.headers);
@@ -165,6 +173,7 @@ export class S3Connection {
 					deadlineMs,
 					signal: request.signal,
 					confirm: request.confirm,
+					beforeRetry: request.beforeRetry,
 					attemptCountMax: this.#options.attemptCountMax ?? attemptCountMaxDefault,
 					patienceMs: this.#timeoutMs,
 				},
@@ -307,17 +316,6 @@ const isRetriable = (request: S3Request, error: StoreError, {s3Code}: S3Refusal)
 
 const hasNoBody = ({method, answerBody}: S3Request, headers: IncomingHttpHeaders): boolean =>
 	method === 'HEAD' || (answerBody !== 'stream' && headers['content-length'] === '0');
-
-const toSigningRegion = (properties: Readonly<Record<string, unknown>> | undefined): string | undefined => {
-	const schemes = properties?.['authSchemes'];
-	const scheme: unknown = Array.isArray(schemes) ? schemes[0] : undefined;
-	return typeof scheme === 'object' &&
-		scheme !== null &&
-		'signingRegion' in scheme &&
-		typeof scheme.signingRegion === 'string'
-		? scheme.signingRegion
-		: undefined;
-};
 
 const withoutAbsent = (headers: Readonly<Record<string, string | undefined>> = {}): Record<string, string> => {
 	const present: Record<string, string> = {};

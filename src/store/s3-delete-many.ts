@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto';
 import type {StoreError} from '../model/store-error.ts';
 import type {DeletedObject} from './object-store.ts';
-import type {S3Connection} from './s3-connection.ts';
+import type {S3Answer, S3Connection} from './s3-connection.ts';
 import {toRefusalError} from './s3-errors.ts';
 import {escapeXml, findXmlElements, findXmlText} from './s3-xml.ts';
 
@@ -11,14 +11,24 @@ export type FailedKey = {key: string; error: StoreError};
 export const isBatchKey = (key: string): boolean =>
 	!/[\u0000-\u001F\u007F-\u009F\uFFFE\uFFFF]/.test(key) && key.isWellFormed();
 
-/** One DeleteObjects of up to 1000 keys, each on condition of its etag where it has one. */
+/** Stands for the answer to a batch that may have been carried out. */
+const lostAnswer: S3Answer = {status: 0, headers: {}, text: ''};
+
+/**
+One DeleteObjects of up to 1000 keys, each on condition of its etag where it has one. `isLost`: nobody knows which of
+them were deleted; without `isSafeToRepeat` it is not sent again then.
+*/
 export const sendDeleteObjects = async (
 	connection: S3Connection,
 	deleted: readonly DeletedObject[],
-	{signal, isQuiet = true}: {signal?: AbortSignal | undefined; isQuiet?: boolean},
-): Promise<{failed: FailedKey[]; text: string}> => {
+	{
+		signal,
+		isQuiet = true,
+		isSafeToRepeat,
+	}: {signal?: AbortSignal | undefined; isQuiet?: boolean; isSafeToRepeat: boolean},
+): Promise<{failed: FailedKey[]; text: string; isLost: boolean}> => {
 	if (deleted.length === 0) {
-		return {failed: [], text: ''};
+		return {failed: [], text: '', isLost: false};
 	}
 
 	const objects = deleted.map(
@@ -30,15 +40,17 @@ export const sendDeleteObjects = async (
 	);
 	const operation = 'DeleteObjects';
 	const action = `delete ${deleted.length} objects`;
-	const {text} = await connection.send({
+	const answer = await connection.send({
 		operation,
 		action,
 		signal,
 		method: 'POST',
 		query: {delete: ''},
 		body: [body],
+		beforeRetry: isSafeToRepeat ? undefined : async () => lostAnswer,
 		headers: {'content-type': 'application/xml', 'content-md5': createHash('md5').update(body).digest('base64')},
 	});
+	const {text} = answer;
 	const failed: FailedKey[] = [];
 	for (const element of findXmlElements(text, 'Error')) {
 		const key = findXmlText(text, 'Key', element) ?? '';
@@ -50,5 +62,5 @@ export const sendDeleteObjects = async (
 		failed.push({key, error: toRefusalError(connection.toContext({operation, action: `delete "${key}"`}), refusal)});
 	}
 
-	return {failed, text};
+	return {failed, text, isLost: answer === lostAnswer};
 };

@@ -5,15 +5,19 @@ import {isStoreError, StoreError} from '../model/store-error.ts';
 import type {DeletedObject} from './object-store.ts';
 import {isBatchKey, sendDeleteObjects, type FailedKey} from './s3-delete-many.ts';
 import type {S3Answer} from './s3-connection.ts';
-import {unquoteEtag} from './s3-listing.ts';
+import {toObjectHead} from './s3-object-head.ts';
 import type {CallOptions, S3Scope} from './s3-scope.ts';
 import {findXmlText} from './s3-xml.ts';
+import {hasMarks} from './version-marks.ts';
 
 /** How many single calls run at once. */
 const singleCallCountMax = 16;
 
 /** No object has this etag. */
 const impossibleEtag = '00000000000000000000000000000000';
+
+/** Says that there is no object. */
+const absence: S3Answer = {status: 404, headers: {}, text: ''};
 
 const probeAction = 'find out whether the server deletes on a condition';
 
@@ -30,26 +34,44 @@ export class S3Deletions {
 		this.#scope = scope;
 	}
 
-	async delete(key: string, {ifMatch, signal}: CallOptions & {ifMatch?: string | undefined} = {}): Promise<void> {
+	async delete(
+		key: string,
+		{
+			ifMatch: etag,
+			marks,
+			signal,
+			mayBeDone = false,
+		}: CallOptions & {
+			ifMatch?: string | undefined;
+			marks?: DeletedObject['marks'];
+			/** An earlier call may have deleted it. */
+			mayBeDone?: boolean;
+		} = {},
+	): Promise<void> {
 		const storedKey = this.#scope.toKey(key);
-		const action = `delete "${key}"`;
-		let condition = ifMatch;
-		if (ifMatch !== undefined && !(await this.#isConditional())) {
+		const findDone = async (timeoutMs?: number) => this.#findDone({key, etag, marks}, {timeoutMs, signal});
+		if (mayBeDone && (await findDone()) !== undefined) {
+			return;
+		}
+
+		let condition = etag;
+		if (etag !== undefined && !(await this.#isConditional())) {
 			condition = undefined;
-			if (!(await this.#isStill(key, ifMatch, signal))) {
+			if (!(await this.#isStill(key, etag, signal))) {
 				return;
 			}
 		}
 
 		await this.#scope.sendUnlessAbsent({
 			operation: 'DeleteObject',
-			action,
+			action: `delete "${key}"`,
 			method: 'DELETE',
 			key: storedKey,
 			headers: {'if-match': condition},
 			signal,
 			isConflictRetriable: true,
-			confirm: async () => this.#findDeleted(storedKey, condition, signal),
+			confirm: async () => findDone(),
+			beforeRetry: etag === undefined ? undefined : findDone,
 		});
 	}
 
@@ -62,12 +84,17 @@ export class S3Deletions {
 		}
 
 		const stored = new Map(batch.map(object => [this.#scope.toKey(object.key), object]));
-		const {failed: refused} = await sendDeleteObjects(
+		const {failed: refused, isLost} = await sendDeleteObjects(
 			this.#scope.connection,
 			[...stored].map(([key, {etag}]) => ({key, etag})),
-			{signal},
+			{signal, isSafeToRepeat: objects.every(({etag}) => etag === undefined)},
 		);
 		const again: DeletedObject[] = objects.filter(({key}) => !isBatchKey(key));
+		if (isLost) {
+			const deleted = new Set(batch.map(({key}) => key));
+			again.push(...objects.filter(({key}) => deleted.has(key)));
+		}
+
 		for (const {key, error} of refused) {
 			const object = stored.get(key) ?? {key: key.slice(this.#scope.keyPrefix.length)};
 			// What failed for now is tried again by its own call, which has the pauses.
@@ -78,7 +105,9 @@ export class S3Deletions {
 			}
 		}
 
-		await this.#each(again, failed, async ({key, etag}) => this.delete(key, {ifMatch: etag, signal}));
+		await this.#each(again, failed, async ({key, etag, marks}) =>
+			this.delete(key, {ifMatch: etag, marks, signal, mayBeDone: isLost && etag !== undefined}),
+		);
 		return failed;
 	}
 
@@ -100,7 +129,7 @@ export class S3Deletions {
 	/** Whether the key has this etag; `false` when there is nothing, a failure when there is something else. */
 	async #isStill(key: string, etag: string, signal: AbortSignal | undefined): Promise<boolean> {
 		const answer = await this.#scope.findLeft(this.#scope.toKey(key), {signal});
-		if (answer !== undefined && unquoteEtag(answer.headers.etag ?? '') !== etag) {
+		if (answer !== undefined && toObjectHead(key, answer.headers).etag !== etag) {
 			throw new StoreError('preconditionFailed', `Cannot delete "${key}": it changed meanwhile`);
 		}
 
@@ -108,16 +137,25 @@ export class S3Deletions {
 	}
 
 	/**
-	For a condition that was refused after an attempt whose answer was lost: that attempt has deleted the object, or
-	another version replaced it before. In both cases what is there now must stay.
+	After an attempt whose answer was lost: `undefined` when the version that was to go is still there. Otherwise that
+	attempt has deleted it, or another version replaced it before, and what is there now must stay.
 	*/
-	async #findDeleted(
-		storedKey: string,
-		etag: string | undefined,
-		signal: AbortSignal | undefined,
+	async #findDone(
+		{key, etag, marks}: DeletedObject,
+		options: CallOptions & {timeoutMs?: number | undefined},
 	): Promise<S3Answer | undefined> {
-		const left = await this.#scope.findLeft(storedKey, {signal});
-		return etag !== undefined && left !== undefined && unquoteEtag(left.headers.etag ?? '') !== etag ? left : undefined;
+		const left = await this.#scope.findLeft(this.#scope.toKey(key), options);
+		if (left === undefined) {
+			return absence;
+		}
+
+		const head = toObjectHead(key, left.headers);
+		if (etag === undefined || (head.etag === etag && marks === undefined)) {
+			return undefined;
+		}
+
+		const known = typeof marks === 'function' ? await marks() : (marks ?? {});
+		return head.etag === etag && hasMarks(head, known) ? undefined : left;
 	}
 
 	/** Asked once, when it is first needed. */
@@ -143,6 +181,7 @@ export class S3Deletions {
 		this.#knowsEtags ??= this.#probe(async key => {
 			const {failed, text} = await sendDeleteObjects(this.#scope.connection, [{key, etag: impossibleEtag}], {
 				isQuiet: false,
+				isSafeToRepeat: true,
 			});
 			if (failed[0] !== undefined) {
 				throw failed[0].error;

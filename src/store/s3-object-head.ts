@@ -47,8 +47,7 @@ export const toAttributeHeaders = ({
 }: WriteAttributes): Record<string, string | undefined> => {
 	const headers: Record<string, string | undefined> = {'content-type': contentType};
 	const ids = [...(writeId === undefined ? [] : [writeId]), ...keptWriteIds];
-	const roomBytes = metadataBytesMax - metadataBytes(metadata) - writeIdHeader.slice(metadataPrefix.length).length;
-	const kept = fittingWriteIds(ids, roomBytes);
+	const kept = fittingWriteIds(ids, metadata);
 	if (kept.length > 0) {
 		headers[writeIdHeader] = kept.join(',');
 	}
@@ -60,8 +59,9 @@ export const toAttributeHeaders = ({
 	return headers;
 };
 
-/** The first of them, as many as have room and are worth it. */
-const fittingWriteIds = (ids: readonly string[], roomBytes: number): readonly string[] => {
+/** The first of them, as many as have room beside the metadata and are worth it. */
+export const fittingWriteIds = (ids: readonly string[], metadata: Metadata): readonly string[] => {
+	const roomBytes = metadataBytesMax - metadataBytes(metadata) - writeIdHeader.slice(metadataPrefix.length).length;
 	let fitting = ids.slice(0, writeIdCountMax);
 	while (fitting.join(',').length > roomBytes && fitting.length > 0) {
 		fitting = fitting.slice(0, -1);

@@ -31,6 +31,11 @@ export type RetryLimits<Result> = {
 	attempt is in place, `undefined` when the refusal stands.
 	*/
 	readonly confirm?: (() => Promise<Result | undefined>) | undefined;
+	/**
+	Asked before each further attempt after one that may have been carried out, when it would do harm to carry it out
+	twice; throttling says that it was not. The result when there is nothing left to do, `undefined` to try again.
+	*/
+	readonly beforeRetry?: ((leftMs: number) => Promise<Result | undefined>) | undefined;
 };
 
 /** Attempts that the deadline alone limits. */
@@ -45,13 +50,14 @@ whole length ("full jitter").
 */
 export const withRetries = async <Result>(
 	attempt: (context: {readonly attemptCount: number; readonly leftMs: number}) => Promise<AttemptOutcome<Result>>,
-	{action, deadlineMs, attemptCountMax, patienceMs = deadlineMs, signal, confirm}: RetryLimits<Result>,
+	{action, deadlineMs, attemptCountMax, patienceMs = deadlineMs, signal, confirm, beforeRetry}: RetryLimits<Result>,
 ): Promise<Result> => {
 	const startMs = performance.now();
 	const toLeftMs = () => deadlineMs - (performance.now() - startMs);
 	const isPatient = (attemptCount: number, pauseMs: number) =>
 		attemptCount < impatientAttemptCount || performance.now() - startMs + pauseMs < patienceMs;
 	let wasAmbiguous = false;
+	let mayBeDone = false;
 	for (let attemptCount = 1; ; attemptCount++) {
 		const outcome = await attempt({attemptCount, leftMs: Math.max(1, toLeftMs())});
 		if (outcome.status === 'done') {
@@ -68,6 +74,7 @@ export const withRetries = async <Result>(
 		}
 
 		wasAmbiguous ||= outcome.isAmbiguous;
+		mayBeDone ||= outcome.isAmbiguous && outcome.error.code !== 'throttled';
 		const pauseMs = outcome.isPauseNeeded ? Math.random() * Math.min(pauseMaxMs, pauseBaseMs * 2 ** attemptCount) : 0;
 		if (attemptCount >= attemptCountMax || pauseMs >= toLeftMs() || !isPatient(attemptCount, pauseMs)) {
 			throw withCount(outcome.error, attemptCount, performance.now() - startMs);
@@ -75,6 +82,11 @@ export const withRetries = async <Result>(
 
 		if (pauseMs > 0) {
 			await pause(pauseMs, action, signal);
+		}
+
+		const done = mayBeDone ? await beforeRetry?.(Math.max(1, toLeftMs())) : undefined;
+		if (done !== undefined) {
+			return done;
 		}
 	}
 };

@@ -66,12 +66,16 @@ export class S3Scope {
 	}
 
 	/** The head of what a call left, for one whose answer was lost. */
-	async findLeft(storedKey: string, {signal}: CallOptions): Promise<S3Answer | undefined> {
+	async findLeft(
+		storedKey: string,
+		{signal, timeoutMs}: CallOptions & {timeoutMs?: number | undefined},
+	): Promise<S3Answer | undefined> {
 		return this.sendUnlessAbsent({
 			operation: 'HeadObject',
 			action: 'look up what was written',
 			method: 'HEAD',
 			key: storedKey,
+			timeoutMs,
 			signal,
 		});
 	}

@@ -97,3 +97,15 @@ export const toQueryString = (parameters: Readonly<Record<string, string | undef
 		.filter(name => parameters[name] !== undefined)
 		.map(name => `${name}=${encodeUri(parameters[name] ?? '')}`)
 		.join('&');
+
+/** The region of a signature, where the rules of addresses name another one than was asked for. */
+export const toSigningRegion = (properties: Readonly<Record<string, unknown>> | undefined): string | undefined => {
+	const schemes = properties?.['authSchemes'];
+	const scheme: unknown = Array.isArray(schemes) ? schemes[0] : undefined;
+	return typeof scheme === 'object' &&
+		scheme !== null &&
+		'signingRegion' in scheme &&
+		typeof scheme.signingRegion === 'string'
+		? scheme.signingRegion
+		: undefined;
+};

@@ -1,10 +1,10 @@
-import {randomBytes} from 'node:crypto';
 import {assertCopy} from './key-rules.ts';
 import {assertMetadata} from './metadata-rules.ts';
 import type {CopyRequest, CopySource, ObjectHead, PutRequest, PutResult, WriteCondition} from './object-store.ts';
 import {toCopyConfirmation} from './s3-copy-confirmation.ts';
 import {isWrittenBy, toAttributeHeaders, toObjectHead, toPutResult} from './s3-object-head.ts';
 import {type S3Scope, toConditionHeaders} from './s3-scope.ts';
+import {createWriteId} from './version-marks.ts';
 import {toCrc32Base64, toPieces, type WriteBody} from './write-body.ts';
 
 /** Objects that one request makes. */
@@ -17,7 +17,7 @@ export class S3Writes {
 
 	async put(key: string, body: WriteBody, request: PutRequest = {}): Promise<PutResult> {
 		assertMetadata(request.metadata);
-		const writeId = request.writeId ?? createWriteId(request);
+		const writeId = request.writeId ?? toWriteId(request);
 		const storedKey = this.#scope.toKey(key);
 		return toPutResult(
 			await this.#scope.connection.send({
@@ -43,7 +43,7 @@ export class S3Writes {
 		const {replace, signal} = request;
 		assertCopy(source, key, request);
 		assertMetadata(replace?.metadata);
-		const writeId = replace === undefined ? undefined : (replace.writeId ?? createWriteId(request));
+		const writeId = replace === undefined ? undefined : (replace.writeId ?? toWriteId(request));
 		const storedKey = this.#scope.toKey(key);
 		const isOurs = toCopyConfirmation({
 			id: writeId,
@@ -77,5 +77,5 @@ export class S3Writes {
 	}
 }
 
-const createWriteId = ({ifMatch, ifNoneMatch}: WriteCondition): string | undefined =>
-	ifMatch === undefined && ifNoneMatch === undefined ? undefined : randomBytes(9).toString('base64url');
+const toWriteId = ({ifMatch, ifNoneMatch}: WriteCondition): string | undefined =>
+	ifMatch === undefined && ifNoneMatch === undefined ? undefined : createWriteId();

@@ -11,7 +11,7 @@ export const copyObject = async (
 	source: ObjectHead,
 	key: string,
 	request: WriteCondition & {
-		replace?: Pick<WriteAttributes, 'metadata' | 'contentType' | 'keptWriteIds'> | undefined;
+		replace?: Pick<WriteAttributes, 'metadata' | 'contentType' | 'writeId' | 'keptWriteIds'> | undefined;
 		signal?: AbortSignal | undefined;
 	} = {},
 ): Promise<PutResult> => {
@@ -20,11 +20,16 @@ export const copyObject = async (
 	}
 
 	const {replace, signal, ...condition} = request;
-	const {metadata, contentType, keptWriteIds} = replace ?? {...source, keptWriteIds: source.writeIds};
+	const {metadata, contentType, writeId, keptWriteIds} = replace ?? {
+		...source,
+		writeId: undefined,
+		keptWriteIds: source.writeIds,
+	};
 	return storeInParts(store, key, {
 		...condition,
 		metadata,
 		contentType,
+		writeId,
 		keptWriteIds,
 		signal,
 		partSignal: signal,

@@ -296,6 +296,7 @@ const toHead = (
 	writeIds: [writeId, ...keptWriteIds],
 	sizeBytes: contentBytes(content),
 	lastModifiedMs: Date.now(),
+	isFromAnswer: true,
 	...result,
 });
 

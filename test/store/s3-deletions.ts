@@ -2,6 +2,8 @@ import {ListObjectVersionsCommand, PutBucketVersioningCommand} from '@aws-sdk/cl
 import test from 'ava';
 import {isStoreError} from '../../src/model/store-error.ts';
 import {createTestClient} from '../support/dev-server.ts';
+import {marksOf} from '../../src/store/version-marks.ts';
+import {eventually} from '../support/volume-nodes.ts';
 import {startTestS3Store, throwsStoreError} from '../support/test-s3-store.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
@@ -48,6 +50,49 @@ for (const isVersioned of [false, true]) {
 			isVersioned ? ['file', 'other'] : [],
 		);
 	});
+}
+
+for (const ignoredConditions of [[], ['DeleteObject', 'DeleteObjects']]) {
+	for (const operation of ['DeleteObject', 'DeleteObjects'] as const) {
+		test(`${operation}: what was made anew with equal bytes while an answer was lost stays, conditions ignored: ${ignoredConditions.length > 0}`, async t => {
+			const {store, server} = await startTestS3Store(t);
+			server.faults.ignoredConditions = ignoredConditions;
+			const write = async () => store.put('file', bytes('same'), {ifNoneMatch: '*'});
+			const remove = async (): Promise<void> => {
+				const head = await store.head('file');
+				const {etag} = head!; // It was just written.
+				const marks = marksOf(head!);
+				await (operation === 'DeleteObject'
+					? store.delete('file', {ifMatch: etag, marks})
+					: store.deleteMany([{key: 'file', etag, marks}]).then(failed => t.deepEqual(failed, [])));
+			};
+
+			// The first one asks the server whether it knows conditions.
+			await write();
+			await remove();
+			await write();
+			server.requests.clear();
+			server.faults.holds = [{operation, count: 1}];
+			server.faults.drops = [{operation, when: 'after', count: 1}];
+			const removing = remove();
+			await eventually(t, 'the deletion is held', () => server.requests.count({operation}) === 1);
+			server.requests.clear();
+			server.faults.holds = ['HeadObject', 'DeleteObject', 'DeleteObjects'].map(held => ({operation: held}));
+			await eventually(t, 'what comes then is held', () => server.requests.count() === 1);
+			const {etag} = await write();
+			server.faults.holds = [];
+			await removing;
+			t.is((await store.head('file'))?.etag, etag);
+
+			// When nothing was made, or the deletion was not carried out, it is simply done.
+			for (const when of ['before', 'after'] as const) {
+				server.faults.drops = [{operation, when, count: 1}];
+				await remove();
+				t.is(await store.head('file'), undefined, when);
+				await write();
+			}
+		});
+	}
 }
 
 test('a server that refuses the header is used without it', async t => {

@@ -180,3 +180,43 @@ onMounts(
 		}
 	},
 );
+
+onMounts(
+	'5.18 What another node makes of a name that was deleted or renamed stays, also when it has the same bytes and the answer of S3 to the deletion was lost. (through the kernel)',
+	async t => {
+		const {a, b, bucket, server} = nodes;
+		// So that the question to the server whether it knows conditions of deletions is not what is held.
+		await a.python("os.mkdir(at('asked')); os.rename(at('asked'), at('asked.d')); os.rmdir(at('asked.d'))");
+		for (const [name, operation, takeAway] of [
+			['unlinked', 'DeleteObject', "os.unlink(at('unlinked/same'))"],
+			['renamed', 'DeleteObject', "os.rename(at('renamed/same'), at('renamed.moved'))"],
+			['tree', 'DeleteObjects', "os.rename(at('tree'), at('tree.moved'))"],
+			['removed', 'DeleteObject', "os.rmdir(at('removed'))"],
+		] as const) {
+			const isEmpty = name === 'removed';
+			const make = `os.makedirs(at('${name}'), exist_ok=True)${isEmpty ? '' : `; write('${name}/same', b'same')`}`;
+			await a.python(make);
+			const hold = {operation, count: 1};
+			await server.clearRequests();
+			await server.setFaults({holds: [hold], drops: [{operation, when: 'after', count: 1}]});
+			const takingAway = a.python(takeAway);
+			await eventually(t, 'the first try is held', async () => (await server.countRequests({operation})) === 1);
+			await server.clearRequests();
+			// Lets it through, without an answer, and holds what comes then.
+			await server.setFaults({
+				holds: ['HeadObject', 'DeleteObject', 'DeleteObjects'].map(held => ({operation: held, count: 1})),
+			});
+			await eventually(t, 'something is held', async () => (await server.countRequests()) >= 1);
+			await b.python(make);
+			await server.setFaults({});
+			await takingAway;
+			t.truthy(await bucket.head(isEmpty ? `${name}/` : `${name}/same`), name);
+			if (!isEmpty) {
+				t.is(await b.python(`read('${name}/same')`), 'same');
+			}
+		}
+
+		t.is(await objectText(bucket, 'renamed.moved'), 'same');
+		t.is(await objectText(bucket, 'tree.moved/same'), 'same');
+	},
+);

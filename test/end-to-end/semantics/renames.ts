@@ -221,6 +221,27 @@ test('6.14 What another node closes in a file while that file, or its directory,
 	t.is(await readText(a.fs, 'dir.1/log'), 'one\ntwo\n');
 });
 
+test('a file that is made anew with the bytes that were moved, while a directory is renamed, is not taken for the old one', async t => {
+	const {bucket, a, b} = await startNodes(t);
+	for (const name of ['same', 'other']) {
+		await bucket.put(`dir/${name}`, Buffer.from('old'));
+	}
+
+	const before = a.store.inject({method: 'deleteMany', countMax: 1, isBlocked: true});
+	const after = a.store.inject({method: 'deleteMany', countMax: 1, isBlocked: true, when: 'after'});
+	const renamed = a.fs.rename('dir', 'moved');
+	await before.reached;
+	await bucket.put('dir/other', Buffer.from('changed, so that there is another round'));
+	before.remove();
+	await after.reached;
+	await writeText(b.fs, 'dir/same', 'old');
+	await b.fs.chmod('dir/same', 0o600);
+	after.remove();
+	await renamed;
+	t.is((await bucket.head('moved/same'))?.metadata['file-permissions'], '0100600', 'It moved along');
+	t.is(await objectText(bucket, 'moved/other'), 'changed, so that there is another round');
+});
+
 test('a file that was changed under its old and its new name while it was renamed keeps both', async t => {
 	const {bucket, a, b} = await startNodes(t);
 	for (const [from, to] of [
