@@ -216,6 +216,11 @@ const pump = (call: Call, expectedBytes: number, consume: (data: Buffer) => Prom
 			}
 		};
 
+		if (request.closed && !request.readableEnded) {
+			reject(new ClientGoneError('The client went away before the request body was read'));
+			return;
+		}
+
 		request.on('data', onData);
 		let isEnded = false;
 		request.once('end', () => {
