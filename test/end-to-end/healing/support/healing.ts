@@ -75,9 +75,15 @@ export const killDaemons = async (node: DriverHarness): Promise<void> => {
 export const heal = async (
 	node: DriverHarness,
 	...args: readonly string[]
+): Promise<{output: string; exitCode: number}> => runPnxVolume(node, 'heal', ...args);
+
+/** A command of the command line; its output and how it ended. */
+export const runPnxVolume = async (
+	node: DriverHarness,
+	...args: readonly string[]
 ): Promise<{output: string; exitCode: number}> => {
 	try {
-		const {stdout, stderr} = await run(process.execPath, [commandPath, 'heal', ...args], {
+		const {stdout, stderr} = await run(process.execPath, [commandPath, ...args], {
 			env: {PATH: process.env['PATH'], ...node.variables},
 		});
 		return {output: stdout + stderr, exitCode: 0};
