@@ -3,6 +3,7 @@ import path from 'node:path';
 import {crc32} from 'node:zlib';
 import type {Metadata, ObjectHead} from '../store/object-store.ts';
 import type {LayerState} from './layer-state.ts';
+import {syncDirectory} from './sync-directory.ts';
 
 /**
 The journal: one record for a sealed layer, `<id>.json` beside its bytes in `<id>.data` (absent when it has none of
@@ -121,12 +122,3 @@ const fromFirst = ({layer: {displacementBytes, ...layer}, ...record}: FirstRecor
 });
 
 const checksumOf = (line: string): string => crc32(line).toString(16).padStart(8, '0');
-
-const syncDirectory = async (directory: string): Promise<void> => {
-	const handle = await fs.open(directory, 'r');
-	try {
-		await handle.sync();
-	} finally {
-		await handle.close();
-	}
-};
