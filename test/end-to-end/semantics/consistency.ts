@@ -1,6 +1,6 @@
 /** Section 5 of docs/SEMANTICS.md. */
 import {constants} from 'node:fs';
-import test from 'ava';
+import test, {type ExecutionContext} from 'ava';
 import {readText, writeText} from '../../support/fs-text.ts';
 import {errnoOf} from '../../support/fs-under-test.ts';
 import {
@@ -178,6 +178,50 @@ test(`${sentence57} (a read that waits meanwhile)`, async t => {
 	fault.remove();
 	t.is(await reading, 'ESTALE');
 	t.is(await readHandle(b, newer, 2 * 2 ** 20, 4), 'yyyy');
+});
+
+test(`${sentence57} (one whose first read ends when a shorter version is open already)`, async t => {
+	const {a, b} = await startNodes(t, {isVersioned: true});
+	await writeText(a.fs, 'file', 'x'.repeat(3 * 2 ** 20));
+	const handle = await openHandle(b, 'file', O_RDWR);
+	const fault = b.store.inject({method: 'get', key: 'file', isBlocked: true, countMax: 1});
+	const reading = readHandle(b, handle, 4, 4);
+	await fault.reached;
+	await writeText(a.fs, 'file', 'y'.repeat(5));
+	await openHandle(b, 'file', O_RDWR);
+	fault.remove();
+	t.is(await reading, 'xxxx');
+	t.is(await errnoOf(readHandle(b, handle, 8, 4)), 'ESTALE', 'Not the end of the file');
+});
+
+const sentence59 =
+	'5.9 A reader that has reached the end of a file goes on when the file grows on another node, at most `metadata-ttl` later: `tail -f` works.';
+
+/** A reader on b that stands at the end of ten bytes, and asks S3 for more while a writes and b opens what it wrote. */
+const readAtEndMeanwhile = async (t: ExecutionContext, answered: string, opened: string) => {
+	const {a, b, passMs} = await startNodes(t, {isVersioned: true});
+	await writeText(a.fs, 'file', 'x'.repeat(10));
+	const handle = await openHandle(b, 'file', O_RDWR);
+	t.is((await readHandle(b, handle)).length, 10);
+	passMs(2000);
+	await writeText(a.fs, 'file', answered);
+	const late = b.store.inject({method: 'head', key: 'file', isBlocked: true, when: 'after', countMax: 1});
+	const reading = readHandle(b, handle, 10).catch((error: unknown) => error);
+	await late.reached;
+	await writeText(a.fs, 'file', opened);
+	const newer = await openHandle(b, 'file', O_RDWR);
+	late.remove();
+	return {b, read: await reading, newer};
+};
+
+test(`${sentence59} (into the version that another open found meanwhile)`, async t => {
+	const {read} = await readAtEndMeanwhile(t, 'x'.repeat(20), `${'x'.repeat(20)}y`);
+	t.is(read, `${'x'.repeat(10)}y`);
+});
+
+test(`${sentence59} (a late answer takes nothing from an open of a newer, shorter version)`, async t => {
+	const {b, newer} = await readAtEndMeanwhile(t, 'y'.repeat(30), 'z'.repeat(20));
+	t.is(await readHandle(b, newer), 'z'.repeat(20));
 });
 
 test(`${sentence57} (one that stood at the end of a longer version)`, async t => {
