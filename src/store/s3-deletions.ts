@@ -55,7 +55,7 @@ export class S3Deletions {
 		}
 
 		let condition = etag;
-		if (etag !== undefined && !(await this.#isConditional())) {
+		if (etag !== undefined && !(await this.isConditional())) {
 			condition = undefined;
 			if (!(await this.#isStill(key, etag, signal))) {
 				return;
@@ -158,8 +158,8 @@ export class S3Deletions {
 		return head.etag === etag && hasMarks(head, known) ? undefined : left;
 	}
 
-	/** Asked once, when it is first needed. */
-	async #isConditional(): Promise<boolean> {
+	/** Whether the server knows the condition of DeleteObject. Asked once, when it is first needed. */
+	async isConditional(): Promise<boolean> {
 		this.#knowsIfMatch ??= this.#probe(async key => {
 			const {headers} = await this.#scope.connection.send({
 				operation: 'DeleteObject',
@@ -176,7 +176,7 @@ export class S3Deletions {
 		return this.#knowsIfMatch;
 	}
 
-	/** As `#isConditional`: some servers know the one and not the other. */
+	/** As `isConditional`: some servers know the one and not the other. */
 	async #isBatchConditional(): Promise<boolean> {
 		this.#knowsEtags ??= this.#probe(async key => {
 			const {failed, text} = await sendDeleteObjects(this.#scope.connection, [{key, etag: impossibleEtag}], {

@@ -14,6 +14,7 @@ import type {
 } from './object-store.ts';
 import type {S3Answer} from './s3-connection.ts';
 import {unquoteEtag} from './s3-listing.ts';
+import type {S3LookBefore} from './s3-look-before.ts';
 import {toAttributeHeaders, toPutResult} from './s3-object-head.ts';
 import {type CallOptions, type S3Scope, toConditionHeaders} from './s3-scope.ts';
 import {findXmlText} from './s3-xml.ts';
@@ -22,9 +23,11 @@ import {toCrc32Base64, toPieces, type WriteBody} from './write-body.ts';
 /** Objects that are made of parts. */
 export class S3Multipart {
 	readonly #scope: S3Scope;
+	readonly #lookBefore: S3LookBefore;
 
-	constructor(scope: S3Scope) {
+	constructor(scope: S3Scope, lookBefore: S3LookBefore) {
 		this.#scope = scope;
+		this.#lookBefore = lookBefore;
 	}
 
 	async createMultipartUpload(
@@ -80,6 +83,7 @@ export class S3Multipart {
 	): Promise<UploadedPart> {
 		assertPartNumber(partNumber);
 		assertRange(source.key, range);
+		await this.#lookBefore.assertSource(source, {signal});
 		const answer = await this.#scope.connection.send({
 			operation: 'UploadPartCopy',
 			action: `copy part ${partNumber} of "${key}" from "${source.key}"`,
@@ -106,6 +110,7 @@ export class S3Multipart {
 		const confirm = () =>
 			this.#scope.findWritten({storedKey, signal}, headers => unquoteEtag(headers.etag ?? '') === etag);
 		const request = {action: `complete the upload of "${key}"`, key: storedKey, query: {uploadId}, signal};
+		await this.#lookBefore.assertCondition(key, condition, {signal});
 		let answer: S3Answer | undefined;
 		try {
 			answer = await this.#scope.connection.send({

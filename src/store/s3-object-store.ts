@@ -1,6 +1,7 @@
 import type {ObjectStore} from './object-store.ts';
 import {S3Connection, type S3ConnectionOptions} from './s3-connection.ts';
 import {S3Deletions} from './s3-deletions.ts';
+import {S3LookBefore} from './s3-look-before.ts';
 import {S3Multipart} from './s3-multipart.ts';
 import {S3Reads} from './s3-reads.ts';
 import {S3Scope} from './s3-scope.ts';
@@ -15,11 +16,12 @@ export type S3ObjectStoreOptions = S3ConnectionOptions & {
 export const createS3ObjectStore = ({keyPrefix = '', ...options}: S3ObjectStoreOptions): ObjectStore => {
 	const connection = new S3Connection(options);
 	const scope = new S3Scope(connection, {bucket: options.bucket, keyPrefix});
-	const [reads, writes, deletions, multipart] = [
+	const deletions = new S3Deletions(scope);
+	const lookBefore = new S3LookBefore(scope, {knowsConditions: async () => deletions.isConditional()});
+	const [reads, writes, multipart] = [
 		new S3Reads(scope),
-		new S3Writes(scope),
-		new S3Deletions(scope),
-		new S3Multipart(scope),
+		new S3Writes(scope, lookBefore),
+		new S3Multipart(scope, lookBefore),
 	];
 	return {
 		head: async (key, request) => reads.head(key, request),

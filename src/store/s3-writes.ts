@@ -2,6 +2,7 @@ import {assertCopy} from './key-rules.ts';
 import {assertMetadata} from './metadata-rules.ts';
 import type {CopyRequest, CopySource, ObjectHead, PutRequest, PutResult, WriteCondition} from './object-store.ts';
 import {toCopyConfirmation} from './s3-copy-confirmation.ts';
+import type {S3LookBefore} from './s3-look-before.ts';
 import {isWrittenBy, toAttributeHeaders, toObjectHead, toPutResult} from './s3-object-head.ts';
 import {type S3Scope, toConditionHeaders} from './s3-scope.ts';
 import {createWriteId} from './version-marks.ts';
@@ -10,9 +11,11 @@ import {toCrc32Base64, toPieces, type WriteBody} from './write-body.ts';
 /** Objects that one request makes. */
 export class S3Writes {
 	readonly #scope: S3Scope;
+	readonly #lookBefore: S3LookBefore;
 
-	constructor(scope: S3Scope) {
+	constructor(scope: S3Scope, lookBefore: S3LookBefore) {
 		this.#scope = scope;
+		this.#lookBefore = lookBefore;
 	}
 
 	async put(key: string, body: WriteBody, request: PutRequest = {}): Promise<PutResult> {
@@ -50,6 +53,8 @@ export class S3Writes {
 			source,
 			findSource: async () => this.#findSource(source.key, signal),
 		});
+		await this.#lookBefore.assertSource(source, {signal});
+		await this.#lookBefore.assertCondition(key, request, {signal});
 		return toPutResult(
 			await this.#scope.connection.send({
 				operation: 'CopyObject',

@@ -116,7 +116,8 @@ onMounts(
 );
 
 onMounts('14.7 While up to 60 calls wait for S3, what the node has in memory is answered as always.', async t => {
-	const {a, server} = await start(t, {});
+	// So that none of them ends before all wait.
+	const {a, server} = await start(t, {timeout: '5m'});
 	await a.python("write('known', b'content')");
 	await server.setFaults({stalls: [{operation: 'PutObject', when: 'before'}]});
 	const program = a.start();
