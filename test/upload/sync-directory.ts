@@ -8,7 +8,6 @@ const holdFlushes = async (t: ExecutionContext, directory: string) => {
 	const probe = await fs.open(directory, 'r');
 	const prototype = Object.getPrototypeOf(probe) as fs.FileHandle;
 	await probe.close();
-	// eslint-disable-next-line @typescript-eslint/unbound-method
 	const {sync} = prototype;
 	const held: Array<() => void> = [];
 	prototype.sync = async function (this: fs.FileHandle) {
