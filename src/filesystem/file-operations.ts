@@ -1,10 +1,9 @@
-import {FsError} from '../model/fs-error.ts';
 import {isStoreError} from '../model/store-error.ts';
 import {assertFileBytes} from './file-size.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Handle, OpenFlags, Target} from './filesystem.ts';
-import type {Entry} from './namespace.ts';
-import {type FileHandle, isOutdated, type OpenFile} from './open-file.ts';
+import {catchUp, growAtEnd, isFollowing} from './follow-growth.ts';
+import {assertCurrent, isOutdated, type OpenFile} from './open-file.ts';
 import {open} from './open-operation.ts';
 import {truncateFile} from './truncate-file.ts';
 import {wallClockNs} from './wall-clock.ts';
@@ -22,14 +21,18 @@ export const read = async (
 		return file.read(handle, offset, buffer);
 	}
 
-	if (handle.hasReachedEnd && offset >= handle.endBytes && file.sizeBytes <= handle.endBytes && isOutdated(handle)) {
-		return 0; // The end of its version.
+	if (!isOutdated(handle) && isFollowing(handle, offset) && offset + buffer.length > file.sizeBytes) {
+		await growAtEnd(parts, handle);
 	}
 
-	assertSameVersion(handle, offset);
-	if (handle.hasReachedEnd && offset >= startOfPage(handle.endBytes) && offset + buffer.length > file.sizeBytes) {
-		await growAtEnd(parts, handle);
-		assertSameVersion(handle, offset);
+	if (isOutdated(handle)) {
+		if (handle.hasReachedEnd && offset >= handle.endBytes && file.sizeBytes <= handle.endBytes) {
+			return 0; // The end of its version.
+		}
+
+		if (isFollowing(handle, offset)) {
+			await catchUp(parts, handle);
+		}
 	}
 
 	let bytesRead = await file.read(handle, offset, buffer);
@@ -45,70 +48,6 @@ export const read = async (
 	return bytesRead;
 };
 
-/**
-A reader keeps the version that it opened; one that stands at its end goes on in a longer one. One that goes back
-from there does not: programs that read the end of an archive first would take its index from one version and its
-content from another.
-*/
-export const assertSameVersion = (handle: FileHandle, offset: number): void => {
-	if (!isOutdated(handle)) {
-		return;
-	}
-
-	if (handle.hasReachedEnd && handle.file.sizeBytes > handle.endBytes && offset >= startOfPage(handle.endBytes)) {
-		handle.generation = handle.file.generation;
-		return;
-	}
-
-	throw new FsError('ESTALE', `${handle.file.path} was replaced elsewhere since it was opened`);
-};
-
-/** The kernel reads whole pages: for a program that stands at the end it asks for the page that the end is in. */
-const startOfPage = (offset: number): number => offset - (offset % 4096);
-
-/** At the end of the file: whether S3 has a longer version by now (`tail -f` across nodes). */
-const growAtEnd = async (parts: FileSystemParts, handle: FileHandle): Promise<boolean> => {
-	const {file} = handle;
-	if (file.hasChanges || file.isUnlinked) {
-		return false;
-	}
-
-	const {path} = file;
-	const token = parts.cache.beginRead();
-	const entry = await lookupAtEnd(parts, file);
-	if (
-		entry?.kind !== 'object' ||
-		file.hasChanges ||
-		file.path !== path ||
-		isOutdated(handle) ||
-		parts.cache.changeSince(path, token) !== undefined ||
-		entry.head.etag === file.base?.etag ||
-		entry.head.sizeBytes <= file.sizeBytes
-	) {
-		return false;
-	}
-
-	file.generation++;
-	handle.generation = file.generation;
-	file.replaceBase(entry.head, entry.attributes);
-	return true;
-};
-
-/** What the attributes that this node shows are of; S3 is asked once in `metadata-ttl`. */
-const lookupAtEnd = async (parts: FileSystemParts, file: OpenFile): Promise<Entry | undefined> => {
-	const known = parts.cache.get(file.path);
-	if (known?.state === 'object' && known.head.etag !== file.base?.etag) {
-		return parts.namespace.lookup(file.path);
-	}
-
-	if (parts.now() - file.checkedAtMs < parts.options.metadataTtlMs) {
-		return undefined;
-	}
-
-	file.checkedAtMs = parts.now();
-	return parts.namespace.lookupObject(file.path);
-};
-
 export const write = async (
 	parts: FileSystemParts,
 	number: Handle,
@@ -121,6 +60,10 @@ export const write = async (
 	const {file} = handle;
 	const isAppend = handle.flags.append && options.writepage !== true;
 	await file.exclusively(async () => {
+		if (!isAppend) {
+			assertCurrent(handle);
+		}
+
 		assertFileBytes((isAppend ? file.sizeBytes : offset) + data.length);
 		const layer = await file.writableLayer();
 		await layer.write(isAppend ? layer.sizeBytes : offset, data, {isAppend});
@@ -235,7 +178,8 @@ export const release = async (parts: FileSystemParts, number: Handle): Promise<v
 export const truncate = async (parts: FileSystemParts, target: Target, sizeBytes: number): Promise<void> => {
 	assertWritable(parts);
 	if ('handle' in target) {
-		await truncateFile(parts.files.handle(target.handle).file, sizeBytes);
+		const handle = parts.files.handle(target.handle);
+		await truncateFile(handle.file, sizeBytes, {handle});
 	} else {
 		await withFile(parts, target.path, async file => truncateFile(file, sizeBytes));
 	}

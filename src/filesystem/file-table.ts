@@ -1,12 +1,14 @@
 import {FsError} from '../model/fs-error.ts';
 import {isWithin, nameOf, parentOf} from '../model/object-key.ts';
 import type {Handle} from './filesystem.ts';
-import {type FileHandle, isOutdated, type OpenFile} from './open-file.ts';
+import type {FileHandle, OpenFile} from './open-file.ts';
 
 /** The files that are open or have changes, by path, and the handles of the kernel. */
 export class FileTable {
 	readonly #files = new Map<string, OpenFile>();
 	readonly #handles = new Map<Handle, FileHandle>();
+	/** Files that are open under a path that is another file's now: they were deleted elsewhere, and made anew here. */
+	readonly #displaced = new Map<string, Set<OpenFile>>();
 	#nextHandle = 1;
 
 	get(path: string): OpenFile | undefined {
@@ -20,6 +22,11 @@ export class FileTable {
 	}
 
 	add(file: OpenFile): void {
+		const before = this.#files.get(file.path);
+		if (before !== undefined && before !== file && before.isOpen && !before.isUnlinked) {
+			this.#displaced.set(file.path, (this.#displaced.get(file.path) ?? new Set()).add(before));
+		}
+
 		this.#files.set(file.path, file);
 	}
 
@@ -34,7 +41,7 @@ export class FileTable {
 	move(file: OpenFile, path: string): void {
 		this.detach(file);
 		file.path = path;
-		this.#files.set(path, file);
+		this.add(file);
 	}
 
 	/** Forgets a file that nobody has open and that S3 has as it is. */
@@ -89,26 +96,36 @@ export class FileTable {
 	removeHandle(number: Handle): FileHandle | undefined {
 		const handle = this.#handles.get(number);
 		this.#handles.delete(number);
-		handle?.file.handles.delete(handle);
+		if (handle !== undefined) {
+			handle.file.removeHandle(handle);
+			this.#forgetDisplaced(handle.file);
+		}
+
 		return handle;
 	}
 
 	/**
 	Whether handles of another version of the path are open: of before the file was found changed elsewhere, or deleted
-	there and made anew here.
+	there and made anew here. Asked at each open, so it looks at no handle.
 	*/
 	hasOtherVersionOpen(file: OpenFile): boolean {
-		for (const handle of this.#handles.values()) {
-			const isSamePath = handle.file === file || (handle.file.path === file.path && !handle.file.isUnlinked);
-			if (isSamePath && (handle.file !== file || isOutdated(handle))) {
-				return true;
-			}
-		}
+		return file.hasOutdatedHandles || this.#displaced.has(file.path);
+	}
 
-		return false;
+	/** The same, of handles that read. */
+	hasOtherVersionRead(file: OpenFile): boolean {
+		const displaced = [...(this.#displaced.get(file.path) ?? [])];
+		return file.hasOutdatedReaders || displaced.some(({handles}) => [...handles].some(({flags}) => flags.read));
 	}
 
 	get handleCount(): number {
 		return this.#handles.size;
+	}
+
+	#forgetDisplaced(file: OpenFile): void {
+		const displaced = this.#displaced.get(file.path);
+		if (!file.isOpen && displaced?.delete(file) === true && displaced.size === 0) {
+			this.#displaced.delete(file.path);
+		}
 	}
 }

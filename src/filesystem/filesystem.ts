@@ -118,6 +118,7 @@ export interface FileSystem {
 	read(handle: Handle, buffer: Uint8Array, offset: number): Promise<number>;
 	/**
 	Takes all of `data` or fails. With `append` the offset counts only for pages that the kernel writes back (mmap).
+	ESTALE when a newer version than the one that was opened is open on the node, unless it is an append.
 	*/
 	write(handle: Handle, data: Uint8Array, offset: number, options?: {writepage?: boolean}): Promise<number>;
 	/** close(2) of one descriptor: returns when the file is in S3 (durability `close`) or in the journal (`journal`). */

@@ -3,7 +3,8 @@ import {type FileAttributes, presentAttributes} from './attributes.ts';
 import type {FileSystemParts} from './file-system-parts.ts';
 import type {EntryStat, Target} from './filesystem.ts';
 import type {Entry} from './namespace.ts';
-import {isOutdated, type OpenFile} from './open-file.ts';
+import {catchUp, hasGrownTo} from './follow-growth.ts';
+import {assertCurrent, isOutdated, type OpenFile} from './open-file.ts';
 
 export const getattr = async (parts: FileSystemParts, target: Target): Promise<EntryStat> => {
 	if ('handle' in target) {
@@ -41,13 +42,19 @@ const statOfHandle = async (parts: FileSystemParts, number: number): Promise<Ent
 	}
 
 	// The kernel asks for the size when a reader comes to the end that it knows, which may be that of another version.
-	if (isOutdated(handle) && handle.flags.read && !(handle.hasReachedEnd && file.sizeBytes > handle.endBytes)) {
-		throw new FsError('ESTALE', `${file.path} was replaced elsewhere since it was opened`);
+	if (isOutdated(handle) && handle.flags.read) {
+		if (handle.hasReachedEnd) {
+			await catchUp(parts, handle);
+		}
+
+		assertCurrent(handle);
 	}
 
-	const isOther = entry?.kind !== 'object' || entry.head.etag !== file.base?.etag;
-	const mayFollow = handle.hasReachedEnd && entry?.kind === 'object' && entry.head.sizeBytes > file.sizeBytes;
-	return isOther && !mayFollow ? statOfFile(parts, file) : statOfEntry(parts, entry);
+	const isShown =
+		entry?.kind === 'object' &&
+		(entry.head.etag === file.base?.etag ||
+			(handle.hasReachedEnd && (await hasGrownTo(parts, file, entry.head)) && !file.hasChanges));
+	return isShown ? statOfEntry(parts, entry) : statOfFile(parts, file);
 };
 
 const statOfFile = (parts: FileSystemParts, file: OpenFile): EntryStat =>

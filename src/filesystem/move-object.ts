@@ -98,13 +98,12 @@ export const moveOpenFile = (
 ): void => {
 	if (file !== undefined) {
 		const isOther = file.base?.etag !== sourceEtag;
-		if (isOther) {
-			// It was changed elsewhere since it was opened: its handles keep the version that they opened.
-			file.generation++;
-		}
-
-		if (!isOther || !file.hasChanges) {
-			file.replaceBase(head, file.hasChanges ? file.attributes : readAttributes(head, head.metadata, parts.defaults));
+		const attributes = file.hasChanges ? file.attributes : readAttributes(head, head.metadata, parts.defaults);
+		if (!isOther) {
+			file.replaceBase(head, attributes);
+		} else if (!file.hasChanges) {
+			// It was changed elsewhere since it was opened.
+			file.replaceVersion(head, attributes);
 		}
 
 		parts.files.move(file, head.key);

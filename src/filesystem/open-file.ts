@@ -15,18 +15,25 @@ export type FileHandle = {
 	readonly file: OpenFile;
 	readonly flags: OpenFlags;
 	readonly sequence: ReadSequence;
-	/** The version that this handle reads: it differs from the file's when the file was changed elsewhere since. */
-	generation: number;
 	/** Its reader has seen the end of the file, so it may continue in a longer version. */
 	hasReachedEnd: boolean;
 	/** The size of the file when it last read. */
 	endBytes: number;
 	/** The last write through it, so that its close knows whether there is anything to do. */
 	hasWritten: boolean;
+	/** The kernel was told not to read through its pages, as handles of another version were open. */
+	isDirect: boolean;
 };
 
-/** Whether the file has another version than the one that the handle reads. */
-export const isOutdated = (handle: FileHandle): boolean => handle.generation !== handle.file.generation;
+/** Whether the file has another version than the one that the handle opened. */
+export const isOutdated = (handle: FileHandle): boolean => handle.file.isOutdated(handle);
+
+/** ESTALE when the file has another version than the one that the handle opened. */
+export const assertCurrent = (handle: FileHandle): void => {
+	if (isOutdated(handle)) {
+		throw new FsError('ESTALE', `${handle.file.path} was replaced elsewhere since it was opened`);
+	}
+};
 
 /**
 A file that is open, or has changes that S3 does not have: its name, its attributes and its handles. All handles of a
@@ -35,18 +42,21 @@ node share it, so they see each other's writes at once. Its bytes are those of i
 export class OpenFile {
 	path: string;
 	isUnlinked = false;
+	/** Those of the kernel; they come and go through the FileTable. */
 	readonly handles = new Set<FileHandle>();
 	/** What is changed, on top of the object. */
 	readonly layers: LayerStack;
-	/** Grows when the file is found changed elsewhere; handles of before keep the version that they opened. */
-	generation = 0;
 	/** When the object was last compared with S3. */
 	checkedAtMs: number;
 	/** The failure of an upload that nobody was told of yet. */
 	unreportedError: Error | undefined;
 	/** Whether a close or fsync reported the failure of the changes that are still here. */
 	wasToldOfFailure = false;
+	/** The etag of a longer version in S3 that this one did not grow to, as far as it was compared. */
+	replacedBy: string | undefined;
 	#attributes: FileAttributes;
+	/** The handles of versions that somebody else has replaced, and the object that was theirs. */
+	readonly #outdated = new Map<FileHandle, ObjectHead | undefined>();
 	readonly #mutex = new Semaphore(1);
 	readonly #reader: ObjectReader;
 	readonly #defaults: AttributeDefaults;
@@ -112,10 +122,50 @@ export class OpenFile {
 		return this.#mutex.run(task);
 	}
 
-	/** The object was changed by somebody else, or by us without the layers. */
+	/** The object is this one now, with the bytes that it had. */
 	replaceBase(base: ObjectHead, attributes: FileAttributes): void {
 		this.layers.replaceBase(base);
 		this.#attributes = attributes;
+		this.replacedBy = undefined;
+	}
+
+	/** Somebody else replaced the object: the handles of before are outdated now. Only while there are no changes. */
+	replaceVersion(base: ObjectHead, attributes: FileAttributes): void {
+		for (const handle of this.handles) {
+			if (!this.#outdated.has(handle)) {
+				this.#outdated.set(handle, this.base);
+			}
+		}
+
+		this.replaceBase(base, attributes);
+	}
+
+	isOutdated(handle: FileHandle): boolean {
+		return this.#outdated.has(handle);
+	}
+
+	/** The object of the version that the handle opened. */
+	versionOf(handle: FileHandle): ObjectHead | undefined {
+		return this.#outdated.has(handle) ? this.#outdated.get(handle) : this.base;
+	}
+
+	/** The handle is of the version that the file has now. */
+	makeCurrent(handle: FileHandle): void {
+		this.#outdated.delete(handle);
+	}
+
+	removeHandle(handle: FileHandle): void {
+		this.handles.delete(handle);
+		this.#outdated.delete(handle);
+	}
+
+	get hasOutdatedHandles(): boolean {
+		return this.#outdated.size > 0;
+	}
+
+	/** Whether handles that read are of another version. */
+	get hasOutdatedReaders(): boolean {
+		return [...this.#outdated.keys()].some(({flags}) => flags.read);
 	}
 
 	setAttributes(attributes: FileAttributes): void {
@@ -173,10 +223,7 @@ export class OpenFile {
 	*/
 	async read(handle: FileHandle, offset: number, target: Uint8Array): Promise<number> {
 		for (let attempt = 1; ; attempt++) {
-			if (isOutdated(handle)) {
-				throw new FsError('ESTALE', `${this.path} was replaced elsewhere since it was opened`);
-			}
-
+			assertCurrent(handle);
 			const {base} = this;
 			try {
 				return await this.layers.read(offset, target, async (object, from, part) =>

@@ -1,5 +1,6 @@
 import type {KnownEntry} from '../cache/metadata-cache.ts';
 import {FsError} from '../model/fs-error.ts';
+import {hasSameBytes} from '../upload/write-id.ts';
 import {addFile} from './add-file.ts';
 import {type FileAttributes, newAttributes} from './attributes.ts';
 import {createObject} from './create-object.ts';
@@ -7,7 +8,7 @@ import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Caller, OpenFlags, OpenResult} from './filesystem.ts';
 import {lookUpWithContent} from './look-up-with-content.ts';
 import type {Entry} from './namespace.ts';
-import type {OpenFile} from './open-file.ts';
+import type {FileHandle, OpenFile} from './open-file.ts';
 import {truncateFile} from './truncate-file.ts';
 import {wallClockNs} from './wall-clock.ts';
 
@@ -35,29 +36,31 @@ export const open = async (
 			parts.files.add(file);
 		}
 
-		const handle = parts.files.addHandle({
+		const handle: FileHandle = {
 			file,
 			flags,
 			sequence: parts.reader.createSequence(),
-			generation: file.generation,
 			hasReachedEnd: false,
 			endBytes: 0,
 			hasWritten: false,
-		});
+			isDirect: false,
+		};
+		const number = parts.files.addHandle(handle);
 		try {
 			if (flags.truncate && (file.sizeBytes > 0 || !file.hasUnsealedChanges)) {
 				await truncateFile(file, 0);
+				file.makeCurrent(handle); // What it opened is empty, also when a reader has found a newer version meanwhile.
 			} else if (flags.truncate) {
 				file.touch(wallClockNs()); // The time goes with the changes that wait.
 			}
 		} catch (error) {
-			parts.files.removeHandle(handle);
+			parts.files.removeHandle(number);
 			parts.files.collect(file);
 			throw error;
 		}
 
-		const isDirect = parts.files.hasOtherVersionOpen(file);
-		return {handle, keepCache: keepsKernelPages(parts, file, {isDirect}), isDirect};
+		handle.isDirect = parts.files.hasOtherVersionOpen(file);
+		return {handle: number, keepCache: keepsKernelPages(parts, handle), isDirect: handle.isDirect};
 	});
 };
 
@@ -145,11 +148,12 @@ const adoptVersion = (parts: FileSystemParts, path: string, entry: Extract<Entry
 		return addFile(parts, path, entry.head, entry.attributes);
 	}
 
-	if (file.base?.etag !== entry.head.etag) {
-		file.generation++;
+	if (hasSameBytes(file.base, entry.head)) {
+		file.replaceBase(entry.head, entry.attributes);
+	} else {
+		file.replaceVersion(entry.head, entry.attributes);
 	}
 
-	file.replaceBase(entry.head, entry.attributes);
 	file.checkedAtMs = parts.now();
 	return file;
 };
@@ -203,7 +207,7 @@ const reportEarlierFailure = (file: OpenFile, flags: OpenFlags): void => {
 The kernel has one set of pages for a path. As long as a handle of another version is open, which is served from them,
 this version must not get into them; and nobody knows what is in them afterwards.
 */
-const keepsKernelPages = (parts: FileSystemParts, file: OpenFile, {isDirect}: {isDirect: boolean}): boolean => {
+const keepsKernelPages = (parts: FileSystemParts, {file, isDirect}: FileHandle): boolean => {
 	if (isDirect) {
 		parts.kernelPages.forget(file.path);
 		return false;

@@ -1,23 +1,27 @@
 import {FsError} from '../model/fs-error.ts';
-import {assertSameVersion} from './file-operations.ts';
 import {assertFileBytes} from './file-size.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {AllocationRequest, Handle} from './filesystem.ts';
+import {catchUp, isFollowing} from './follow-growth.ts';
+import {assertCurrent, isOutdated} from './open-file.ts';
 import {wallClockNs} from './wall-clock.ts';
 
 /**
 fallocate(2): space is checked, a range is zeroed (S3 has no holes: a punched one is zeros), and the file grows unless
-`keepSize`. Collapsing and inserting ranges: EOPNOTSUPP.
+`keepSize`. Collapsing and inserting ranges: EOPNOTSUPP. ESTALE when the file has another version than the one that the
+handle opened.
 */
 export const fallocate = async (parts: FileSystemParts, number: Handle, request: AllocationRequest): Promise<void> => {
 	assertWritable(parts);
-	const {file} = parts.files.handle(number);
+	const handle = parts.files.handle(number);
+	const {file} = handle;
 	if (request.otherFlags || (request.punchHole && !request.keepSize)) {
 		throw new FsError('EOPNOTSUPP', 'Ranges of a file cannot be collapsed, inserted or shared');
 	}
 
 	const end = request.offset + request.length;
 	await file.exclusively(async () => {
+		assertCurrent(handle);
 		const {sizeBytes} = file;
 		const clippedEnd = request.keepSize || request.punchHole ? Math.min(end, sizeBytes) : end;
 		const start = request.zeroRange || request.punchHole ? request.offset : Math.max(request.offset, sizeBytes);
@@ -45,7 +49,8 @@ export const fallocate = async (parts: FileSystemParts, number: Handle, request:
 
 /**
 copy_file_range(2). Where the source is an object without changes and the range is worth a request, the bytes stay on
-the server: the new object names them, and the upload copies them there.
+the server: the new object names them, and the upload copies them there. ESTALE when a file has another version than the
+one that its handle opened.
 */
 export const copyFileRange = async (
 	parts: FileSystemParts,
@@ -55,12 +60,18 @@ export const copyFileRange = async (
 ): Promise<number> => {
 	assertWritable(parts);
 	const from = parts.files.handle(source.handle);
-	const to = parts.files.handle(destination.handle).file;
+	const toHandle = parts.files.handle(destination.handle);
+	const to = toHandle.file;
 	if (from.file === to && source.offset < destination.offset + length && destination.offset < source.offset + length) {
 		throw new FsError('EINVAL', 'The ranges of a copy within one file overlap');
 	}
 
-	assertSameVersion(from, source.offset);
+	assertCurrent(toHandle);
+	if (isOutdated(from) && isFollowing(from, source.offset)) {
+		await catchUp(parts, from);
+	}
+
+	assertCurrent(from);
 	const available = Math.max(0, Math.min(length, from.file.sizeBytes - source.offset));
 	if (available === 0) {
 		return 0;
@@ -70,6 +81,7 @@ export const copyFileRange = async (
 	const object = from.file.objectAt(source.offset, available);
 	if (object !== undefined && available >= parts.options.partBytes) {
 		await to.exclusively(async () => {
+			assertCurrent(toHandle);
 			const layer = await to.writableLayer();
 			if (destination.offset > to.sizeBytes) {
 				layer.setSource(to.sizeBytes, destination.offset, {kind: 'zero'});
@@ -88,6 +100,7 @@ export const copyFileRange = async (
 	const buffer = Buffer.allocUnsafe(Math.min(available, copyBytesMax));
 	const bytesRead = await from.file.read(from, source.offset, buffer);
 	await to.exclusively(async () => {
+		assertCurrent(toHandle);
 		const layer = await to.writableLayer();
 		await layer.write(destination.offset, buffer.subarray(0, bytesRead), {isAppend: false});
 		to.touch(wallClockNs());

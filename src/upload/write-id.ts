@@ -20,8 +20,37 @@ export const findWrite = (
 		return undefined;
 	}
 
-	const [, offset] = writeIds[index]!.split('.'); // It was found there.
-	return {appendedAt: offset === undefined ? undefined : Number.parseInt(offset, 36), isNewest: index === 0};
+	return {appendedAt: toAppendedAt(writeIds[index]!), isNewest: index === 0}; // It was found there.
+};
+
+/** Whether two versions have the same bytes for sure: one object, or copies with other attributes or another name. */
+export const hasSameBytes = (before: ObjectHead | undefined, after: ObjectHead): boolean =>
+	before?.etag === after.etag ||
+	(before?.writeIds?.[0] !== undefined &&
+		before.sizeBytes === after.sizeBytes &&
+		before.writeIds[0] === after.writeIds?.[0] &&
+		areSameWrites(before, after.writeIds ?? []));
+
+/** Whether a version is another one and bytes that were appended to it, for sure: writes since then say where. */
+export const isAppendedTo = (before: ObjectHead, after: ObjectHead): boolean => {
+	const ids = after.writeIds ?? [];
+	const count = before.writeIds?.[0] === undefined ? 0 : ids.indexOf(before.writeIds[0]);
+	const appendedAt = ids.slice(0, Math.max(0, count)).map(toAppendedAt);
+	return (
+		appendedAt.length > 0 &&
+		!appendedAt.includes(undefined) &&
+		appendedAt.at(-1) === before.sizeBytes &&
+		areSameWrites(before, ids.slice(count))
+	);
+};
+
+/** A version remembers the last writes only: whether two memories agree as far as both go. */
+const areSameWrites = ({writeIds = []}: ObjectHead, ids: readonly string[]): boolean =>
+	writeIds.slice(0, ids.length).join() === ids.slice(0, writeIds.length).join();
+
+const toAppendedAt = (id: string): number | undefined => {
+	const [, offset] = id.split('.');
+	return offset === undefined ? undefined : Number.parseInt(offset, 36);
 };
 
 const layerHash = ({key, layer, metadata, sealedAtMs}: UploadRequest): string =>

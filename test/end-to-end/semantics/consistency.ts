@@ -275,6 +275,85 @@ test('5.9 A reader that has reached the end of a file goes on when the file grow
 	await closeHandle(b, tail);
 });
 
+const sentence59 =
+	'5.9 A reader that has reached the end of a file goes on when the file grows on another node, at most `metadata-ttl` later: `tail -f` works.';
+
+test(`${sentence59} (written on by its first writer, and by another S3 client)`, async t => {
+	const {bucket, a, b, passMs} = await startNodes(t);
+	const writer = await openHandle(a, 'log', O_CREAT | O_WRONLY);
+	await write(a, writer, 'one\n');
+	await a.fileSystem.fsync(writer);
+	const tail = await openHandle(b, 'log', O_RDONLY);
+	t.is(await readHandle(b, tail), 'one\n');
+	await write(a, writer, 'two\n', 4);
+	await a.fileSystem.fsync(writer);
+	passMs(metadataTtlMs);
+	t.is(await readHandle(b, tail, 4), 'two\n');
+	await bucket.put('log', Buffer.from('one\ntwo\nthree\n'));
+	passMs(metadataTtlMs);
+	t.is(await readHandle(b, tail, 8), 'three\n');
+	t.is((await b.fileSystem.getattr({handle: tail})).sizeBytes, 14);
+});
+
+test(`${sentence59} (by appends, of which all are known, without a look at what was read)`, async t => {
+	const {a, b, passMs} = await startNodes(t);
+	const bytes = 3 * 2 ** 20;
+	await writeText(a.fs, 'log', 'x'.repeat(bytes));
+	const tails = [await openHandle(b, 'log', O_RDONLY), await openHandle(b, 'log', O_RDONLY)] as const;
+	for (const tail of tails) {
+		t.is(await readHandle(b, tail, bytes - 4), 'xxxx');
+	}
+
+	for (const text of ['first', 'second']) {
+		const handle = await openHandle(a, 'log', O_APPEND | O_WRONLY);
+		await write(a, handle, text);
+		await closeHandle(a, handle);
+	}
+
+	await a.fs.chmod('log', 0o600);
+	passMs(metadataTtlMs);
+	const before = b.store.callCount();
+	for (const tail of tails) {
+		t.is(await readHandle(b, tail, bytes, 16), 'firstsecond');
+	}
+
+	t.is(b.store.callCount() - before, 2, 'A look-up, and the bytes that were appended');
+});
+
+const sentence518 =
+	'5.19 A reader at the end of a file does not go on in a longer one that has replaced it: it stays at its end, and its reads fail with ESTALE once that one was opened on the same node.';
+
+test('5.19 A reader at the end of a file does not go on in a longer one that has replaced it: it stays at its end, and its reads fail with ESTALE once that one was opened on the same node.', async t => {
+	const {a, b, passMs} = await startNodes(t);
+	await writeText(a.fs, 'file', 'old content');
+	const reader = await openHandle(b, 'file', O_RDONLY);
+	t.is(await readHandle(b, reader), 'old content');
+	await writeText(a.fs, 'file', 'a newer and longer content');
+	passMs(metadataTtlMs);
+	t.is(await readHandle(b, reader, 11), '');
+	t.is((await b.fs.stat('file')).sizeBytes, 26);
+	t.is((await b.fileSystem.getattr({handle: reader})).sizeBytes, 11);
+	t.is(await readHandle(b, reader, 0), 'old content', 'The node has these bytes');
+	t.is(await readText(b.fs, 'file'), 'a newer and longer content');
+	t.is(await errnoOf(readHandle(b, reader, 11)), 'ESTALE');
+	t.is(await errnoOf(b.fileSystem.getattr({handle: reader})), 'ESTALE');
+});
+
+test(`${sentence518} (a large one, by rename, with bytes that are gone from S3 and from the node)`, async t => {
+	const {a, b, passMs} = await startNodes(t);
+	const bytes = 3 * 2 ** 20;
+	await writeText(a.fs, 'file', 'x'.repeat(bytes));
+	// For writing, too, so that it has seen the end and no bytes.
+	const reader = await openHandle(b, 'file', O_RDWR);
+	t.is(await readHandle(b, reader, bytes), '');
+	await writeText(a.fs, 'other', 'x'.repeat(bytes + 1));
+	await a.fs.rename('other', 'file');
+	passMs(metadataTtlMs);
+	t.is(await readHandle(b, reader, bytes), '');
+	t.is(await readText(b.fs, 'file').then(text => text.length), bytes + 1);
+	t.is(await errnoOf(readHandle(b, reader, bytes)), 'ESTALE');
+});
+
 test('5.10 When two nodes append to one file at the same time, the bytes of both are kept, in the order in which they were closed.', async t => {
 	const {bucket, a, b} = await startNodes(t);
 	await writeText(a.fs, 'old', 'start\n');
@@ -387,6 +466,90 @@ test('5.16 What was appended is in the file once, also when the answer of S3 was
 	t.is(await objectText(bucket, 'log'), 'first\nof a\nof b\nof b again\nof a again\n');
 	t.is(a.fileSystem.status().conflicts, 0);
 	t.is(await readText(a.fs, 'log'), 'first\nof a\nof b\nof b again\nof a again\n');
+});
+
+test('5.20 A change through an open file fails with ESTALE once a newer version was opened on the same node, but an append goes behind the end of that one.', async t => {
+	const {bucket, a, b} = await startNodes(t, {isVersioned: true, options: {'part-size': '5MiB'}});
+	await writeText(a.fs, 'file', 'old content');
+	await writeText(b.fs, 'source', 'x'.repeat(6 * 2 ** 20));
+	const source = await openHandle(b, 'source', O_RDONLY);
+	const [writer, appender] = [await openHandle(b, 'file', O_RDWR), await openHandle(b, 'file', O_APPEND | O_RDWR)];
+	await writeText(a.fs, 'file', 'new content');
+	t.is(await readText(b.fs, 'file'), 'new content');
+	const range = {offset: 0, length: 20, keepSize: false, zeroRange: true, punchHole: false, otherFlags: false};
+	const copy = async (length: number) =>
+		b.fileSystem.copyFileRange({handle: source, offset: 0}, {handle: writer, offset: 0}, length);
+	for (const [what, change] of Object.entries({
+		write: write(b, writer, 'OLD'),
+		'write at the end': write(b, writer, 'OLD', 11),
+		'write of a page': b.fileSystem.write(appender, Buffer.from('OLD'), 0, {writepage: true}),
+		ftruncate: b.fileSystem.truncate({handle: writer}, 0),
+		'ftruncate to a larger size': b.fileSystem.truncate({handle: appender}, 100),
+		fallocate: b.fileSystem.fallocate(writer, range),
+		'a copy through the node': copy(100),
+		'a copy on the server': copy(6 * 2 ** 20),
+	})) {
+		t.is(await errnoOf(change), 'ESTALE', what);
+	}
+
+	t.is(await closeHandle(b, writer), undefined, 'Nothing was changed');
+	t.is(await objectText(bucket, 'file'), 'new content');
+	await write(b, appender, ', more');
+	t.is(await errnoOf(readHandle(b, appender)), 'ESTALE', 'It has not opened the version that it appends to');
+	t.is(await closeHandle(b, appender), undefined);
+	t.is(await objectText(bucket, 'file'), 'new content, more');
+	t.is(b.fileSystem.status().conflicts, 0);
+});
+
+test('5.20 A change through an open file fails with ESTALE once a newer version was opened on the same node, but an append goes behind the end of that one. (one that waits meanwhile)', async t => {
+	const {bucket, a, b, passMs} = await startNodes(t);
+	await writeText(a.fs, 'file', 'start');
+	const [writer, reader] = [await openHandle(b, 'file', O_WRONLY), await openHandle(b, 'file', O_RDONLY)];
+	t.is(await readHandle(b, reader), 'start');
+	const copy = b.store.inject({method: 'copy', key: 'file', isBlocked: true, countMax: 1});
+	const chmod = b.fs.chmod('file', 0o600);
+	await copy.reached;
+	const writing = errnoOf(write(b, writer, 'START'));
+	const appender = await openHandle(a, 'file', O_APPEND | O_WRONLY);
+	await write(a, appender, ', and more');
+	await closeHandle(a, appender);
+	passMs(metadataTtlMs);
+	t.is(await readHandle(b, reader, 5), ', and more');
+	copy.remove();
+	await chmod;
+	t.is(await writing, 'ESTALE');
+	t.is(await closeHandle(b, writer), undefined);
+	t.is(await objectText(bucket, 'file'), 'start, and more');
+});
+
+test('a writer that opened with O_TRUNC replaces the file whatever a reader finds meanwhile', async t => {
+	const {bucket, a, b, passMs} = await startNodes(t);
+	await writeText(a.fs, 'file', 'start');
+	const reader = await openHandle(b, 'file', O_RDONLY);
+	t.is(await readHandle(b, reader), 'start');
+	const writer = await openHandle(b, 'file', O_TRUNC | O_WRONLY);
+	await writeText(a.fs, 'file', 'start, and more');
+	passMs(metadataTtlMs);
+	await readHandle(b, reader, 5);
+	t.is(await readText(b.fs, 'file'), '');
+	await write(b, writer, 'b wins');
+	t.is(await closeHandle(b, writer), undefined);
+	t.is(await objectText(bucket, 'file'), 'b wins');
+	t.is(await readText(a.fs, 'file'), 'b wins');
+});
+
+test('the handles of a file outlast a change of its attributes on another node, whatever that does to the etag', async t => {
+	const {bucket, a, b} = await startNodes(t, {options: {'part-size': '5MiB'}});
+	await writeText(a.fs, 'file', 'x'.repeat(6 * 2 ** 20));
+	const file = await openHandle(b, 'file', O_RDWR);
+	const before = await bucket.head('file');
+	await a.fs.chmod('file', 0o600);
+	t.not((await bucket.head('file'))?.etag, before?.etag, 'S3 made one part of two');
+	t.is((await readText(b.fs, 'file')).length, 6 * 2 ** 20);
+	t.is(await readHandle(b, file, 0, 3), 'xxx');
+	await write(b, file, 'X');
+	t.is(await closeHandle(b, file), undefined);
+	t.is((await objectText(bucket, 'file'))?.slice(0, 3), 'Xxx');
 });
 
 test('a change on top of an append whose answer was lost is not mixed with what others made of the file since', async t => {
