@@ -30,7 +30,7 @@ export const bindOperations = (
 
 			return open(parts, path, flags, create);
 		},
-		read: async (handle, buffer, offset) => files.read(parts, handle, buffer, offset),
+		read: async (handle, buffer, offset, options) => files.read(parts, handle, buffer, offset, options),
 		write: async (handle, data, offset, options) => files.write(parts, handle, data, offset, options),
 		flush: async (handle, options) => files.flush(parts, handle, options),
 		fsync: async handle => files.fsync(parts, handle),

@@ -1,3 +1,4 @@
+import {FsError} from '../model/fs-error.ts';
 import {isStoreError} from '../model/store-error.ts';
 import {assertFileBytes} from './file-size.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
@@ -13,12 +14,21 @@ export const read = async (
 	number: Handle,
 	buffer: Uint8Array,
 	offset: number,
+	options: {isForPages?: boolean} = {},
 ): Promise<number> => {
 	const handle = parts.files.handle(number);
 	const {file} = handle;
 	if (!handle.flags.read && handle.flags.write && !handle.hasWritten && file.base === undefined) {
 		// The kernel reads through write-only handles to fill a page that is written in part (mmap): that is allowed.
 		return file.read(handle, offset, buffer);
+	}
+
+	if (options.isForPages === true && handle.isDirect && parts.files.hasOtherVersionRead(file)) {
+		// The pages are those of the path: the readers of the other version would find these bytes there.
+		throw new FsError(
+			'EINVAL',
+			`Cannot read ${file.path} by way of the kernel's pages, as with mmap() or sendfile(): an older version of it is still open on this node; close that, or use read()`,
+		);
 	}
 
 	if (!isOutdated(handle) && isFollowing(handle, offset) && offset + buffer.length > file.sizeBytes) {

@@ -113,9 +113,10 @@ export interface FileSystem {
 	open(path: string, flags: OpenFlags, create?: {permissions: number; caller: Caller}): Promise<OpenResult>;
 	/**
 	Up to `buffer.length` bytes from `offset` into `buffer`; fewer only at the end of the file. ESTALE when the
-	version that was opened is gone.
+	version that was opened is gone. `isForPages`: the kernel keeps the bytes in its pages, for all who have the path
+	open; EINVAL when `OpenResult.isDirect` was to prevent that and still has to.
 	*/
-	read(handle: Handle, buffer: Uint8Array, offset: number): Promise<number>;
+	read(handle: Handle, buffer: Uint8Array, offset: number, options?: {isForPages?: boolean}): Promise<number>;
 	/**
 	Takes all of `data` or fails. With `append` the offset counts only for pages that the kernel writes back (mmap).
 	ESTALE when a newer version than the one that was opened is open on the node, unless it is an append.

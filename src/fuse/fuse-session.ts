@@ -95,6 +95,14 @@ export class FuseSession {
 		return this.#requestContext()?.fileInfo?.writepage === true;
 	}
 
+	/**
+	Whether the kernel reads into its pages (read-ahead, mmap, splice), and not into the memory of a program: only then it
+	names no owner (FUSE_READ_LOCKOWNER in fuse_send_read of fs/fuse/file.c).
+	*/
+	isPageRead(): boolean {
+		return this.#requestContext()?.fileInfo?.lockOwner === 0;
+	}
+
 	/** What a call is about: an open file, also one whose name was removed, or a path. */
 	targetOf(path: Fuse.HandlePath, fd: Fuse.FileHandle = 0): Target {
 		const handle = fd === 0 ? this.hidden.handleOf(path ?? '') : toHandle(fd);

@@ -9,7 +9,9 @@ export const createContentOperations = (session: FuseSession) => {
 		readBuffer(_path, fd, length, position, callback) {
 			const buffer = readBuffers.take(length);
 			const giveBack = (): void => readBuffers.giveBackAfterAnswer(buffer);
-			session.run({name: 'read', fd, callback}, async () => fileSystem.read(toHandle(fd), buffer, Number(position)), {
+			const options = {isForPages: session.isPageRead()};
+			const read = async (): Promise<number> => fileSystem.read(toHandle(fd), buffer, Number(position), options);
+			session.run({name: 'read', fd, callback}, read, {
 				succeed(count) {
 					metrics.readBytes.value += count;
 					callback(0, buffer.subarray(0, count));
