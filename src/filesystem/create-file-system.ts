@@ -132,7 +132,9 @@ const createTables = ({
 const followUpload = ({changes, files}: FileSystemParts, file: OpenFile, step: UploadStep): void => {
 	switch (step.step) {
 		case 'stored': {
-			changes.uploaded(step.path, step.head, {isAsWritten: step.movedBytes === 0 && !step.isSuperseded});
+			changes.uploaded(step.path, step.head, {
+				isAsWritten: step.movedBytes === 0 && !step.isSuperseded && !file.hasOtherPages,
+			});
 			if (step.isSuperseded) {
 				changes.mayHaveChanged(step.path);
 			}

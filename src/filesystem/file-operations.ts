@@ -5,7 +5,7 @@ import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Handle, OpenFlags, Target} from './filesystem.ts';
 import {catchUp, growAtEnd, isFollowing} from './follow-growth.ts';
 import {assertCurrent, isOutdated, type OpenFile} from './open-file.ts';
-import {open} from './open-operation.ts';
+import {openHandle} from './open-operation.ts';
 import {truncateFile} from './truncate-file.ts';
 import {wallClockNs} from './wall-clock.ts';
 
@@ -202,9 +202,14 @@ const withFile = async <Result>(
 	task: (file: OpenFile) => Promise<Result>,
 ): Promise<Result> => {
 	const flags: OpenFlags = {read: true, write: true, append: false, truncate: false, create: false, exclusive: false};
-	const {handle} = await open(parts, path, flags);
+	const handle = await openHandle(parts, path, flags);
+	const {file} = parts.files.handle(handle);
+	if (!file.hasChanges && file.base !== undefined && !parts.kernelPages.has(path, file.base.etag)) {
+		file.hasOtherPages = true; // The kernel has not heard of this version yet.
+	}
+
 	try {
-		const result = await task(parts.files.handle(handle).file);
+		const result = await task(file);
 		await flush(parts, handle);
 		return result;
 	} finally {

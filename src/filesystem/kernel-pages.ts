@@ -19,6 +19,11 @@ export class KernelPages {
 		return isSame;
 	}
 
+	/** Whether the pages of a path are of this version. */
+	has(path: string, etag: string): boolean {
+		return this.#etags.get(path) === etag;
+	}
+
 	/** The kernel wrote the bytes of this version itself. */
 	written(path: string, etag: string): void {
 		this.#etags.set(path, etag);

@@ -52,6 +52,8 @@ export class OpenFile {
 	unreportedError: Error | undefined;
 	/** Whether a close or fsync reported the failure of the changes that are still here. */
 	wasToldOfFailure = false;
+	/** The kernel may have pages of the path that are of another version than what the changes lie on. */
+	hasOtherPages = false;
 	/** The etag of a longer version in S3 that this one did not grow to, as far as it was compared. */
 	replacedBy: string | undefined;
 	#attributes: FileAttributes;

@@ -5,7 +5,7 @@ import {addFile} from './add-file.ts';
 import {type FileAttributes, newAttributes} from './attributes.ts';
 import {createObject} from './create-object.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
-import type {Caller, OpenFlags, OpenResult} from './filesystem.ts';
+import type {Caller, Handle, OpenFlags, OpenResult} from './filesystem.ts';
 import {lookUpWithContent} from './look-up-with-content.ts';
 import type {Entry} from './namespace.ts';
 import type {FileHandle, OpenFile} from './open-file.ts';
@@ -14,12 +14,25 @@ import {wallClockNs} from './wall-clock.ts';
 
 type Creation = {permissions: number; caller: Caller};
 
+/** An open of the kernel. */
 export const open = async (
 	parts: FileSystemParts,
 	path: string,
 	flags: OpenFlags,
 	creation?: Creation,
 ): Promise<OpenResult> => {
+	const number = await openHandle(parts, path, flags, creation);
+	const handle = parts.files.handle(number);
+	return {handle: number, keepCache: keepsKernelPages(parts, handle), isDirect: handle.isDirect};
+};
+
+/** An open that the kernel does not hear of. */
+export const openHandle = async (
+	parts: FileSystemParts,
+	path: string,
+	flags: OpenFlags,
+	creation?: Creation,
+): Promise<Handle> => {
 	if (flags.write || flags.truncate || flags.create) {
 		const isChange =
 			flags.write || flags.truncate || (flags.create && (await parts.namespace.lookup(path)) === undefined);
@@ -60,7 +73,7 @@ export const open = async (
 		}
 
 		handle.isDirect = parts.files.hasOtherVersionOpen(file);
-		return {handle: number, keepCache: keepsKernelPages(parts, handle), isDirect: handle.isDirect};
+		return number;
 	});
 };
 
@@ -210,6 +223,11 @@ this version must not get into them; and nobody knows what is in them afterwards
 const keepsKernelPages = (parts: FileSystemParts, {file, isDirect}: FileHandle): boolean => {
 	if (isDirect) {
 		parts.kernelPages.forget(file.path);
+		return false;
+	}
+
+	if (file.hasOtherPages) {
+		file.hasOtherPages = false; // The kernel drops them now.
 		return false;
 	}
 

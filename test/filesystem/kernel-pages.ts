@@ -8,6 +8,8 @@ test('opened() says whether the pages are of the version, and they are of it fro
 	t.false(pages.opened('a', '2'), 'changed elsewhere');
 	t.true(pages.opened('a', '2'));
 	t.false(pages.opened('b', '2'), 'another path');
+	t.true(pages.has('a', '2'));
+	t.false(pages.has('a', '1'));
 });
 
 test('written() makes the pages those of the version that was uploaded', t => {

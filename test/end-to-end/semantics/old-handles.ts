@@ -1,5 +1,5 @@
 /**
-Promises 5.6 to 5.9, 5.18 and 5.19 of docs/SEMANTICS.md on real mounts: all ways by which the kernel brings the bytes of
+Promises 5.6 to 5.9, 5.19 and 5.20 of docs/SEMANTICS.md on real mounts: all ways by which the kernel brings the bytes of
 an open file to a program, after another node replaced the file.
 */
 import test from 'ava';
@@ -271,3 +271,17 @@ onMounts(
 		t.is(await objectText(bucket, 'changed'), 'b wins');
 	},
 );
+
+onMounts('a file that was cut by its name has no bytes of a version that the kernel has in its pages', async t => {
+	const {a, b} = nodes;
+	const program = b.start();
+	t.teardown(() => program.kill());
+	for (const open of ['', "fd = os.open(at('cut'), os.O_WRONLY); "]) {
+		await a.python("write('cut', b'x' * 8192)");
+		t.is(await program.run("set(read('cut')) == {120}"), true);
+		await a.python("write('cut', b'y' * 16384)");
+		await program.run(`${open}os.truncate(at('cut'), 8192)`);
+		t.is(await program.run("content = read('cut'); len(content) == 8192 and set(content) == {121}"), true);
+		t.is(await program.run("set(read('cut')) == {121}"), true);
+	}
+});
