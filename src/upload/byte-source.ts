@@ -8,6 +8,9 @@ export type LocalBytes = {
 	unpin(): void;
 };
 
+/** A stretch of a staging file. */
+export type Place = {readonly position: number; readonly bytes: number};
+
 /** Bytes that no staging file has: zeros, or those of a version of an object, from an offset of it on. */
 type OtherSource =
 	| {readonly kind: 'zero'}

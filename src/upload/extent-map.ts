@@ -1,4 +1,5 @@
-import {type ExtentSource, advanceSource} from './byte-source.ts';
+import assert from 'node:assert/strict';
+import {type ExtentSource, type Place, advanceSource} from './byte-source.ts';
 
 /**
 Which bytes of a file were changed, and where each changed byte is to be found. Extents are sorted, never
@@ -19,6 +20,10 @@ export class ExtentMap {
 
 	get isEmpty(): boolean {
 		return this.#extents.length === 0;
+	}
+
+	get count(): number {
+		return this.#extents.length;
 	}
 
 	/** Bytes that are covered by local extents. */
@@ -52,9 +57,14 @@ export class ExtentMap {
 		this.#replace(start, end, {start, end, source});
 	}
 
+	/** Nothing in [start, end) is changed any more. */
+	clear(start: number, end: number): void {
+		this.#replace(start, end, undefined);
+	}
+
 	/** Nothing at or after this offset is changed any more. */
 	truncate(sizeBytes: number): void {
-		this.#replace(sizeBytes, Number.POSITIVE_INFINITY, undefined);
+		this.clear(sizeBytes, Number.POSITIVE_INFINITY);
 	}
 
 	/** The pieces of [start, end) in order, without gaps. */
@@ -82,6 +92,50 @@ export class ExtentMap {
 		}
 
 		return pieces;
+	}
+
+	/** Where the local bytes of [start, end) stand. */
+	places(start: number, end: number): Place[] {
+		return this.slice(start, end).flatMap(piece =>
+			piece.source?.kind === 'local' ? [{position: piece.source.position, bytes: piece.end - piece.start}] : [],
+		);
+	}
+
+	/** Where bytes for [start, end) go: over local ones that it has, the others to their offset and `originPosition`. */
+	placesToWrite(start: number, end: number, originPosition: number): Place[] {
+		const places: Place[] = [];
+		for (const piece of this.slice(start, end)) {
+			const position = piece.source?.kind === 'local' ? piece.source.position : originPosition + piece.start;
+			const last = places.at(-1);
+			if (last !== undefined && last.position + last.bytes === position) {
+				places[places.length - 1] = {...last, bytes: last.bytes + piece.end - piece.start};
+			} else {
+				places.push({position, bytes: piece.end - piece.start});
+			}
+		}
+
+		return places;
+	}
+
+	/**
+	What these extents show over this map it shows by itself from now on; their local bytes are at these places. The
+	answer: the places whose bytes it does not show any more.
+	*/
+	overlay(extents: readonly Extent[], localPlaces: readonly Place[]): Place[] {
+		const replaced: Place[][] = [];
+		let localCount = 0;
+		for (const {start, end, source} of extents) {
+			replaced.push(this.places(start, end));
+			if (source.kind === 'local') {
+				const place = localPlaces[localCount++];
+				assert(place?.bytes === end - start, 'each local extent has a place of its size');
+				this.set(start, end, {kind: 'local', position: place.position});
+			} else {
+				this.set(start, end, source);
+			}
+		}
+
+		return replaced.flat();
 	}
 
 	/** All extents moved by so many bytes. */

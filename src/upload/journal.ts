@@ -7,7 +7,8 @@ import {syncDirectory} from './sync-directory.ts';
 
 /**
 The journal: one record for a sealed layer, `<id>.json` beside its bytes in `<id>.data` (absent when it has none of
-its own).
+its own). Layers that wait for their upload are merged: then the record of the lower one names the upper one, whose own
+record and bytes are removed after that.
 
 A record is one line of JSON and the CRC-32 of that line in hexadecimal on a second line. It is written under a
 temporary name, flushed, and renamed; a record that does not match its checksum was never acknowledged. Ids sort in the
@@ -23,6 +24,10 @@ export type JournalRecord = {
 	readonly contentType: string | undefined;
 	readonly layer: LayerState;
 	readonly sealedAtMs: number;
+	/** The newest layer that was merged into this one: records of the same key up to that one say nothing new. */
+	readonly mergedId?: string | undefined;
+	/** The write id of the layer from before that. */
+	readonly writeHash?: string | undefined;
 	/** The run of the kernel that wrote it; absent from records of format 1. */
 	readonly bootId?: string | undefined;
 	/** Whether record and bytes were on stable storage: they are whole then, also after a loss of power. */

@@ -1,30 +1,12 @@
-import {Semaphore} from '../model/semaphore.ts';
 import assert from 'node:assert/strict';
-import type {Metadata, ObjectHead} from '../store/object-store.ts';
+import type {ObjectHead} from '../store/object-store.ts';
 import {type ContentPiece, type ReadObject, contentBytes, pieceOfObject, readContent} from './content-piece.ts';
+import {LayerMerges} from './layer-merges.ts';
+import {materialize} from './materialize.ts';
+import type {SealTarget, SealedLayer} from './sealed-layer.ts';
 import type {StagedLayer} from './staged-layer.ts';
 import type {RecoveredLayer, StagingArea} from './staging-area.ts';
 import type {UploadOutcome} from './uploader.ts';
-
-/** The object that a layer is to become. */
-export type SealTarget = {
-	readonly key: string;
-	readonly metadata: Metadata;
-	readonly contentType: string | undefined;
-};
-
-/** A layer that never changes again. */
-export type SealedLayer = SealTarget & {
-	readonly layer: StagedLayer;
-	/** When it was sealed first, also in an earlier run. */
-	readonly sealedAtMs: number;
-	/** An earlier try, or an earlier run that died, may have stored it without learning of it. */
-	mayBeStored: boolean;
-	/** What the journal knows: on what the layer lies, and which state of it. */
-	recorded: string | undefined;
-	/** Whether the record is to outlast a loss of power. */
-	isDurable: boolean;
-};
 
 /**
 The changes of one file that S3 does not have: layers on top of the object `base`, the oldest first; all are sealed but
@@ -33,21 +15,30 @@ meanwhile.
 */
 export class LayerStack {
 	#base: ObjectHead | undefined;
-	#sealed: SealedLayer[] = [];
+	readonly #sealed: SealedLayer[] = [];
 	#writable: StagedLayer | undefined;
-	/** Layers that S3 has. Each is removed once the journal does not say any more that another lies on it. */
-	readonly #stored = new Set<StagedLayer>();
+	/** Layers that S3 has, or that were merged into another: each is removed once the journal can do without it. */
+	readonly #needless = new Set<StagedLayer>();
 	/**
 	What lies below the layers was written here from its start: to go on at its end is to write the same file, not to
 	append to another.
 	*/
 	#hasOwnContent = false;
 	#isForgotten = false;
+	readonly #merges: LayerMerges;
 	readonly #staging: StagingArea;
 
 	constructor(options: {base: ObjectHead | undefined; staging: StagingArea}) {
 		this.#base = options.base;
 		this.#staging = options.staging;
+		this.#merges = new LayerMerges({
+			sealed: this.#sealed,
+			isDurable: options.staging.isDurable,
+			onMerged: upper => {
+				this.#needless.add(upper);
+			},
+			record: async lower => this.#recordOne(lower, {isDurable: false}),
+		});
 	}
 
 	get base(): ObjectHead | undefined {
@@ -78,6 +69,18 @@ export class LayerStack {
 		return this.#isForgotten ? undefined : this.#sealed[0];
 	}
 
+	/** The same, for an upload: nothing is merged into it any more. */
+	async claim(): Promise<SealedLayer | undefined> {
+		return this.#merges.claim(() => this.next);
+	}
+
+	/** All who waited for an upload were told that it failed. */
+	endWaits(): void {
+		for (const sealed of this.#sealed) {
+			sealed.isWaitedFor = false;
+		}
+	}
+
 	get localBytes(): number {
 		return this.#layers.reduce((total, layer) => total + layer.localBytes, 0);
 	}
@@ -93,16 +96,21 @@ export class LayerStack {
 
 	/** A layer of an earlier run. */
 	adopt({layer, record}: RecoveredLayer): void {
-		const {key, metadata, contentType, sealedAtMs} = record;
-		const isDurable = record.isDurable === true;
-		const sealed = {layer, key, metadata, contentType, sealedAtMs, isDurable, mayBeStored: true};
-		this.#sealed.push({...sealed, recorded: toRecorded(layer, this.#sealed.length === 0 ? this.#base : 'previous')});
+		const {key, metadata, contentType, sealedAtMs, mergedId, writeHash} = record;
+		this.#sealed.push({
+			...{layer, key, metadata, contentType, sealedAtMs, mergedId, writeHash},
+			isDurable: record.isDurable === true,
+			mayBeStored: true,
+			isClaimed: false,
+			isWaitedFor: false,
+			recorded: toRecorded(layer, this.#sealed.length === 0 ? this.#base : 'previous'),
+		});
 	}
 
 	/**
-	What is written so far is to become this object. It will, even when this process dies, from the moment when `record`
-	has returned: before this call does, also for what an earlier call could not record, unless the caller is to wait for
-	the upload anyway.
+	What is written so far is to become this object, or to be merged into a layer that waits to. It will, even when this
+	process dies, from the moment when `record` has returned: before this call does, also for what an earlier call could
+	not record, unless the caller is to wait for the upload anyway.
 	*/
 	async seal(target: SealTarget, options: {waitsForUpload: boolean}): Promise<void> {
 		if (this.#isForgotten) {
@@ -118,9 +126,14 @@ export class LayerStack {
 				layer,
 				sealedAtMs: Date.now(),
 				mayBeStored: false,
+				isClaimed: false,
+				isWaitedFor: options.waitsForUpload,
+				mergedId: undefined,
+				writeHash: undefined,
 				recorded: undefined,
 				isDurable: false,
 			});
+			await this.#merges.run();
 		}
 
 		if (!options.waitsForUpload) {
@@ -132,34 +145,18 @@ export class LayerStack {
 	}
 
 	/**
-	Brings the journal up to date: what a sealed layer lies on changes when the one below it is stored. Only then the
-	layers that S3 has are removed, so that a crash at any moment loses none that another lies on. With `isDurable` the
+	Brings the journal up to date: what a sealed layer lies on changes when the one below it is stored, and what it holds
+	when the one above it is merged into it. Only then the layers that S3 has, or that were merged, are removed, so that a
+	crash at any moment loses none that another lies on. With `isDurable` the
 	records outlast a loss of power from now on, whatever the staging area does otherwise.
 	*/
 	async record({isDurable = false}: {isDurable?: boolean} = {}): Promise<void> {
-		const stored = [...this.#stored];
+		const needless = [...this.#needless];
 		for (const sealed of [...this.#sealed]) {
-			const index = this.#sealed.indexOf(sealed);
-			if (index === -1 || this.#isForgotten) {
-				continue;
-			}
-
-			const {layer, key, metadata, contentType, sealedAtMs} = sealed;
-			const base = index === 0 ? this.#base : 'previous';
-			const recorded = toRecorded(layer, base);
-			const mustBeDurable = isDurable || sealed.isDurable;
-			if (sealed.recorded !== recorded || sealed.isDurable !== mustBeDurable) {
-				await this.#staging.record(layer, {key, base, metadata, contentType, sealedAtMs, isDurable: mustBeDurable});
-				sealed.recorded = recorded;
-				sealed.isDurable = mustBeDurable;
-			}
+			await this.#recordOne(sealed, {isDurable});
 		}
 
-		for (const layer of stored) {
-			if (this.#stored.delete(layer)) {
-				await this.#staging.discard(layer);
-			}
-		}
+		await this.#removeNeedless(needless);
 	}
 
 	/**
@@ -193,7 +190,7 @@ export class LayerStack {
 
 	/** The changes stay readable, and never reach S3 any more, nor does a start of ours find them. */
 	async forgetJournal(): Promise<void> {
-		for (const layer of [...this.#stored, ...this.#layers]) {
+		for (const layer of [...this.#needless, ...this.#layers]) {
 			await this.#staging.forget(layer);
 		}
 
@@ -202,32 +199,12 @@ export class LayerStack {
 
 	/** Brings all bytes of objects that still show to local disk: the objects are about to go. */
 	async materialize(readObject: ReadObject): Promise<void> {
-		const {sizeBytes} = this;
-		const writing = new Semaphore(1);
-		let nextOffset = 0;
-		const bringRanges = async (): Promise<void> => {
-			const buffer = Buffer.allocUnsafe(Math.min(materializeBytes, sizeBytes));
-			while (nextOffset < sizeBytes) {
-				let offset = nextOffset;
-				nextOffset = Math.min(offset + materializeBytes, sizeBytes);
-				for (const piece of this.#resolve(this.#layers, offset, nextOffset)) {
-					if (piece.source.kind === 'object') {
-						const target = buffer.subarray(0, piece.bytes);
-						const at = offset;
-						await readContent([piece], target, readObject);
-						await writing.run(async () => this.writable().write(at, target, {isAppend: false}));
-					}
-
-					offset += piece.bytes;
-				}
-			}
-		};
-
-		const outcomes = await Promise.allSettled(Array.from({length: materializeCount}, bringRanges));
-		const failed = outcomes.find(outcome => outcome.status === 'rejected');
-		if (failed !== undefined) {
-			throw failed.reason;
-		}
+		await materialize({
+			sizeBytes: this.sizeBytes,
+			resolve: (start, end) => this.#resolve(this.#layers, start, end),
+			write: async (offset, bytes) => this.writable().write(offset, bytes, {isAppend: false}),
+			readObject,
+		});
 	}
 
 	/** Whether changes name bytes of such an object, of which the bucket keeps no old version. */
@@ -249,6 +226,44 @@ export class LayerStack {
 		return end - offset;
 	}
 
+	/** Nothing when the journal knows it, or when it is not one of the layers any more. */
+	async #recordOne(sealed: SealedLayer, {isDurable}: {isDurable: boolean}): Promise<void> {
+		const index = this.#sealed.indexOf(sealed);
+		if (index === -1 || this.#isForgotten) {
+			return;
+		}
+
+		const {layer, key, metadata, contentType, sealedAtMs, mergedId, writeHash} = sealed;
+		const base = index === 0 ? this.#base : 'previous';
+		const recorded = toRecorded(layer, base);
+		const mustBeDurable = isDurable || sealed.isDurable;
+		if (sealed.recorded !== recorded || sealed.isDurable !== mustBeDurable) {
+			const identity = {key, metadata, contentType, sealedAtMs, mergedId, writeHash};
+			await this.#staging.record(layer, {...identity, base, isDurable: mustBeDurable});
+			sealed.recorded = recorded;
+			sealed.isDurable ||= mustBeDurable;
+		}
+	}
+
+	/**
+	The records of all layers first, in their order: one that was merged must not outlast the one that it is in. The bytes
+	of one that somebody reads from can wait for a later call, if there is to be one.
+	*/
+	async #removeNeedless(layers: readonly StagedLayer[]): Promise<void> {
+		for (const layer of layers) {
+			if (this.#needless.has(layer)) {
+				await this.#staging.forget(layer);
+			}
+		}
+
+		for (const layer of layers) {
+			const canWait = layer.isPinned && this.#sealed.length > 0;
+			if (!canWait && this.#needless.delete(layer)) {
+				await this.#staging.discard(layer);
+			}
+		}
+	}
+
 	get #layers(): StagedLayer[] {
 		const sealed = this.#sealed.map(({layer}) => layer);
 		return this.#writable === undefined ? sealed : [...sealed, this.#writable];
@@ -256,7 +271,7 @@ export class LayerStack {
 
 	#removeAll(): StagedLayer[] {
 		const layers = this.#layers;
-		this.#sealed = [];
+		this.#sealed.length = 0;
 		this.#writable = undefined;
 		return layers;
 	}
@@ -270,7 +285,7 @@ export class LayerStack {
 		assert(layer !== undefined, 'an upload was of the oldest layer');
 		const before = this.#base;
 		this.#base = head;
-		this.#stored.add(layer);
+		this.#needless.add(layer);
 		this.#hasOwnContent ||= layer.appendedFrom === undefined;
 		const above = this.#layers;
 		if (movedBytes === 0 || above.length === 0) {
@@ -320,8 +335,5 @@ type Range = {readonly start: number; readonly end: number};
 
 const isRange = (piece: ContentPiece | Range): piece is Range => 'start' in piece;
 
-/** So many ranges of so many bytes come at the same time. */
-const materializeCount = 4;
-const materializeBytes = 2 ** 23;
 /** An upload of so few bytes is over before a record of it would be of use. */
 const shortUploadBytes = 2 ** 18;

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import type fs from 'node:fs/promises';
 import type {ObjectVersion} from '../store/object-store.ts';
-import type {ExtentSource, LocalBytes} from './byte-source.ts';
+import type {ExtentSource, LocalBytes, Place} from './byte-source.ts';
 import {type ContentPiece, pieceOfObject} from './content-piece.ts';
 import {ExtentMap, type Piece} from './extent-map.ts';
 import type {LayerState} from './layer-state.ts';
+import {Pins} from './pins.ts';
+import {ReplacedPlaces} from './replaced-places.ts';
 import type {SpaceAccount} from './space-account.ts';
-import {type Place, StagingFile} from './staging-file.ts';
+import {copyPlaces} from './copy-places.ts';
+import {StagingFile} from './staging-file.ts';
 
 /**
 Changes to a file that S3 does not have yet: a local file with the changed bytes, and a map of which bytes those are and
@@ -33,8 +36,11 @@ export class StagedLayer implements LocalBytes {
 	readonly #isEndAppend: boolean;
 	#isSealed = false;
 	#version = 0;
-	#pinCount = 0;
-	#unpinned: (() => void) | undefined;
+	/** What merges have replaced. */
+	readonly #replaced = new ReplacedPlaces();
+	readonly #pins = new Pins(() => {
+		this.#file.free(this.#replaced.takeFree());
+	});
 
 	constructor(options: {
 		id: string;
@@ -92,6 +98,11 @@ export class StagedLayer implements LocalBytes {
 		return this.#extents.localBytes;
 	}
 
+	/** How many stretches it is made of. */
+	get extentCount(): number {
+		return this.#extents.count;
+	}
+
 	/** Grows with every change: equal numbers mean equal content. */
 	get version(): number {
 		return this.#version;
@@ -119,7 +130,7 @@ export class StagedLayer implements LocalBytes {
 			this.#appendedFrom = undefined;
 		}
 
-		const places = this.#placesOf(offset, data.length);
+		const places = this.#extents.placesToWrite(offset, offset + data.length, this.#originPosition);
 		const before = this.#displacementBytes;
 		await this.#file.write(places, data);
 		this.#version++;
@@ -234,16 +245,64 @@ export class StagedLayer implements LocalBytes {
 		}
 	}
 
+	/**
+	Brings the local bytes of the layer above, which is sealed as this one is, to places of this file that nothing refers
+	to; with `isDurable` to stable storage. The places are for `absorb`.
+	*/
+	async copyFrom(upper: StagedLayer, {isDurable}: {isDurable: boolean}): Promise<Place[]> {
+		const places = upper.#extents.places(0, upper.#sizeBytes);
+		const copies = places.map(({bytes}) => this.#file.allocate(bytes));
+		try {
+			await copyPlaces({file: upper.#file, places}, {file: this.#file, places: copies});
+			if (isDurable) {
+				await this.#file.sync();
+			}
+		} catch (error) {
+			this.#file.free(copies);
+			throw error;
+		}
+
+		return copies;
+	}
+
+	/** Shows from now on what the layer above shows over this one; its local bytes are at these places of this file. */
+	absorb(upper: StagedLayer, copies: readonly Place[]): void {
+		this.#version++;
+		this.#replaced.add(this.#extents.places(upper.#lowerBytes, Math.max(upper.#lowerBytes, this.#sizeBytes)));
+		this.#extents.truncate(upper.#lowerBytes);
+		this.#replaced.add(this.#extents.overlay(upper.#extents.extents, copies));
+		this.#hasObjects ||= upper.#hasObjects;
+		this.#lowerBytes = Math.min(this.#lowerBytes, upper.#lowerBytes);
+		this.#sizeBytes = upper.#sizeBytes;
+		this.#appendedFrom = upper.#appendedFrom === undefined ? undefined : this.#appendedFrom;
+	}
+
+	/** A record of now is being written: the answer is for `endRecord`. */
+	beginRecord(): readonly Place[] {
+		return this.#replaced.takeRecorded();
+	}
+
+	/** The record is on disk, or could not be written: what it does not name is free then, or still named by the last. */
+	endRecord(replaced: readonly Place[], {isWritten}: {isWritten: boolean}): void {
+		if (isWritten) {
+			this.#replaced.forget(replaced);
+			this.#pins.whenNone();
+		} else {
+			this.#replaced.add(replaced);
+		}
+	}
+
+	get isPinned(): boolean {
+		return this.#pins.isPinned;
+	}
+
 	/** Somebody reads from the layer: it stays open until they are done. */
 	pin(): void {
-		this.#pinCount++;
+		this.#pins.pin();
 	}
 
 	unpin(): void {
-		this.#pinCount--;
-		if (this.#pinCount === 0) {
-			this.#unpinned?.();
-		}
+		this.#pins.unpin();
 	}
 
 	/** Closes the file; what is in it stays for the next start. */
@@ -253,12 +312,7 @@ export class StagedLayer implements LocalBytes {
 
 	/** Frees the disk space that was accounted for and the file, once nobody reads from it any more. */
 	async close(): Promise<void> {
-		if (this.#pinCount > 0) {
-			await new Promise<void>(resolve => {
-				this.#unpinned = resolve;
-			});
-		}
-
+		await this.#pins.none();
 		await this.#file.close();
 	}
 
@@ -277,22 +331,6 @@ export class StagedLayer implements LocalBytes {
 						{start: this.#lowerBytes, end: piece.end, source: zero},
 					];
 		});
-	}
-
-	/** Where in the staging file bytes of this range go: what is there already is written over. */
-	#placesOf(offset: number, length: number): Place[] {
-		const places: Place[] = [];
-		for (const {start, end, source} of this.#extents.slice(offset, offset + length)) {
-			const position = source?.kind === 'local' ? source.position : this.#originPosition + start;
-			const last = places.at(-1);
-			if (last !== undefined && last.position + last.bytes === position) {
-				places[places.length - 1] = {...last, bytes: last.bytes + end - start};
-			} else {
-				places.push({position, bytes: end - start});
-			}
-		}
-
-		return places;
 	}
 
 	/**

@@ -19,6 +19,10 @@ export type SealRequest = {
 	readonly metadata: Metadata;
 	readonly contentType: string | undefined;
 	readonly sealedAtMs: number;
+	/** The newest layer that was merged into it. */
+	readonly mergedId?: string | undefined;
+	/** The write id of the layer from before that. */
+	readonly writeHash?: string | undefined;
 	/** Also where the area itself is not durable. */
 	readonly isDurable?: boolean | undefined;
 };
@@ -100,6 +104,11 @@ export class StagingArea {
 		return new StagingArea({...options, bootId, startedAt: startedAt.toString().padStart(14, '0')});
 	}
 
+	/** Whether every record outlasts a loss of power. */
+	get isDurable(): boolean {
+		return this.#isDurable;
+	}
+
 	/** Bytes on local disk that S3 does not have. */
 	get usedBytes(): number {
 		return this.#usedBytes;
@@ -128,6 +137,7 @@ export class StagingArea {
 		const isDurable = this.#isDurable || request.isDurable === true;
 		const state = {layer: layer.state, bootId: this.#bootId, isDurable};
 		const record: JournalRecord = {format: 2, id: layer.id, ...request, ...state};
+		const replaced = layer.beginRecord();
 		const before = this.#recording.get(layer.id) ?? Promise.resolve();
 		const recording = before.then(
 			async () => this.#writeRecord(layer, record),
@@ -136,7 +146,9 @@ export class StagingArea {
 		this.#recording.set(layer.id, recording);
 		try {
 			await recording;
+			layer.endRecord(replaced, {isWritten: true});
 		} catch (error) {
+			layer.endRecord(replaced, {isWritten: false});
 			throw toFsError(error);
 		} finally {
 			if (this.#recording.get(layer.id) === recording) {
@@ -193,42 +205,58 @@ export class StagingArea {
 		const unproven: Recovery['unproven'] = [];
 		const keys = new Set<string>();
 		const unprovenKeys = new Set<string>();
+		const damagedKeys = new Set<string>();
+		const mergedIds = new Map<string, string>();
 		for (const record of records) {
-			if (record.base !== 'previous' && keys.has(record.key)) {
+			const {id, key} = record;
+			if (id <= (mergedIds.get(key) ?? '')) {
+				// The crash came after it was merged into the one before and before it was removed.
+				await this.#remove(id);
+				continue;
+			}
+
+			if (record.base !== 'previous' && keys.has(key)) {
 				// It was written down anew when S3 had what it lay on, and the crash came before that was removed.
-				await this.#discardOf(record.key, layers);
+				await this.#discardOf(key, layers);
 			}
 
-			const liesOnUnproven = record.base === 'previous' && unprovenKeys.has(record.key);
+			const liesOnUnproven = record.base === 'previous' && unprovenKeys.has(key);
 			if (liesOnUnproven || !this.#isProven(record)) {
-				unprovenKeys.add(record.key);
-				unproven.push({key: record.key, keptAt: await this.#keepFailed(record.id)});
+				unprovenKeys.add(key);
+				unproven.push({key, keptAt: await this.#keepFailed(id)});
 				continue;
 			}
 
-			const isOrphan = record.base === 'previous' && !keys.has(record.key);
-			if (isOrphan || (await this.#dataBytes(record.id)) < stagingFileBytes(record.layer)) {
+			const isOrphan = record.base === 'previous' && (!keys.has(key) || damagedKeys.has(key));
+			if (isOrphan || (await this.#dataBytes(id)) < stagingFileBytes(record.layer)) {
 				// Bytes are missing, or what they lie on: nothing that is safe to upload.
-				damaged.push(`${record.id}.json`);
+				damagedKeys.add(key);
+				damaged.push(`${id}.json`);
 				continue;
 			}
 
-			keys.add(record.key);
-			unprovenKeys.delete(record.key);
-			const layer = new StagedLayer({
-				id: record.id,
-				openFile: async () => fs.open(this.#dataPath(record.id), 'r+'),
-				space: this.space,
-				lowerBytes: 0,
-				state: record.layer,
-			});
-			layer.seal();
-			this.#layers.add(layer);
-			layers.push({record, layer});
+			keys.add(key);
+			unprovenKeys.delete(key);
+			damagedKeys.delete(key);
+			mergedIds.set(key, record.mergedId ?? '');
+			layers.push({record, layer: this.#recoverLayer(record)});
 		}
 
 		await this.#removeUnrecorded(new Set([...records.map(({id}) => id), ...damaged.map(toId)]));
 		return {layers, damaged, unproven};
+	}
+
+	#recoverLayer(record: JournalRecord): StagedLayer {
+		const layer = new StagedLayer({
+			id: record.id,
+			openFile: async () => fs.open(this.#dataPath(record.id), 'r+'),
+			space: this.space,
+			lowerBytes: 0,
+			state: record.layer,
+		});
+		layer.seal();
+		this.#layers.add(layer);
+		return layer;
 	}
 
 	/** Closes all files. What is sealed stays in the journal. */
@@ -264,6 +292,12 @@ export class StagingArea {
 				await fs.rm(path.join(this.#directory, name), {force: true});
 			}
 		}
+	}
+
+	/** Removes a record and its bytes. */
+	async #remove(id: string): Promise<void> {
+		await removeJournalRecord(this.#directory, id);
+		await fs.rm(this.#dataPath(id), {force: true});
 	}
 
 	/** 0 as well for a layer that never had bytes of its own. */

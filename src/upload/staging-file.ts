@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import type fs from 'node:fs/promises';
+import type {Place} from './byte-source.ts';
 import {ExtentMap} from './extent-map.ts';
+import {FreePlaces} from './free-places.ts';
 import type {SpaceAccount} from './space-account.ts';
 import {toFsError} from './staging-error.ts';
-
-/** A stretch of a staging file. */
-export type Place = {readonly position: number; readonly bytes: number};
 
 /** The local file of a layer, and the disk space that it takes. The layer knows which bytes are where in it. */
 export class StagingFile {
@@ -18,6 +17,7 @@ export class StagingFile {
 	#syncError: Error | undefined;
 	/** What was ever written, by its position: that takes space on the disk, also when nothing refers to it any more. */
 	readonly #allocated = new ExtentMap();
+	readonly #free = new FreePlaces();
 
 	/** `open` is called when there are bytes to write or to read. */
 	constructor(options: {open: () => Promise<fs.FileHandle>; space: SpaceAccount}) {
@@ -28,6 +28,26 @@ export class StagingFile {
 	/** Nothing was ever written from here on. */
 	get endPosition(): number {
 		return this.#endPosition;
+	}
+
+	/** A place for so many bytes that nothing refers to. */
+	allocate(bytes: number): Place {
+		let position = this.#free.take(bytes);
+		if (position === undefined) {
+			position = this.#endPosition;
+			this.#endPosition += bytes;
+		}
+
+		return {position, bytes};
+	}
+
+	/** Nothing refers to these places any more, neither a layer nor a record nor a reader. */
+	free(places: readonly Place[]): void {
+		for (const place of places) {
+			this.#free.give(place);
+		}
+
+		this.#endPosition = this.#free.trim(this.#endPosition);
 	}
 
 	/** What an earlier run wrote. */

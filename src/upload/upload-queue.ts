@@ -4,7 +4,8 @@ import {noMetrics, type MetricSink} from '../model/metric-sink.ts';
 import {Semaphore} from '../model/semaphore.ts';
 import {StoreError, isStoreError} from '../model/store-error.ts';
 import type {ObjectHead} from '../store/object-store.ts';
-import type {LayerStack, SealedLayer} from './layer-stack.ts';
+import type {LayerStack} from './layer-stack.ts';
+import type {SealedLayer} from './sealed-layer.ts';
 import type {UploadEvent} from './upload-event.ts';
 import type {UploadOutcome, Uploader} from './uploader.ts';
 
@@ -168,7 +169,7 @@ export class UploadQueue<Item extends UploadItem> {
 	}
 
 	async #run(item: Item, signal: AbortSignal, stopSignal: AbortSignal): Promise<void> {
-		for (let sealed = item.layers.next; sealed !== undefined; sealed = item.layers.next) {
+		for (let sealed = await item.layers.claim(); sealed !== undefined; sealed = await item.layers.claim()) {
 			try {
 				await this.#settleCopiesOf(item, sealed.key);
 				await this.#store(item, sealed, signal, stopSignal);
@@ -176,6 +177,7 @@ export class UploadQueue<Item extends UploadItem> {
 				// Also what failed may have been stored, if only the answer was lost: the next try looks.
 				sealed.mayBeStored = true;
 				await this.#fail(item, error as Error);
+				item.layers.endWaits(); // Those who wait for this run hear of it now.
 				throw error;
 			}
 		}

@@ -34,6 +34,8 @@ export type UploadRequest = {
 	readonly contentType: string | undefined;
 	/** When the layer was sealed; a part of its identity. */
 	readonly sealedAtMs?: number | undefined;
+	/** Its identity from before other layers were merged into it. */
+	readonly writeHash?: string | undefined;
 	/** An earlier try, or an earlier run that died, may have stored it without learning of it. */
 	readonly mayBeStored?: boolean | undefined;
 	/** Ends the upload at once: whether S3 has the object then is not known. */

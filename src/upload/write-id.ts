@@ -7,14 +7,14 @@ The id of the write of a layer: the same in every try of it, also after a restar
 layer of any node. `appendedAt`: where the bytes begin that it appends.
 */
 export const toWriteId = (request: UploadRequest, appendedAt: number | undefined): string =>
-	appendedAt === undefined ? layerHash(request) : `${layerHash(request)}.${appendedAt.toString(36)}`;
+	appendedAt === undefined ? toWriteHash(request) : `${toWriteHash(request)}.${appendedAt.toString(36)}`;
 
 /** Whether the bytes of this layer are in an object, or were in one that it was made from. */
 export const findWrite = (
 	{writeIds = []}: ObjectHead,
 	request: UploadRequest,
 ): {readonly appendedAt: number | undefined; readonly isNewest: boolean} | undefined => {
-	const hash = layerHash(request);
+	const hash = toWriteHash(request);
 	const index = writeIds.findIndex(id => id.split('.', 1)[0] === hash);
 	if (index === -1) {
 		return undefined;
@@ -53,7 +53,15 @@ const toAppendedAt = (id: string): number | undefined => {
 	return offset === undefined ? undefined : Number.parseInt(offset, 36);
 };
 
-const layerHash = ({key, layer, metadata, sealedAtMs}: UploadRequest): string =>
+/** The part of the id that tells of the layer; `writeHash` when other layers were merged into it. */
+export const toWriteHash = ({
+	key,
+	layer,
+	metadata,
+	sealedAtMs,
+	writeHash,
+}: Pick<UploadRequest, 'key' | 'layer' | 'metadata' | 'sealedAtMs' | 'writeHash'>): string =>
+	writeHash ??
 	createHash('sha256')
 		.update(JSON.stringify([layer.id, key, sealedAtMs, metadata]))
 		.digest('base64url')

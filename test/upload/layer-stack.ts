@@ -4,7 +4,15 @@ import test from 'ava';
 import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import {readJournal, writeJournalRecord} from '../../src/upload/journal.ts';
 import {LayerStack} from '../../src/upload/layer-stack.ts';
-import {copyDirectory, putText, readFrom, recoverStacks, stackText, writeToStack} from './support/layer-stack.ts';
+import {
+	copyDirectory,
+	putText,
+	readFrom,
+	recoverStacks,
+	sealApart,
+	stackText,
+	writeToStack,
+} from './support/layer-stack.ts';
 import {openStaging} from './support/staging.ts';
 
 const target = {key: 'file', metadata: {}, contentType: undefined};
@@ -52,7 +60,7 @@ test('the time of a seal stays, whatever is written down anew and after whatever
 	const stack = new LayerStack({base: undefined, staging});
 	for (const text of ['one', 'two', 'three']) {
 		await writeToStack(stack, text, 0);
-		await stack.seal(target, inJournal);
+		await sealApart(stack, target);
 	}
 
 	const {directory} = staging;
@@ -81,9 +89,9 @@ test('take() loses nothing in a crash at any of its steps: each start shows the 
 	const base = await putText(bucket, 'file', 'base ');
 	const stack = new LayerStack({base, staging});
 	await writeToStack(stack, 'one ');
-	await stack.seal(target, inJournal);
+	await sealApart(stack, target);
 	await writeToStack(stack, 'two');
-	await stack.seal(target, inJournal);
+	await sealApart(stack, target);
 	const crashes = [await copyDirectory(t, staging.directory)];
 	const discard = staging.discard.bind(staging);
 	staging.discard = async layer => {
@@ -115,9 +123,9 @@ test('a layer that S3 has stays on disk until the journal says on what the next 
 	const staging = await openStaging(t);
 	const stack = new LayerStack({base: undefined, staging});
 	await writeToStack(stack, 'one', 0);
-	await stack.seal(target, inJournal);
+	await sealApart(stack, target);
 	await writeToStack(stack, 'two', 0);
-	await stack.seal(target, inJournal);
+	await sealApart(stack, target);
 	const [first, second] = (await readJournal(staging.directory)).records.map(({id}) => id);
 	const obstacle = join(staging.directory, `${second}.json.tmp`);
 	await mkdir(obstacle);
@@ -155,9 +163,9 @@ test('appended bytes follow when the file grew elsewhere; other changes keep wha
 		const staging = await openStaging(t);
 		const stack = new LayerStack({base: await putText(bucket, 'file', 'base '), staging});
 		await writeToStack(stack, 'one ');
-		await stack.seal(target, inJournal);
+		await sealApart(stack, target);
 		await writeToStack(stack, 'two', isAppend ? undefined : 0);
-		await stack.seal(target, inJournal);
+		await sealApart(stack, target);
 		let replacesOthers: boolean | undefined;
 		const head = await putText(bucket, 'file', 'base elsewhere one ');
 		await stack.take({head, movedBytes: 10, hasConflict: false}, answer => {

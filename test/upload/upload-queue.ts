@@ -8,7 +8,7 @@ import {LayerStack} from '../../src/upload/layer-stack.ts';
 import type {UploadEvent} from '../../src/upload/upload-event.ts';
 import {UploadQueue, type UploadItem} from '../../src/upload/upload-queue.ts';
 import {Uploader} from '../../src/upload/uploader.ts';
-import {putText, readFrom, writeToStack} from './support/layer-stack.ts';
+import {putText, readFrom, sealApart, writeToStack} from './support/layer-stack.ts';
 import {openStaging} from './support/staging.ts';
 import {eventually, objectText} from '../support/volume-nodes.ts';
 
@@ -55,8 +55,11 @@ const write = async (item: UploadItem, text: string, offset = 0) => {
 test('the layers of a file are stored in their order, and each step is reported', async t => {
 	const {bucket, staging, queue, steps, add} = await start(t);
 	const item = await add('file');
-	await write(item, 'one');
-	await write(item, 'two');
+	for (const text of ['one', 'two']) {
+		await writeToStack(item.layers, text, 0);
+		await sealApart(item.layers, {key: 'file', metadata: {}, contentType: undefined});
+	}
+
 	t.is(queue.pendingCount, 1);
 	await queue.settle(item);
 	t.is(await objectText(bucket, 'file'), 'two');
@@ -98,10 +101,10 @@ test('when the journal cannot be written after an upload, the rest is tried agai
 	const item = await add('file');
 	const fault = store.inject({method: 'put', isBlocked: true});
 	await write(item, 'one');
-	await write(item, 'two');
-	const [, second] = (await readJournal(staging.directory)).records;
 	const settling = queue.settle(item);
 	await fault.reached;
+	await write(item, 'two');
+	const [, second] = (await readJournal(staging.directory)).records;
 	const obstacle = join(staging.directory, `${second?.id}.json.tmp`);
 	await mkdir(obstacle);
 	fault.release();

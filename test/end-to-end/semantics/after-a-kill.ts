@@ -1,5 +1,8 @@
-/** Section 15 of docs/SEMANTICS.md with daemons that are really killed, and started again on what they left. */
-import {readdir} from 'node:fs/promises';
+/**
+Section 15 of docs/SEMANTICS.md, and what of section 4 is about the journal, with daemons that are really killed, and
+started again on what they left.
+*/
+import {readdir, readlink} from 'node:fs/promises';
 import {join} from 'node:path';
 import type {ExecutionContext} from 'ava';
 import type {FaultSettings} from '../../../src/dev-server/dev-server.ts';
@@ -145,3 +148,60 @@ onMounts('15.5 An upload after a crash is the last `close()` in the sense of 5.1
 	t.is(await conflictsOf(a), 1);
 	await eventually(t, 'the conflict is logged', () => countInLog(a, 'conflict') === 1);
 });
+
+/** The staging files that a daemon has open. */
+const openedByDaemon = async (node: MountedNode): Promise<string[]> => {
+	const directory = `/proc/${node.daemon().pid}/fd`;
+	const names = await readdir(directory);
+	const targets = await Promise.all(names.map(async name => readlink(join(directory, name)).catch(() => '')));
+	return targets.filter(target => target.startsWith(join(node.volumeDirectory, 'staging')));
+};
+
+onMounts(
+	'4.17 With `durability: journal`, changes of a file that wait for their upload are merged, so that neither the cost of an `fsync()` nor what the node holds for the file grows with the number of `fsync()`s.',
+	async t => {
+		const {a, server, bucket} = await start(t, {durability: 'journal'});
+		await server.setFaults(noUploads);
+		let expected = ' '.repeat(40);
+		await a.python("write('file', b' ' * 40)");
+		for (let run = 0; run < 10; run++) {
+			const program = a.start();
+			t.teardown(() => program.kill());
+			await program.run(`
+fd = os.open(at('file'), os.O_WRONLY)
+for count in range(${run * 200}, ${run * 200 + 200}):
+    line = b'%d,' % count
+    os.pwrite(fd, line, count % 7 * 5)
+    os.pwrite(fd, line, os.fstat(fd).st_size)
+    os.fsync(fd)`);
+			for (let count = run * 200; count < run * 200 + 200; count++) {
+				const offset = (count % 7) * 5;
+				const line = `${count},`;
+				expected = `${expected.slice(0, offset)}${line}${expected.slice(offset + line.length)}${line}`;
+			}
+
+			const names = await stagingOf(a);
+			const held = {
+				layers: names.filter(name => name.endsWith('.data')).length,
+				records: names.filter(name => name.endsWith('.json')).length,
+				descriptors: (await openedByDaemon(a)).length,
+			};
+			// What the daemon before it has left waits as it is, in one or two layers more.
+			const heldMax = run < 5 ? 2 : 4;
+			t.true(Math.max(...Object.values(held)) <= heldMax, JSON.stringify(held));
+			if (run === 4) {
+				await a.kill();
+				await program.close();
+				await a.restart();
+			} else {
+				await program.close();
+			}
+
+			t.is(await a.python("read('file')"), expected);
+		}
+
+		await server.setFaults({});
+		await eventually(t, 'all is in S3', async () => (await objectText(bucket, 'file')) === expected);
+		await eventually(t, 'the staging directory is empty', async () => (await stagingOf(a)).length === 0);
+	},
+);

@@ -124,7 +124,7 @@ test('13.1 Other S3 clients see a file as it was, or as it was closed or synced,
 	t.is(await objectText(bucket, 'file'), content.toString());
 });
 
-test('13.2 Every `close()` or `fsync()` after a change makes one new version of the object.', async t => {
+test('13.2 With `durability: close`, every `close()` or `fsync()` after a change makes one new version of the object.', async t => {
 	const {a} = await startNodes(t, {isVersioned: true});
 	const handle = await openHandle(a, 'file', O_CREAT | O_WRONLY);
 	for (let offset = 0; offset < 10; offset++) {

@@ -3,6 +3,7 @@ import type {ExecutionContext} from 'ava';
 import type {ObjectHead, ObjectStore} from '../../../src/store/object-store.ts';
 import type {ReadObject} from '../../../src/upload/content-piece.ts';
 import {LayerStack} from '../../../src/upload/layer-stack.ts';
+import type {SealTarget} from '../../../src/upload/sealed-layer.ts';
 import type {StagingArea} from '../../../src/upload/staging-area.ts';
 import {openStaging} from './staging.ts';
 import {createStagingDirectory} from '../../support/volume-nodes.ts';
@@ -18,18 +19,19 @@ export const copyDirectory = async (t: ExecutionContext, directory: string): Pro
 export const recoverStacks = async (
 	t: ExecutionContext,
 	directory: string,
-): Promise<{staging: StagingArea; stacks: Map<string, LayerStack>}> => {
+): Promise<{staging: StagingArea; stacks: Map<string, LayerStack>; damaged: string[]}> => {
 	const staging = await openStaging(t, {directory});
 	t.teardown(async () => staging.close());
 	const stacks = new Map<string, LayerStack>();
-	for (const recovered of (await staging.recover()).layers) {
+	const {layers, damaged} = await staging.recover();
+	for (const recovered of layers) {
 		const {key, base} = recovered.record;
 		const stack = stacks.get(key) ?? new LayerStack({base: base === 'previous' ? undefined : base, staging});
 		stack.adopt(recovered);
 		stacks.set(key, stack);
 	}
 
-	return {staging, stacks};
+	return {staging, stacks, damaged};
 };
 
 /** Reads versions of objects straight from a store. */
@@ -61,4 +63,10 @@ export const putText = async (store: ObjectStore, key: string, text: string): Pr
 /** Writes at an offset; without one, at the end, as with O_APPEND. */
 export const writeToStack = async (stack: LayerStack, text: string, offset?: number): Promise<void> => {
 	await stack.writable().write(offset ?? stack.sizeBytes, Buffer.from(text), {isAppend: offset === undefined});
+};
+
+/** Seals what is written, in the journal. A caller seems to wait for its upload: so nothing is merged into it. */
+export const sealApart = async (stack: LayerStack, target: SealTarget): Promise<void> => {
+	await stack.seal(target, {waitsForUpload: true});
+	await stack.record();
 };
