@@ -78,9 +78,22 @@ export const write = async (
 		const layer = await file.writableLayer();
 		await layer.write(isAppend ? layer.sizeBytes : offset, data, {isAppend});
 		file.touch(wallClockNs());
+		await sealWhenFull(parts, file);
 	});
 	handle.hasWritten = true;
 	return data.length;
+};
+
+/**
+So many small changes would take ever more memory until somebody closes the file: they go to S3 as if it were synced.
+To be called exclusively, after each change.
+*/
+export const sealWhenFull = async (parts: FileSystemParts, file: OpenFile): Promise<void> => {
+	if (file.isFull && !file.isUnlinked) {
+		// The change is done; whoever syncs it hears of a journal that cannot be written.
+		await file.seal({waitsForUpload: false}).catch(() => undefined);
+		parts.uploads.start(file);
+	}
 };
 
 /** Returns when S3 (or the journal, as `durability` says) has what was written. */

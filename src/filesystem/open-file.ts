@@ -107,6 +107,11 @@ export class OpenFile {
 		return this.layers.hasUnsealedChanges;
 	}
 
+	/** Whether the changes since the last close or fsync are in more pieces than a layer may have. */
+	get isFull(): boolean {
+		return this.layers.isFull;
+	}
+
 	get oldestSealed(): SealedLayer | undefined {
 		return this.layers.next;
 	}

@@ -1,4 +1,5 @@
 import {FsError} from '../model/fs-error.ts';
+import {sealWhenFull} from './file-operations.ts';
 import {assertFileBytes} from './file-size.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {AllocationRequest, Handle} from './filesystem.ts';
@@ -44,6 +45,7 @@ export const fallocate = async (parts: FileSystemParts, number: Handle, request:
 
 		layer.setSource(start, clippedEnd, {kind: 'zero'});
 		file.touch(wallClockNs());
+		await sealWhenFull(parts, file);
 	});
 };
 
@@ -93,6 +95,7 @@ export const copyFileRange = async (
 				objectOffset: source.offset,
 			});
 			to.touch(wallClockNs());
+			await sealWhenFull(parts, to);
 		});
 		return available;
 	}
@@ -104,6 +107,7 @@ export const copyFileRange = async (
 		const layer = await to.writableLayer();
 		await layer.write(destination.offset, buffer.subarray(0, bytesRead), {isAppend: false});
 		to.touch(wallClockNs());
+		await sealWhenFull(parts, to);
 	});
 	return bytesRead;
 };

@@ -80,7 +80,8 @@ export const optionTable: readonly OptionDefinition[] = [
 		help: 'close: close() and fsync() return when S3 has the bytes; journal: when the journal on local disk has them.'},
 	{name: 'staging-size', field: 'stagingBytesMax', kind: 'bytes', min: 64 * mebibyte, max: 64 * tebibyte,
 		default: '64GiB', unit: 'bytes (KiB, MiB, GiB)',
-		help: 'Disk space for bytes that are not in S3 yet; when it is used up, writes fail with ENOSPC.'},
+		help: 'Disk space for bytes that are not in S3 yet; when it is used up, writes fail with ENOSPC. '
+			+ 'It counts blocks of 4 KiB, and 256 bytes for each separate change.'},
 	{name: 'part-size', field: 'partBytes', kind: 'bytes', min: 5 * mebibyte, max: 512 * mebibyte,
 		default: '8MiB', unit: 'bytes (KiB, MiB, GiB)',
 		help: 'Size of the parts of large uploads and reads; it grows when 10,000 parts are not enough for a file.'},

@@ -5,22 +5,30 @@ import type {StagingFile} from './staging-file.ts';
 type Copy = {readonly from: number; readonly to: number; readonly bytes: number};
 
 /**
-Copies bytes from places of one staging file to places of another, of the same number and sizes. Many small places
-take few reads and writes.
+Copies bytes from places of a staging file to places of another that nothing refers to; says which, in the same order.
+Many small places take few reads and writes.
 */
 export const copyPlaces = async (
 	source: {readonly file: StagingFile; readonly places: readonly Place[]},
-	target: {readonly file: StagingFile; readonly places: readonly Place[]},
-): Promise<void> => {
-	for (const copies of groupCopies(splitCopies(source.places, target.places))) {
-		const start = copies[0]!.from; // No group is empty.
-		const window = Buffer.allocUnsafe(copies.at(-1)!.from + copies.at(-1)!.bytes - start);
-		await source.file.read(start, window);
-		await target.file.write(
-			copies.map(({to, bytes}) => ({position: to, bytes})),
-			Buffer.concat(copies.map(({from, bytes}) => window.subarray(from - start, from - start + bytes))),
-		);
+	target: StagingFile,
+): Promise<Place[]> => {
+	const places = source.places.map(({bytes}) => target.allocate(bytes));
+	try {
+		for (const copies of groupCopies(splitCopies(source.places, places))) {
+			const start = copies[0]!.from; // No group is empty.
+			const window = Buffer.allocUnsafe(copies.at(-1)!.from + copies.at(-1)!.bytes - start);
+			await source.file.read(start, window);
+			await target.write(
+				copies.map(({to, bytes}) => ({position: to, bytes})),
+				Buffer.concat(copies.map(({from, bytes}) => window.subarray(from - start, from - start + bytes))),
+			);
+		}
+	} catch (error) {
+		target.free(places);
+		throw error;
 	}
+
+	return places;
 };
 
 const splitCopies = function* (from: readonly Place[], to: readonly Place[]): Generator<Copy> {
@@ -38,7 +46,7 @@ const groupCopies = function* (copies: Iterable<Copy>): Generator<readonly Copy[
 	let end = 0;
 	for (const copy of copies) {
 		const first = group[0];
-		if (first !== undefined && (copy.from < end || copy.from + copy.bytes > first.from + windowBytes)) {
+		if (first !== undefined && isFar(copy, first, end)) {
 			yield group;
 			group = [];
 		}
@@ -52,5 +60,10 @@ const groupCopies = function* (copies: Iterable<Copy>): Generator<readonly Copy[
 	}
 };
 
+const isFar = ({from, bytes}: Copy, first: Copy, end: number): boolean =>
+	from < end || from > end + gapBytesMax || from + bytes > first.from + windowBytes;
+
 /** So many bytes are in memory at most, twice. */
 const windowBytes = 2 ** 20;
+/** To read so many bytes that are not needed takes no longer than another call. */
+const gapBytesMax = 2 ** 16;

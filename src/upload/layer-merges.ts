@@ -1,4 +1,5 @@
 import {isFsError} from '../model/fs-error.ts';
+import {extentCountMax} from './extent-account.ts';
 import type {SealedLayer} from './sealed-layer.ts';
 import type {StagedLayer} from './staged-layer.ts';
 import {toWriteHash} from './write-id.ts';
@@ -99,13 +100,19 @@ const canMerge = (lower: SealedLayer, upper: SealedLayer): boolean =>
 	!lower.mayBeStored &&
 	!lower.isWaitedFor &&
 	lower.key === upper.key &&
+	lower.layer.extentCount + upper.layer.extentCount <= extentCountMax &&
 	lower.layer.extentCount <= Math.max(cheapExtentCount, 4 * upper.layer.extentCount);
 
-const copyUpper = async (lower: StagedLayer, upper: StagedLayer, options: {isDurable: boolean}) => {
+const copyUpper = async (lower: StagedLayer, upper: StagedLayer, {isDurable}: {isDurable: boolean}) => {
 	lower.pin();
 	upper.pin();
 	try {
-		return await lower.copyFrom(upper, options);
+		const copies = await lower.copyFrom(upper);
+		if (isDurable) {
+			await lower.sync(); // A record that fails over it would leave both layers in one that cannot be recorded.
+		}
+
+		return copies;
 	} catch (error) {
 		if (isFsError(error) || (error as NodeJS.ErrnoException).syscall !== undefined) {
 			return undefined;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type {ObjectHead} from '../store/object-store.ts';
 import {type ContentPiece, type ReadObject, contentBytes, pieceOfObject, readContent} from './content-piece.ts';
+import {extentCountMax} from './extent-account.ts';
 import {LayerMerges} from './layer-merges.ts';
 import {materialize} from './materialize.ts';
 import type {SealTarget, SealedLayer} from './sealed-layer.ts';
@@ -62,6 +63,11 @@ export class LayerStack {
 
 	get hasUnsealedChanges(): boolean {
 		return this.#writable !== undefined;
+	}
+
+	/** Whether the layer for changes has as many pieces as one may have: it is to be sealed. */
+	get isFull(): boolean {
+		return (this.#writable?.extentCount ?? 0) >= extentCountMax;
 	}
 
 	/** The oldest layer, when it is sealed and its bytes are wanted in S3. */

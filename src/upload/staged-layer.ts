@@ -3,6 +3,7 @@ import type fs from 'node:fs/promises';
 import type {ObjectVersion} from '../store/object-store.ts';
 import type {ExtentSource, LocalBytes, Place} from './byte-source.ts';
 import {type ContentPiece, pieceOfObject} from './content-piece.ts';
+import {ExtentAccount} from './extent-account.ts';
 import {ExtentMap, type Piece} from './extent-map.ts';
 import type {LayerState} from './layer-state.ts';
 import {Pins} from './pins.ts';
@@ -21,6 +22,7 @@ export class StagedLayer implements LocalBytes {
 	readonly id: string;
 	readonly #file: StagingFile;
 	#extents = new ExtentMap();
+	readonly #account: ExtentAccount;
 	#hasObjects = false;
 	#sizeBytes: number;
 	#lowerBytes: number;
@@ -53,6 +55,7 @@ export class StagedLayer implements LocalBytes {
 	}) {
 		this.id = options.id;
 		this.#file = new StagingFile({open: options.openFile, space: options.space});
+		this.#account = new ExtentAccount(options.space);
 		this.#sizeBytes = options.lowerBytes;
 		this.#lowerBytes = options.lowerBytes;
 		this.#appendedFrom = options.lowerBytes;
@@ -63,11 +66,10 @@ export class StagedLayer implements LocalBytes {
 			this.#lowerBytes = lowerBytes;
 			this.#appendedFrom = appendedFrom;
 			this.#extents = ExtentMap.from(extents);
+			this.#account.set(this.#extents.count);
 			this.#hasObjects = extents.some(({source}) => source.kind === 'object');
-			for (const {start, end, source} of this.#extents.extents) {
-				if (source.kind === 'local') {
-					this.#file.adopt({position: source.position, bytes: end - start});
-				}
+			for (const place of this.#extents.places(0, sizeBytes)) {
+				this.#file.adopt(place);
 			}
 		}
 	}
@@ -132,7 +134,10 @@ export class StagedLayer implements LocalBytes {
 
 		const places = this.#extents.placesToWrite(offset, offset + data.length, this.#originPosition);
 		const before = this.#displacementBytes;
-		await this.#file.write(places, data);
+		this.#account.reserve(this.#extents.count + places.length + 1);
+		await this.#file.write(places, data).finally(() => {
+			this.#account.set(this.#extents.count);
+		});
 		this.#version++;
 		// Where the bytes stand now: the layer may have been displaced since.
 		let start = offset + this.#displacementBytes - before;
@@ -141,16 +146,18 @@ export class StagedLayer implements LocalBytes {
 			start += bytes;
 		}
 
+		this.#account.set(this.#extents.count);
 		this.#sizeBytes = Math.max(this.#sizeBytes, start);
 	}
 
 	/** Gives [start, end) another source than the staging file. The size grows when `end` lies behind it. */
 	setSource(start: number, end: number, source: Exclude<ExtentSource, {kind: 'local'}>): void {
 		assert(!this.#isSealed, 'a sealed layer never changes');
+		this.#account.reserve(this.#extents.count + 2);
 		this.#version++;
 		this.#appendedFrom = this.#isAtEnd(start, {isAppend: false}) ? this.#appendedFrom : undefined;
-
 		this.#extents.set(start, end, source);
+		this.#account.set(this.#extents.count);
 		this.#hasObjects ||= source.kind === 'object';
 		this.#sizeBytes = Math.max(this.#sizeBytes, end);
 	}
@@ -160,6 +167,7 @@ export class StagedLayer implements LocalBytes {
 		assert(!this.#isSealed, 'a sealed layer never changes');
 		this.#version++;
 		this.#extents.truncate(sizeBytes);
+		this.#account.set(this.#extents.count);
 		this.#lowerBytes = Math.min(this.#lowerBytes, sizeBytes);
 		this.#sizeBytes = sizeBytes;
 		this.#appendedFrom = undefined;
@@ -243,26 +251,16 @@ export class StagedLayer implements LocalBytes {
 				this.#extents.set(start, end, {kind: 'object', object, objectOffset});
 			}
 		}
+
+		this.#account.set(this.#extents.count);
 	}
 
 	/**
 	Brings the local bytes of the layer above, which is sealed as this one is, to places of this file that nothing refers
-	to; with `isDurable` to stable storage. The places are for `absorb`.
+	to. They are for `absorb`.
 	*/
-	async copyFrom(upper: StagedLayer, {isDurable}: {isDurable: boolean}): Promise<Place[]> {
-		const places = upper.#extents.places(0, upper.#sizeBytes);
-		const copies = places.map(({bytes}) => this.#file.allocate(bytes));
-		try {
-			await copyPlaces({file: upper.#file, places}, {file: this.#file, places: copies});
-			if (isDurable) {
-				await this.#file.sync();
-			}
-		} catch (error) {
-			this.#file.free(copies);
-			throw error;
-		}
-
-		return copies;
+	async copyFrom(upper: StagedLayer): Promise<Place[]> {
+		return copyPlaces({file: upper.#file, places: upper.#extents.places(0, upper.#sizeBytes)}, this.#file);
 	}
 
 	/** Shows from now on what the layer above shows over this one; its local bytes are at these places of this file. */
@@ -271,6 +269,7 @@ export class StagedLayer implements LocalBytes {
 		this.#replaced.add(this.#extents.places(upper.#lowerBytes, Math.max(upper.#lowerBytes, this.#sizeBytes)));
 		this.#extents.truncate(upper.#lowerBytes);
 		this.#replaced.add(this.#extents.overlay(upper.#extents.extents, copies));
+		this.#account.set(this.#extents.count);
 		this.#hasObjects ||= upper.#hasObjects;
 		this.#lowerBytes = Math.min(this.#lowerBytes, upper.#lowerBytes);
 		this.#sizeBytes = upper.#sizeBytes;
@@ -313,6 +312,7 @@ export class StagedLayer implements LocalBytes {
 	/** Frees the disk space that was accounted for and the file, once nobody reads from it any more. */
 	async close(): Promise<void> {
 		await this.#pins.none();
+		this.#account.set(0);
 		await this.#file.close();
 	}
 

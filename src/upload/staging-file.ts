@@ -15,7 +15,7 @@ export class StagingFile {
 	#reservedBytes = 0;
 	#endPosition = 0;
 	#syncError: Error | undefined;
-	/** What was ever written, by its position: that takes space on the disk, also when nothing refers to it any more. */
+	/** The blocks of the disk that were ever written to: they take space, also when nothing refers to them any more. */
 	readonly #allocated = new ExtentMap();
 	readonly #free = new FreePlaces();
 
@@ -51,16 +51,20 @@ export class StagingFile {
 	}
 
 	/** What an earlier run wrote. */
-	adopt({position, bytes}: Place): void {
-		this.#space.adopt(bytes);
-		this.#note(position, bytes);
-		this.#reservedBytes += bytes;
+	adopt(place: Place): void {
+		const growth = this.#growthBytes([place]);
+		this.#space.adopt(growth);
+		this.#note(place);
+		this.#reservedBytes += growth;
 	}
 
 	/** Writes bytes to these places, one after the other. */
 	async write(places: readonly Place[], data: Uint8Array): Promise<void> {
-		const growth = places.reduce((total, place) => total + this.#unallocatedBytes(place), 0);
-		this.#space.reserve(growth);
+		const growth = this.#growthBytes(places);
+		if (growth > 0) {
+			this.#space.reserve(growth);
+		}
+
 		this.#reservedBytes += growth;
 		this.#endPosition = Math.max(this.#endPosition, ...places.map(({position, bytes}) => position + bytes));
 		try {
@@ -78,8 +82,8 @@ export class StagingFile {
 			throw toFsError(error);
 		}
 
-		for (const {position, bytes} of places) {
-			this.#note(position, bytes);
+		for (const place of places) {
+			this.#note(place);
 		}
 	}
 
@@ -118,15 +122,23 @@ export class StagingFile {
 		await this.#file?.close();
 	}
 
-	#note(position: number, bytes: number): void {
-		this.#allocated.set(position, position + bytes, {kind: 'zero'});
-		this.#endPosition = Math.max(this.#endPosition, position + bytes);
+	#note(place: Place): void {
+		addBlocks(this.#allocated, place);
+		this.#endPosition = Math.max(this.#endPosition, place.position + place.bytes);
 	}
 
-	#unallocatedBytes({position, bytes}: Place): number {
-		return this.#allocated
-			.slice(position, position + bytes)
-			.reduce((total, piece) => total + (piece.source === undefined ? piece.end - piece.start : 0), 0);
+	/** The space of the blocks that these places take and that were never written to. */
+	#growthBytes(places: readonly Place[]): number {
+		const blocks = new ExtentMap(); // Several places may be in one.
+		for (const place of places) {
+			addBlocks(blocks, place);
+		}
+
+		const missing = blocks.extents.flatMap(({start, end}) => this.#allocated.slice(start, end));
+		return missing.reduce(
+			(total, {start, end, source}) => total + (source === undefined ? (end - start) * blockBytes : 0),
+			0,
+		);
 	}
 
 	/** Opened when it is needed first: many layers never have bytes of their own. */
@@ -143,3 +155,10 @@ export class StagingFile {
 		return this.#file;
 	}
 }
+
+const addBlocks = (blocks: ExtentMap, {position, bytes}: Place): void => {
+	blocks.set(Math.floor(position / blockBytes), Math.ceil((position + bytes) / blockBytes), {kind: 'zero'});
+};
+
+/** Local file systems give out their space in blocks of this size. */
+const blockBytes = 4096;

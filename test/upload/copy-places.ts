@@ -46,8 +46,7 @@ test('places of any size, order and distance arrive as they are, and many small 
 		}
 
 		source.callCount = 0;
-		const copies = places.map(({bytes}) => target.allocate(bytes));
-		await copyPlaces({file: source, places}, {file: target, places: copies});
+		const copies = await copyPlaces({file: source, places}, target);
 		t.true(sizes[0]! > 10 || source.callCount + target.callCount < 10 || places[0]!.position > 0);
 		for (const [index, {position, bytes}] of places.entries()) {
 			const [expected, actual] = [Buffer.alloc(bytes), Buffer.alloc(bytes)];

@@ -1,4 +1,7 @@
+import {stat} from 'node:fs/promises';
+import {join} from 'node:path';
 import test from 'ava';
+import {extentBytes} from '../../src/upload/extent-account.ts';
 import {readContent} from '../../src/upload/content-piece.ts';
 import {describeBytes} from '../end-to-end/reference/support/random-operations.ts';
 import {createRandomSource, testSeed} from '../support/random-source.ts';
@@ -117,17 +120,70 @@ test('a write at an offset that is given while it is on its way makes a layer on
 });
 
 test('a file that is cut and written again and again takes the space of its longest state only', async t => {
-	const staging = await openStaging(t, {bytesMax: 1000});
+	const staging = await openStaging(t, {bytesMax: 10_000});
 	const layer = staging.createLayer({lowerBytes: 0});
 	for (let count = 0; count < 50; count++) {
 		layer.truncate(0);
-		await layer.write(0, Buffer.alloc(600, count), {isAppend: false});
+		await layer.write(0, Buffer.alloc(6000, count), {isAppend: false});
 	}
 
-	t.is(staging.usedBytes, 600);
-	await t.throwsAsync(layer.write(600, Buffer.alloc(500), {isAppend: false}), {message: /staging-size allows 1000/});
-	t.is(staging.usedBytes, 600);
-	t.is(layer.sizeBytes, 600);
+	t.is(staging.usedBytes, 2 * 4096 + extentBytes);
+	await t.throwsAsync(layer.write(6000, Buffer.alloc(5000), {isAppend: false}), {
+		message: /staging-size allows 10000/,
+	});
+	t.is(staging.usedBytes, 2 * 4096 + extentBytes);
+	t.is(layer.sizeBytes, 6000);
+	await staging.discard(layer);
+	t.is(staging.usedBytes, 0);
+});
+
+test('a layer is accounted with the blocks of the disk that it takes, and with its pieces', async t => {
+	const staging = await openStaging(t);
+	const layer = staging.createLayer({lowerBytes: 0});
+	for (let count = 0; count < 100; count++) {
+		await layer.write(count * 8192, Buffer.from('x'), {isAppend: false});
+	}
+
+	t.is(staging.usedBytes, 100 * (4096 + extentBytes));
+	const {blocks} = await stat(join(staging.directory, `${layer.id}.data`));
+	t.true(staging.usedBytes >= blocks * 512, `${blocks} blocks of 512 bytes on disk`);
+	await layer.write(1, Buffer.from('x'), {isAppend: false});
+	await layer.write(4000, Buffer.from('crosses a border'.repeat(10)), {isAppend: false});
+	t.is(staging.usedBytes, 101 * (4096 + extentBytes));
+	await layer.write(0, Buffer.alloc(100 * 8192), {isAppend: false});
+	t.is(staging.usedBytes, 200 * 4096 - 4096 + extentBytes + 4096);
+	layer.seal();
+	await staging.record(layer, {key: 'file', base: undefined, metadata: {}, contentType: undefined, sealedAtMs: 0});
+	const restarted = await openStaging(t, {directory: staging.directory});
+	const [recovered] = (await restarted.recover()).layers;
+	t.is(restarted.usedBytes, staging.usedBytes);
+	await restarted.discard(recovered!.layer); // There is one.
+	t.is(restarted.usedBytes, 0);
+	await staging.discard(layer);
+	t.is(staging.usedBytes, 0);
+});
+
+test('pieces without bytes of their own are accounted too, and have a bound', async t => {
+	const staging = await openStaging(t, {bytesMax: 100 * extentBytes});
+	const layer = staging.createLayer({lowerBytes: 10_000});
+	const zero = (offset: number) => {
+		layer.setSource(offset, offset + 1, {kind: 'zero'});
+	};
+
+	for (let count = 0; count < 98; count++) {
+		zero(count * 2);
+	}
+
+	t.is(staging.usedBytes, 98 * extentBytes);
+	zero(500);
+	t.throws(
+		() => {
+			zero(502);
+		},
+		{message: /staging-size allows/},
+	);
+	layer.truncate(100);
+	t.is(staging.usedBytes, 50 * extentBytes);
 	await staging.discard(layer);
 	t.is(staging.usedBytes, 0);
 });

@@ -108,6 +108,34 @@ test('11.8 An object that is archived (GLACIER, DEEP_ARCHIVE) is listed, and rea
 	t.is(await errnoOf(readText(node.fs, 'archived')), 'EACCES');
 });
 
+test('12.4 A file with 131072 separate changes that no `close()` or `fsync()` has taken yet is uploaded as if it were synced then.', async t => {
+	const {bucket, a} = await startNodes(t);
+	await bucket.put('file', Buffer.alloc(300_000, 'x'));
+	const handle = await openHandle(a, 'file', O_RDWR);
+	const punch = async (count: number) =>
+		a.fileSystem.fallocate(handle, {
+			offset: count * 2,
+			length: 1,
+			keepSize: true,
+			punchHole: true,
+			zeroRange: false,
+			otherFlags: false,
+		});
+	for (let count = 0; count < 131_071; count++) {
+		await punch(count);
+	}
+
+	t.is(a.fileSystem.status().uploadsPending, 0);
+	await punch(131_071);
+	await punch(131_072);
+	t.is(a.fileSystem.status().uploadsPending, 1);
+	const expected = '\0x'.repeat(131_072).padEnd(300_000, 'x');
+	await eventually(t, 'S3 has all but the last', async () => (await objectText(bucket, 'file')) === expected);
+	t.is(await closeHandle(a, handle), undefined);
+	t.is(await objectText(bucket, 'file'), '\0x'.repeat(131_073).padEnd(300_000, 'x'));
+	t.is(a.fileSystem.status().stagingBytes, 0);
+});
+
 test('13.1 Other S3 clients see a file as it was, or as it was closed or synced, never a part of it.', async t => {
 	const {bucket, a} = await startNodes(t, {options: {'part-size': '5MiB'}});
 	await bucket.put('file', Buffer.from('old'));
