@@ -23,7 +23,7 @@ export const createOpenOperations = (session: FuseSession) => {
 						if (result === undefined) {
 							callback(toFuseResult('ESTALE'));
 						} else {
-							callback(0, toFileInfo(result));
+							callback(0, toFileInfo(result, flags));
 						}
 					},
 					abandon(result) {
@@ -39,7 +39,7 @@ export const createOpenOperations = (session: FuseSession) => {
 			session.run(
 				{name: 'create', path, callback},
 				async () => fileSystem.open(toNewPath(path), {...parseOpenFlags(flags), create: true}, creation),
-				{succeed: result => callback(0, toFileInfo(result))},
+				{succeed: result => callback(0, toFileInfo(result, flags))},
 			);
 		},
 		flush(_path, fd, callback) {
@@ -59,11 +59,15 @@ export const createOpenOperations = (session: FuseSession) => {
 	} satisfies Fuse.OPERATIONS;
 };
 
-const toFileInfo = ({handle, keepCache, isDirect = false}: OpenResult): Fuse.FileInfoResult => ({
+const toFileInfo = ({handle, keepCache, isDirect = false}: OpenResult, flags: number): Fuse.FileInfoResult => ({
 	fd: toFd(handle),
 	keepCache,
-	directIO: isDirect,
+	// What is longer than a request of the kernel comes in several. With O_DIRECT alone the kernel sends them at the same
+	// time, and those of an append, which go to the end whatever their offset, would change places.
+	directIO: isDirect || (flags & orderedFlags) === orderedFlags,
 });
+
+const orderedFlags = constants.O_DIRECT | constants.O_APPEND;
 
 /**
 Opens a file; `undefined` when the kernel has to look it up again first: it knows another size, or the name is gone and

@@ -99,6 +99,25 @@ onMounts('3.13 Programs can be executed from the volume.', async t => {
 	t.is((await run(onB, ['it', 'runs'])).stdout, 'it runs\n');
 });
 
+onMounts('3.14 What one `write()` appends stays in its order, also with O_DIRECT.', async t => {
+	const [onA, onB] = both('direct-append');
+	// More than three requests of the kernel, which it sends at the same time if it may.
+	const data = Buffer.alloc(4_000_000);
+	for (let offset = 0; offset < data.length; offset += 4) {
+		data.writeUInt32BE(offset, offset);
+	}
+
+	for (let round = 0; round < 10; round++) {
+		const file = await fs.open(
+			onA,
+			constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_APPEND | constants.O_DIRECT,
+		);
+		t.is((await file.write(data)).bytesWritten, data.length);
+		await file.close();
+		t.true((await fs.readFile(onB)).equals(data), `round ${round}`);
+	}
+});
+
 onMounts(
 	'5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there. (through the kernel, while the file does not grow)',
 	async t => {
