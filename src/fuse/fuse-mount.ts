@@ -54,13 +54,6 @@ const operationCountMax = 64;
 const requestBytesMax = 2 ** 20;
 
 /**
-How long a file keeps its inode number after the kernel has forgotten it, as it does when it needs memory: programs take
-a file with another number for another one (tar, git, backups). libfuse numbers files itself, and forgets one after
-this. It keeps some 270 bytes for each name: a walk through 4,000 names a second costs 400 MiB at most.
-*/
-const inodeSeconds = 300;
-
-/**
 fuse_common.h: requests come through a pipe instead of into a buffer. Ours are copied to JavaScript anyway, so that
 is one copy more.
 */
@@ -185,7 +178,8 @@ const toFuseOptions = ({attributeCacheMs, source}: FuseMountOptions): Fuse.OPTIO
 	attrTimeout: attributeCacheMs / 1000,
 	fsname: source.replaceAll(/[\0,\\\r\n]/g, '_'),
 	subtype: 'pnx',
-	remember: inodeSeconds,
+	// Not `remember`, which keeps inode numbers when the kernel forgets a file: libfuse ends the process (an assertion in
+	// fuse.c, unlink_node) at a rename to a name that it remembers and that another node has deleted.
 });
 
 /**

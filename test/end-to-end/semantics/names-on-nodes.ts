@@ -89,6 +89,21 @@ write('dir.${round}/new', b'new')`),
 	},
 );
 
+onMounts('a rename to a name that this node knew and another node has deleted does not end the daemon', async t => {
+	const {a, b} = nodes;
+	for (const flags of [0, renameNoReplace]) {
+		await a.python("write('known', b'one')");
+		t.is(await b.python("read('known')"), 'one');
+		await a.python("os.unlink(at('known'))");
+		await b.python(`
+write('other', b'two')
+while os.path.exists(at('known')): time.sleep(.05)
+renameat2('other', 'known', ${flags})`);
+		t.is(await a.python("read('known')"), 'two');
+		await b.python("os.unlink(at('known'))");
+	}
+});
+
 onMounts(
 	'6.15 Of all nodes that rename something to one name with RENAME_NOREPLACE at the same time, exactly one succeeds; the others get EEXIST, and what they have stays as it is. (through the kernel)',
 	async t => {
