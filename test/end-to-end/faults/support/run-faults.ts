@@ -1,0 +1,68 @@
+/**
+Runs the scenarios of trouble in turn, each round with a seed of its own, until the time or the rounds are over, and
+prints what each round counted. A failure ends the run with status 1, and says how to repeat it.
+
+  npm run test:faults -- [--seed N] [--minutes N | --rounds N] [--only SCENARIO[,SCENARIO]] [--short] [--go-on]
+*/
+import {randomInt} from 'node:crypto';
+import {parseArgs} from 'node:util';
+import {addFigures, runRound, type Figures} from './scenario.ts';
+import {scenarios} from './scenarios.ts';
+
+const {values} = parseArgs({
+	options: {
+		seed: {type: 'string'},
+		minutes: {type: 'string'},
+		rounds: {type: 'string'},
+		only: {type: 'string'},
+		/** Rounds of the size that `npm test` runs. */
+		short: {type: 'boolean', default: false},
+		/** Counts failures and goes on. */
+		'go-on': {type: 'boolean', default: false},
+	},
+});
+const seed = Number(values.seed ?? randomInt(2 ** 31));
+const roundsMax = values.rounds === undefined ? Number.POSITIVE_INFINITY : Number(values.rounds);
+const minutes = Number(values.minutes ?? (values.rounds === undefined ? 25 : Number.POSITIVE_INFINITY));
+const names = values.only?.split(',');
+const chosen = scenarios.filter(({name}) => names?.includes(name) ?? true);
+const unknown = names?.filter(name => !scenarios.some(scenario => scenario.name === name)) ?? [];
+if (unknown.length > 0) {
+	throw new Error(
+		`There is no scenario "${unknown.join('", "')}": choose from ${scenarios.map(({name}) => name).join(', ')}`,
+	);
+}
+
+console.log(`seed ${seed}`);
+const endMs = performance.now() + minutes * 60_000;
+const totals = new Map<string, Figures>();
+let failureCount = 0;
+for (let round = 0; round < roundsMax && performance.now() < endMs; round++) {
+	for (const scenario of chosen) {
+		if (performance.now() >= endMs) {
+			break;
+		}
+
+		const startMs = performance.now();
+		try {
+			const figures = await runRound(scenario, {seed: seed + round, size: values.short ? 'short' : 'long'});
+			const seconds = ((performance.now() - startMs) / 1000).toFixed(0);
+			console.log(`round ${round}, ${scenario.name}: ${JSON.stringify(figures)} in ${seconds} s`);
+			totals.set(scenario.name, addFigures(totals.get(scenario.name) ?? {}, {rounds: 1, ...figures}));
+		} catch (error) {
+			failureCount++;
+			totals.set(scenario.name, addFigures(totals.get(scenario.name) ?? {}, {rounds: 1, failures: 1}));
+			console.error(`round ${round}, ${error instanceof Error ? error.message : String(error)}`);
+			if (!values['go-on']) {
+				process.exit(1);
+			}
+		}
+	}
+}
+
+console.log('In all:');
+for (const [name, figures] of totals) {
+	console.log(`${name}: ${JSON.stringify(figures)}`);
+}
+
+process.exitCode = failureCount === 0 ? 0 : 1;
