@@ -51,8 +51,7 @@ export const createContentOperations = (session: FuseSession) => {
 			);
 		},
 		copyFileRange(_from, fromFd, fromOffset, _to, toFd, toOffset, length, _flags, callback) {
-			const source = {handle: toHandle(fromFd), offset: Number(fromOffset)};
-			const destination = {handle: toHandle(toFd), offset: Number(toOffset)};
+			const [source, destination] = [toPlace(fromFd, fromOffset), toPlace(toFd, toOffset)];
 			session.run(
 				{name: 'copy_file_range', fd: fromFd, callback},
 				async () => fileSystem.copyFileRange(source, destination, Number(length)),
@@ -61,6 +60,11 @@ export const createContentOperations = (session: FuseSession) => {
 		},
 	} satisfies Fuse.OPERATIONS;
 };
+
+const toPlace = (fd: number, offset: bigint | number) => ({
+	handle: toHandle(fd),
+	offset: Number(offset),
+});
 
 /**
 The bytes of a write are not looked at again: free them now. Left to the garbage collector they cost a full
