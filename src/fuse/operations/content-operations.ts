@@ -61,7 +61,7 @@ export const createContentOperations = (session: FuseSession) => {
 	} satisfies Fuse.OPERATIONS;
 };
 
-const toPlace = (fd: number, offset: bigint | number) => ({
+const toPlace = (fd: bigint | number, offset: bigint | number) => ({
 	handle: toHandle(fd),
 	offset: Number(offset),
 });

@@ -14,7 +14,14 @@ for (const keyPrefix of ['', 'volumes/é x/']) {
 				);
 			}
 
-			const store = createS3ObjectStore({bucket, region: 'us-east-1', endpoint, credentials, keyPrefix});
+			const store = createS3ObjectStore({
+				bucket,
+				region: 'us-east-1',
+				endpoint,
+				credentials,
+				keyPrefix,
+				timeoutMs: 300_000,
+			});
 			t.teardown(async () => store.close());
 			return store;
 		},
