@@ -10,10 +10,12 @@ import {askStatus, askToEnd} from '../../../src/node/launch/control-client.ts';
 import {createDeadline} from '../../../src/node/deadline.ts';
 import {errnoOf} from '../../support/fs-under-test.ts';
 import {startMountedNodes, type MountedNode, type MountedNodes} from './support/mounted-nodes.ts';
+import {mountSmallDisk} from './support/small-disk.ts';
 import {eventually, objectText} from '../../support/volume-nodes.ts';
-import {fuse, python, testThatNeeds} from '../../support/needs.ts';
+import {fuse, python, root, testThatNeeds} from '../../support/needs.ts';
 
 const {serial: onMounts} = testThatNeeds(fuse, python);
+const {serial: onMountsOfRoot} = testThatNeeds(fuse, python, root);
 
 /** Nothing gets into S3 by a PUT. */
 const noUploads: Partial<FaultSettings> = {stalls: [{operation: 'PutObject', when: 'before'}]};
@@ -149,6 +151,21 @@ onMounts('15.5 An upload after a crash is the last `close()` in the sense of 5.1
 	await eventually(t, 'the conflict is logged', () => countInLog(a, 'conflict') === 1);
 });
 
+/** On a disk in memory: thousands of syncs of a real one would take minutes. */
+const startInMemory = async (t: ExecutionContext, options: Record<string, string>): Promise<MountedNodes> => {
+	const {TMPDIR: before} = process.env;
+	process.env['TMPDIR'] = await mountSmallDisk(t, 2 ** 28);
+	try {
+		return await start(t, options);
+	} finally {
+		if (before === undefined) {
+			delete process.env['TMPDIR'];
+		} else {
+			process.env['TMPDIR'] = before;
+		}
+	}
+};
+
 /** The staging files that a daemon has open. */
 const openedByDaemon = async (node: MountedNode): Promise<string[]> => {
 	const directory = `/proc/${node.daemon().pid}/fd`;
@@ -157,10 +174,10 @@ const openedByDaemon = async (node: MountedNode): Promise<string[]> => {
 	return targets.filter(target => target.startsWith(join(node.volumeDirectory, 'staging')));
 };
 
-onMounts(
+onMountsOfRoot(
 	'4.17 With `durability: journal`, changes of a file that wait for their upload are merged, so that neither the cost of an `fsync()` nor what the node holds for the file grows with the number of `fsync()`s.',
 	async t => {
-		const {a, server, bucket} = await start(t, {durability: 'journal'});
+		const {a, server, bucket} = await startInMemory(t, {durability: 'journal'});
 		await server.setFaults(noUploads);
 		let expected = ' '.repeat(40);
 		await a.python("write('file', b' ' * 40)");
