@@ -30,11 +30,6 @@ export const openVolume = async (context: VolumeContext): Promise<FileSystem> =>
 	const {request, options, paths, log, parts, metrics} = context;
 	const store = openStore(context);
 	parts.defer(async () => store.close());
-	const staging = await StagingArea.open({
-		directory: paths.staging,
-		bytesMax: options.stagingBytesMax,
-		isDurable: options.durability === 'journal',
-	});
 	const blockCache =
 		options.cacheBytesMax === 0
 			? undefined
@@ -44,6 +39,12 @@ export const openVolume = async (context: VolumeContext): Promise<FileSystem> =>
 					metrics,
 					onError: error => log.warn({err: error}, 'disk cache failed'),
 				});
+	const staging = await StagingArea.open({
+		directory: paths.staging,
+		bytesMax: options.stagingBytesMax,
+		isDurable: options.durability === 'journal',
+		makeRoom: async () => blockCache?.giveWay(),
+	});
 	const fileSystem = await createFileSystem({
 		store,
 		staging,

@@ -49,12 +49,13 @@ export class StagedLayer implements LocalBytes {
 		/** Called when there are bytes to write or to read. */
 		openFile: () => Promise<fs.FileHandle>;
 		space: SpaceAccount;
+		makeRoom?: (() => Promise<void>) | undefined;
 		lowerBytes: number;
 		isOwnContent?: boolean | undefined;
 		state?: LayerState;
 	}) {
 		this.id = options.id;
-		this.#file = new StagingFile({open: options.openFile, space: options.space});
+		this.#file = new StagingFile({...options, open: options.openFile});
 		this.#account = new ExtentAccount(options.space);
 		this.#sizeBytes = options.lowerBytes;
 		this.#lowerBytes = options.lowerBytes;

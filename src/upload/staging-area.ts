@@ -8,6 +8,7 @@ import type {LayerState} from './layer-state.ts';
 import type {SpaceAccount} from './space-account.ts';
 import {StagedLayer} from './staged-layer.ts';
 import {toFsError} from './staging-error.ts';
+import {retryWhenFull} from './when-full.ts';
 
 /** A layer that an earlier run sealed and did not upload. */
 export type RecoveredLayer = {readonly record: JournalRecord; readonly layer: StagedLayer};
@@ -46,6 +47,7 @@ export class StagingArea {
 	readonly #bytesMax: number;
 	readonly #isDurable: boolean;
 	readonly #bootId: string;
+	readonly #makeRoom: (() => Promise<void>) | undefined;
 	#usedBytes = 0;
 	#counter = 0;
 	/** The first half of the ids of this run: later than those of all runs before, also when the clock was set back. */
@@ -61,7 +63,9 @@ export class StagingArea {
 		isDurable: boolean;
 		bootId: string;
 		startedAt: string;
+		makeRoom?: (() => Promise<void>) | undefined;
 	}) {
+		this.#makeRoom = options.makeRoom;
 		this.#directory = options.directory;
 		this.#bootId = options.bootId;
 		this.#startedAt = options.startedAt;
@@ -89,13 +93,15 @@ export class StagingArea {
 
 	/**
 	Opens the area. `isDurable`: a record is on stable storage when `record` returns (durability `journal`); otherwise it
-	survives the death of this process, but not a loss of power. `bootId` names the run of the kernel.
+	survives the death of this process, but not a loss of power. `bootId` names the run of the kernel. `makeRoom` is
+	called when the disk is full, before a write is tried once more.
 	*/
 	static async open(options: {
 		directory: string;
 		bytesMax: number;
 		isDurable: boolean;
 		bootId?: string | undefined;
+		makeRoom?: (() => Promise<void>) | undefined;
 	}): Promise<StagingArea> {
 		const bootId = options.bootId ?? (await fs.readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
 		await fs.mkdir(options.directory, {recursive: true, mode: 0o700});
@@ -122,6 +128,7 @@ export class StagingArea {
 			id,
 			openFile: async () => fs.open(this.#dataPath(id), 'wx+', 0o600),
 			space: this.space,
+			makeRoom: this.#makeRoom,
 			...options,
 		});
 		this.#layers.add(layer);
@@ -251,6 +258,7 @@ export class StagingArea {
 			id: record.id,
 			openFile: async () => fs.open(this.#dataPath(record.id), 'r+'),
 			space: this.space,
+			makeRoom: this.#makeRoom,
 			lowerBytes: 0,
 			state: record.layer,
 		});
@@ -273,7 +281,7 @@ export class StagingArea {
 			await layer.sync();
 		}
 
-		await writeJournalRecord(this.#directory, record);
+		await retryWhenFull(async () => writeJournalRecord(this.#directory, record), this.#makeRoom);
 	}
 
 	async #discardOf(key: string, layers: RecoveredLayer[]): Promise<void> {

@@ -5,6 +5,7 @@ import {ExtentMap} from './extent-map.ts';
 import {FreePlaces} from './free-places.ts';
 import type {SpaceAccount} from './space-account.ts';
 import {toFsError} from './staging-error.ts';
+import {retryWhenFull} from './when-full.ts';
 
 /** The local file of a layer, and the disk space that it takes. The layer knows which bytes are where in it. */
 export class StagingFile {
@@ -12,6 +13,7 @@ export class StagingFile {
 	#file: fs.FileHandle | undefined;
 	#opening: Promise<fs.FileHandle> | undefined;
 	readonly #space: SpaceAccount;
+	readonly #makeRoom: (() => Promise<void>) | undefined;
 	#reservedBytes = 0;
 	#endPosition = 0;
 	#syncError: Error | undefined;
@@ -19,8 +21,13 @@ export class StagingFile {
 	readonly #allocated = new ExtentMap();
 	readonly #free = new FreePlaces();
 
-	/** `open` is called when there are bytes to write or to read. */
-	constructor(options: {open: () => Promise<fs.FileHandle>; space: SpaceAccount}) {
+	/** `open` is called when there are bytes to write or to read, and `makeRoom` when the disk is full. */
+	constructor(options: {
+		open: () => Promise<fs.FileHandle>;
+		space: SpaceAccount;
+		makeRoom?: (() => Promise<void>) | undefined;
+	}) {
+		this.#makeRoom = options.makeRoom;
 		this.#open = options.open;
 		this.#space = options.space;
 	}
@@ -68,14 +75,7 @@ export class StagingFile {
 		this.#reservedBytes += growth;
 		this.#endPosition = Math.max(this.#endPosition, ...places.map(({position, bytes}) => position + bytes));
 		try {
-			const file = await this.#handle();
-			let written = 0;
-			for (const {position, bytes} of places) {
-				for (const end = written + bytes, shift = position - written; written < end; ) {
-					const {bytesWritten} = await file.write(data, written, end - written, shift + written);
-					written += bytesWritten;
-				}
-			}
+			await retryWhenFull(async () => this.#writeAll(places, data), this.#makeRoom);
 		} catch (error) {
 			this.#space.release(growth);
 			this.#reservedBytes -= growth;
@@ -84,6 +84,17 @@ export class StagingFile {
 
 		for (const place of places) {
 			this.#note(place);
+		}
+	}
+
+	async #writeAll(places: readonly Place[], data: Uint8Array): Promise<void> {
+		const file = await this.#handle();
+		let written = 0;
+		for (const {position, bytes} of places) {
+			for (const end = written + bytes, shift = position - written; written < end; ) {
+				const {bytesWritten} = await file.write(data, written, end - written, shift + written);
+				written += bytesWritten;
+			}
 		}
 	}
 

@@ -1,9 +1,16 @@
+import {execFile} from 'node:child_process';
 import {mkdir, readFile, readdir, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
+import {promisify} from 'node:util';
 import test from 'ava';
 import {readJournal} from '../../src/upload/journal.ts';
 import {StagingArea} from '../../src/upload/staging-area.ts';
+import {errnoOf} from '../support/fs-under-test.ts';
+import {root, testThatNeeds} from '../support/needs.ts';
+import {createStagingDirectory} from '../support/volume-nodes.ts';
 import {layerBytes, openStaging} from './support/staging.ts';
+
+const run = promisify(execFile);
 
 const request = {
 	key: 'file',
@@ -172,6 +179,46 @@ for (const suffix of ['json', 'data']) {
 		await restarted.close();
 	});
 }
+
+const {serial: asRoot} = testThatNeeds(root);
+
+asRoot('a write and a record that meet a full disk are tried once more after others have made room', async t => {
+	const directory = await createStagingDirectory(t);
+	await run('mount', ['-n', '-t', 'tmpfs', '-o', 'size=1m', 'small', directory]);
+	t.teardown(async () => run('umount', ['-l', directory]));
+	const filler = join(directory, 'filler');
+	let isRoomMade = true;
+	let callCount = 0;
+	const fill = async () => {
+		await writeFile(filler, Buffer.alloc(2 ** 20)).catch(() => undefined);
+	};
+
+	const staging = await openStaging(t, {
+		directory,
+		makeRoom: async () => {
+			callCount++;
+			await (isRoomMade ? rm(filler) : undefined);
+		},
+	});
+	t.teardown(async () => staging.close());
+	const layer = staging.createLayer({lowerBytes: 0});
+	await fill();
+	await layer.write(0, Buffer.alloc(2 ** 16, 'x'), {isAppend: false});
+	t.is(callCount, 1);
+	await fill();
+	layer.seal();
+	await staging.record(layer, request);
+	t.is(callCount, 2);
+	t.deepEqual((await layerBytes(layer, Buffer.alloc(0))).toString(), 'x'.repeat(2 ** 16));
+	isRoomMade = false;
+	await fill();
+	const other = staging.createLayer({lowerBytes: 0});
+	t.is(await errnoOf(other.write(0, Buffer.alloc(2 ** 16), {isAppend: false})), 'ENOSPC');
+	t.is(callCount, 3);
+	await staging.discard(other);
+	await staging.discard(layer);
+	t.is(staging.usedBytes, 0);
+});
 
 test('a staging directory that is gone is a failure with an errno, not a crash', async t => {
 	const staging = await openStaging(t);

@@ -8,7 +8,13 @@ import {createStagingDirectory} from '../../support/volume-nodes.ts';
 /** A staging area in a directory of its own, gone after the test. */
 export const openStaging = async (
 	t: ExecutionContext,
-	options: {directory?: string; bytesMax?: number; isDurable?: boolean; bootId?: string} = {},
+	options: {
+		directory?: string;
+		bytesMax?: number;
+		isDurable?: boolean;
+		bootId?: string;
+		makeRoom?: () => Promise<void>;
+	} = {},
 ): Promise<StagingArea & {readonly directory: string}> => {
 	const directory = options.directory ?? (await createStagingDirectory(t));
 	const staging = await StagingArea.open({
@@ -16,6 +22,7 @@ export const openStaging = async (
 		bytesMax: options.bytesMax ?? 2 ** 30,
 		isDurable: options.isDurable ?? false,
 		bootId: options.bootId,
+		makeRoom: options.makeRoom,
 	});
 	return Object.assign(staging, {directory});
 };
