@@ -16,7 +16,8 @@ export type MountFacts = {
 	readonly reports: readonly VolumeReport[];
 };
 
-const probeMs = 3000;
+/** A busy machine needs seconds for the start of the child alone. */
+const probeMs = 15_000;
 const probeCountMax = 4;
 
 /** Each FUSE file system of ours once, by one of its mounts: bind mounts have the same device. */

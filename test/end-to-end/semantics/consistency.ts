@@ -275,9 +275,6 @@ test('5.9 A reader that has reached the end of a file goes on when the file grow
 	await closeHandle(b, tail);
 });
 
-const sentence59 =
-	'5.9 A reader that has reached the end of a file goes on when the file grows on another node, at most `metadata-ttl` later: `tail -f` works.';
-
 test(`${sentence59} (written on by its first writer, and by another S3 client)`, async t => {
 	const {bucket, a, b, passMs} = await startNodes(t);
 	const writer = await openHandle(a, 'log', O_CREAT | O_WRONLY);
