@@ -27,11 +27,11 @@ objectStoreContract({
 		t.teardown(async () => store.close());
 		return store;
 	},
-	// Ceph 16 ignores all conditions on copies and completions.
+	// Ceph 16 ignores all conditions on copies and completions: the store looks before each of them.
 	supports: {
-		conditionalCopy: false,
-		conditionalComplete: false,
-		conditionalCopySource: false,
+		conditionalCopy: true,
+		conditionalComplete: true,
+		conditionalCopySource: true,
 		ifMatchTellsAbsence: false,
 		versioning: true,
 	},
