@@ -39,12 +39,16 @@ export const createVolumeDirectory = async (t: Context): Promise<string> => {
 export const startTestDaemon = async (
 	t: Context,
 	request: Omit<DaemonRequest, 'volumeId' | 'mountPoint'>,
-	{isEachLogged = false}: {isEachLogged?: boolean} = {},
+	{
+		isEachLogged = false,
+		environment = {},
+	}: {isEachLogged?: boolean; environment?: Readonly<Record<string, string>>} = {},
 ): Promise<TestDaemon> => {
 	const mountPoint = join(request.volumeDirectory, 'mount');
 	const startedMs = performance.now();
 	const child = spawn(process.execPath, [daemonPath, 'test-volume', ...(isEachLogged ? ['--debug'] : [])], {
 		cwd: '/',
+		env: {...process.env, ...environment},
 		stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
 	});
 	const exited = new Promise<number | undefined>(resolve => {

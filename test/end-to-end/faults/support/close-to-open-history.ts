@@ -16,7 +16,7 @@ export type OperationKind =
 	| 'attributes'
 	| 'read';
 
-/** One operation on a file. Numbers of `begin` and `end` are of one counter: what ended before another began came first. */
+/** One operation on a file. `begin` and `end` are of one counter: what ended before another began came first. */
 export type Operation = {
 	readonly kind: OperationKind;
 	readonly text: string;
@@ -39,7 +39,7 @@ export type Operation = {
 /** A file of a round: no other file has its name, wherever it is moved. */
 export type Kind = 'log' | 'whole';
 
-/** How much of the order of operations is promised: with durability `journal`, others see a change when it is uploaded. */
+/** What is promised of order: with durability `journal`, others see a change only when it is uploaded. */
 export type Strictness = 'ordered' | 'contents';
 
 /**
@@ -188,7 +188,7 @@ export class FileHistory {
 		}
 	}
 
-	/** A rename that met a change, or failed, may have left the file under both names; the next one then replaces one of them. */
+	/** A rename that met a change, or failed, may have left the file under both names: the next one replaces one. */
 	#mayReplace(move: Operation): boolean {
 		return (
 			move.kind === 'move' &&
@@ -340,7 +340,7 @@ const isWrite = (kind: OperationKind): boolean => kind === 'append' || kind === 
 
 const isChangeOfPlace = ({kind}: Operation): boolean => kind === 'removal' || kind === 'move';
 
-/** Whether these lines are the known ones, with nothing but appended ones behind them; what failed may have read less. */
+/** Whether these are the known lines, with none but appended ones behind them; what failed may have read less. */
 const isVersion = (
 	runs: Runs,
 	known: Runs,

@@ -21,8 +21,8 @@ const findHierarchy = (): Hierarchy | undefined =>
 	});
 
 /**
-Runs a task with a memory cgroup of so many bytes: the kernel reclaims the pages of the files that its processes use. The
-task gets the file that a process writes its id into. Without cgroups it gets `undefined`.
+Runs a task with a memory cgroup of so many bytes: the kernel reclaims the pages of files that its processes use.
+The task gets the file that a process writes its id into. Without cgroups it gets `undefined`.
 */
 export const withMemoryCgroup = async <Result>(
 	bytesMax: number,

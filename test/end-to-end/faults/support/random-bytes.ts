@@ -32,20 +32,20 @@ node has the same bytes.
 */
 export const randomBytes: Scenario = {
 	name: 'random-bytes',
-	async run({seed, size}) {
+	async run({seed, size, s3}) {
 		const random = createRandomSource(seed);
 		const isLong = size === 'long';
-		const isVersioned = random.chance(0.5);
+		const isVersioned = random.chance(0.5) && s3 === undefined;
 		const options = {
 			durability: random.pick(['close', 'journal']),
 			// Small, so that blocks are evicted and read again.
 			'cache-size': random.pick(['0', '16MiB', '1GiB']),
 			'part-size': '5MiB',
 		};
-		const nodes = await startMountedNodes({isVersioned, options});
+		const nodes = await startMountedNodes({isVersioned, options, ...(s3 === undefined ? {} : {s3})});
 		try {
 			const exercises = Array.from({length: isLong ? 3 : 2}, (_, index): Exercise => {
-				const bytesMax = isLong ? random.pick([64 * 1024, MiB, 2 * MiB, 12 * MiB]) : [64 * 1024, 2 * MiB][index]!; // Two.
+				const bytesMax = isLong ? random.pick([64 * 1024, MiB, 2 * MiB, 12 * MiB]) : [64 * 1024, 2 * MiB][index]!;
 				return {
 					seed: random.below(2 ** 31),
 					operationCount: isLong ? 8000 : 1500,

@@ -1,3 +1,5 @@
+import type {RunningServer} from '../../semantics/support/mounted-nodes.ts';
+
 /** What a round counted: added up over rounds. */
 export type Figures = Readonly<Record<string, number>>;
 
@@ -6,6 +8,8 @@ export type RoundRequest = {
 	readonly seed: number;
 	/** `short`: for `npm test`, a few seconds alone. `long`: for `npm run test:faults`. */
 	readonly size: 'short' | 'long';
+	/** A server that runs already, where the scenario does without the controls of ours. */
+	readonly s3?: RunningServer | undefined;
 };
 
 /** One kind of trouble. A round sets everything up, makes the trouble, checks, and leaves nothing. */

@@ -401,8 +401,18 @@ class Round {
 	async #listAll(programs: readonly Program[]): Promise<Tree[]> {
 		// Two programs a node: one of them is enough.
 		const listers = programs.filter((_, index) => index % 2 === 0);
-		const trees = await Promise.all(listers.map(async program => program.run('list_tree(True)') as Promise<Tree>));
-		return trees.map(tree => Object.fromEntries(Object.entries(tree).toSorted(([x], [y]) => (x < y ? -1 : 1))));
+		return Promise.all(
+			listers.map(async (program, node) => {
+				const tree = (await program.run('list_tree()')) as Tree;
+				const entries: Array<[string, ListedEntry]> = [];
+				for (const [path, entry] of Object.entries(tree).toSorted(([x], [y]) => (x < y ? -1 : 1))) {
+					const {runs} = entry.kind === 'file' ? await this.#call(program, `op_read(${quote(path)}, [])`, {node}) : {};
+					entries.push([path, runs === undefined ? entry : ({...entry, runs} as ListedEntry)]);
+				}
+
+				return Object.fromEntries(entries);
+			}),
+		);
 	}
 
 	/** The files are the objects of the bucket, byte for byte in number. */

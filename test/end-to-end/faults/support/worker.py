@@ -36,7 +36,13 @@ class Steps:
 
     def __call__(self, step, call, *arguments):
         self.step = step
-        value = call(*arguments)
+        begin = time.monotonic()
+        try:
+            value = call(*arguments)
+        finally:
+            duration_ms = (time.monotonic() - begin) * 1000
+            if duration_ms > self.answer.get('slowestMs', 0):
+                self.answer.update(slowest=step, slowestMs=duration_ms)
         self.pause()
         return value
 
@@ -160,8 +166,18 @@ def op_exclusive(name, token):
         closing(steps, fd, lambda: write_all(fd, to_line(token), steps))
     return attempt([], operation)
 
-def list_tree(with_content):
-    """Every entry: its kind, and of files size, mode, time of access, and runs."""
+def op_look_at_root():
+    """What a kubelet and a shell ask of a mount, whatever S3 does."""
+    def operation(steps):
+        steps('stat', os.stat, at(''))
+        steps('statvfs', os.statvfs, at(''))
+    return attempt([], operation)
+
+def op_list_root():
+    return op_call('list', os.listdir, at(''))
+
+def list_tree():
+    """Every entry: its kind, and of files size, mode and time of access."""
     entries = {}
     for parent, directories, files in os.walk(at('')):
         for entry in directories:
@@ -169,9 +185,5 @@ def list_tree(with_content):
         for entry in files:
             path = os.path.join(parent, entry)
             status = os.stat(path)
-            described = {'kind': 'file', 'bytes': status.st_size, 'mode': status.st_mode & 0o7777, 'atime': int(status.st_atime)}
-            if with_content:
-                with open(path, 'rb') as file:
-                    described['runs'] = to_runs(file.read())
-            entries[os.path.relpath(path, at(''))] = described
+            entries[os.path.relpath(path, at(''))] = {'kind': 'file', 'bytes': status.st_size, 'mode': status.st_mode & 0o7777, 'atime': int(status.st_atime)}
     return entries

@@ -8,7 +8,10 @@ const {
 } = process.env;
 
 /** The Ceph RGW that `npm run test:rgw` has started; its `endpoint` is empty where there is none. */
-export const rgwServer: {readonly endpoint: string; readonly credentials: Credentials} = {
+export const rgwServer: {
+	readonly endpoint: string;
+	readonly credentials: Pick<Credentials, 'accessKeyId' | 'secretAccessKey'>;
+} = {
 	endpoint: endpoint ?? '',
 	credentials: {accessKeyId, secretAccessKey},
 };

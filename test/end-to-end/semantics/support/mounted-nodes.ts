@@ -16,10 +16,17 @@ const run = promisify(execFile);
 export type NodeOptions = {
 	/** Of the volume, as users write them; they come after those of all nodes. */
 	readonly options?: Readonly<Record<string, string>> | undefined;
-	/** Environment of the daemon. */
+	/** Environment of the daemon, as the launcher gives it. */
 	readonly variables?: Readonly<Record<string, string>> | undefined;
+	/** Environment of its process, from the start on. */
+	readonly environment?: Readonly<Record<string, string>> | undefined;
 	/** Logs every operation of the kernel. */
 	readonly isEachLogged?: boolean | undefined;
+};
+
+/** An S3 server that somebody else has started. */
+export type RunningServer = Pick<SpawnedDevServer, 'endpoint' | 'bucket'> & {
+	readonly credentials: {readonly accessKeyId: string; readonly secretAccessKey: string};
 };
 
 /** One machine: a daemon with a directory of its own, and the mount that it serves. */
@@ -53,7 +60,7 @@ export type MountedNode = {
 };
 
 export type MountedNodes = {
-	readonly server: SpawnedDevServer;
+	readonly server: Omit<SpawnedDevServer, 'credentials'> & RunningServer;
 	/** The bucket, as other S3 clients see it. */
 	readonly bucket: ObjectStore;
 	readonly nodes: readonly MountedNode[];
@@ -76,20 +83,21 @@ export const startMountedNodes = async ({
 	count = 2,
 	isVersioned = false,
 	faults,
+	s3,
 	...shared
 }: NodeOptions & {
 	readonly count?: number;
 	readonly isVersioned?: boolean;
 	/** Latency and failures of the server, from the start of the first daemon on. `server.setFaults` changes them. */
 	readonly faults?: Partial<FaultSettings>;
+	/** A server that runs already, in place of one that is started; it has no controls. The bucket is made if need be. */
+	readonly s3?: RunningServer;
 } = {}): Promise<MountedNodes> => {
 	const root = await mkdtemp(join(tmpdir(), 'pnx-nodes-'));
 	await chmod(root, 0o755); // Other users have to get in.
 	const guard = await startGuard(root);
 	try {
-		await mkdir(join(root, 'server'));
-		const server = await spawnTestDevServer(noContext, {directory: join(root, 'server')});
-		await guard.note(server.pid);
+		const server = s3 === undefined ? await startServer(root, guard) : withoutControls(s3);
 		if (isVersioned) {
 			await enableVersioning(server);
 		}
@@ -135,7 +143,10 @@ const startGuard = async (
 	const script = `cat >/dev/null
 for pid in "$1"/pids/*; do kill -9 "\${pid##*/}"; done
 for node in "$1"/*/; do umount -l "$node/mount"; done # A dead mount matches no pattern itself.
-rm -rf --one-file-system "$1"`;
+for attempt in 1 2 3 4 5; do # Programs that still run may write where the mount was.
+	rm -rf --one-file-system "$1" && break
+	sleep 1
+done`;
 	// A session of its own: what interrupts the tests must not end it.
 	const child = spawn('sh', ['-c', script, 'sh', root], {stdio: ['pipe', 'ignore', 'ignore'], detached: true});
 	const exited = new Promise(resolve => {
@@ -151,7 +162,32 @@ rm -rf --one-file-system "$1"`;
 	};
 };
 
-const enableVersioning = async ({endpoint, credentials, bucket}: SpawnedDevServer): Promise<void> => {
+const startServer = async (root: string, {note}: {note: (pid: number) => Promise<void>}): Promise<SpawnedDevServer> => {
+	await mkdir(join(root, 'server'));
+	const server = await spawnTestDevServer(noContext, {directory: join(root, 'server')});
+	await note(server.pid);
+	return server;
+};
+
+const withoutControls = (s3: RunningServer): MountedNodes['server'] => {
+	const refuse = async (): Promise<never> => {
+		throw new Error(`The S3 server at ${s3.endpoint} has no controls`);
+	};
+
+	return {
+		...s3,
+		pid: 0,
+		port: 0,
+		directory: '',
+		setFaults: refuse,
+		countRequests: refuse,
+		listRequests: refuse,
+		clearRequests: refuse,
+		stop: refuse,
+	};
+};
+
+const enableVersioning = async ({endpoint, credentials, bucket}: RunningServer): Promise<void> => {
 	const client = new S3Client({endpoint, region: 'us-east-1', forcePathStyle: true, credentials});
 	await client.send(new PutBucketVersioningCommand({Bucket: bucket, VersioningConfiguration: {Status: 'Enabled'}}));
 	client.destroy();
@@ -159,12 +195,17 @@ const enableVersioning = async ({endpoint, credentials, bucket}: SpawnedDevServe
 
 const startNode = async (
 	volumeDirectory: string,
-	{server, shared, note}: {server: SpawnedDevServer; shared: NodeOptions; note: (pid: number) => Promise<void>},
+	{server, shared, note}: {server: RunningServer; shared: NodeOptions; note: (pid: number) => Promise<void>},
 ): Promise<MountedNode> => {
 	const mountPoint = join(volumeDirectory, 'mount');
 	await mkdir(mountPoint, {recursive: true});
 	let logBefore = '';
-	const startDaemon = async ({options, variables, isEachLogged}: NodeOptions = {}): Promise<TestDaemon> => {
+	const startDaemon = async ({
+		options,
+		variables,
+		environment,
+		isEachLogged,
+	}: NodeOptions = {}): Promise<TestDaemon> => {
 		const daemon = await startTestDaemon(
 			noContext,
 			{
@@ -179,7 +220,10 @@ const startNode = async (
 				variables: {...shared.variables, ...variables},
 				volumeDirectory,
 			},
-			{isEachLogged: isEachLogged ?? shared.isEachLogged ?? false},
+			{
+				isEachLogged: isEachLogged ?? shared.isEachLogged ?? false,
+				environment: {...shared.environment, ...environment},
+			},
 		);
 		await note(daemon.pid);
 		if (daemon.ready.status === 'failed') {
