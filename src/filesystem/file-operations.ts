@@ -1,5 +1,4 @@
 import {FsError} from '../model/fs-error.ts';
-import {isStoreError} from '../model/store-error.ts';
 import {assertFileBytes} from './file-size.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Handle, OpenFlags, Target} from './filesystem.ts';
@@ -151,27 +150,11 @@ export const persist = async (parts: FileSystemParts, file: OpenFile): Promise<v
 	}
 
 	try {
-		await settleUnlessUnlinked(parts, file);
+		await parts.uploads.settle(file, {isWaitedFor: true});
 		file.wasToldOfFailure = false;
 	} catch (error) {
 		file.wasToldOfFailure = true;
 		throw error;
-	}
-};
-
-/** An unlink or a rename stops the upload: when it is over, the file is gone, or still has to be uploaded. */
-const settleUnlessUnlinked = async (parts: FileSystemParts, file: OpenFile): Promise<void> => {
-	try {
-		await parts.uploads.settle(file, {isWaitedFor: true});
-	} catch (error) {
-		if (!isStoreError(error, 'aborted')) {
-			throw error;
-		}
-
-		await file.exclusively(async () => undefined);
-		if (!file.isUnlinked) {
-			await parts.uploads.settle(file, {isWaitedFor: true});
-		}
 	}
 };
 

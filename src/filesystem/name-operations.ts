@@ -102,32 +102,34 @@ export const detachOpenFile = async (
 		return;
 	}
 
-	await file.exclusively(async () => {
-		await parts.uploads.cancel(file);
-		const {hasChanges} = file;
-		try {
-			if (file.handles.size > 0 && file.base !== undefined && file.base.versionId === undefined) {
-				await keepBytes(file);
-			}
+	// An upload that began meanwhile would bring the name back, or replace what has it then.
+	await file.exclusively(async () => parts.uploads.withhold(file, async () => detach(parts, file, takeAway)));
+};
 
-			await takeAway();
-		} catch (error) {
-			// The file stays as it was: what was brought here is not a change, and what was to be uploaded still is.
-			if (!hasChanges) {
-				await file.discardChanges();
-			}
-
-			parts.uploads.start(file);
-			throw error;
+const detach = async (parts: FileSystemParts, file: OpenFile, takeAway: () => Promise<void>): Promise<void> => {
+	const {hasChanges} = file;
+	try {
+		if (file.handles.size > 0 && file.base !== undefined && file.base.versionId === undefined) {
+			await keepBytes(file);
 		}
 
-		await file.forgetJournal();
-		file.isUnlinked = true;
-		parts.files.detach(file);
-		if (file.handles.size === 0) {
+		await takeAway();
+	} catch (error) {
+		// The file stays as it was: what was brought here is not a change, and what was to be uploaded still is.
+		if (!hasChanges) {
 			await file.discardChanges();
 		}
-	});
+
+		parts.uploads.start(file);
+		throw error;
+	}
+
+	await file.forgetJournal();
+	file.isUnlinked = true;
+	parts.files.detach(file);
+	if (file.handles.size === 0) {
+		await file.discardChanges();
+	}
 };
 
 /**

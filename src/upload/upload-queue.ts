@@ -1,9 +1,9 @@
-import {AssertionError} from 'node:assert';
 import {messageOf} from '../model/error-text.ts';
 import {noMetrics, type MetricSink} from '../model/metric-sink.ts';
 import {Semaphore} from '../model/semaphore.ts';
 import {StoreError, isStoreError} from '../model/store-error.ts';
 import type {ObjectHead} from '../store/object-store.ts';
+import {isFinal} from './is-final.ts';
 import type {LayerStack} from './layer-stack.ts';
 import type {SealedLayer} from './sealed-layer.ts';
 import type {UploadEvent} from './upload-event.ts';
@@ -62,6 +62,8 @@ export class UploadQueue<Item extends UploadItem> {
 	readonly #running = new Map<Item, Running>();
 	readonly #retries = new Map<Item, {readonly timer: NodeJS.Timeout; readonly delayMs: number}>();
 	readonly #waitingForCopies = new Set<Item>();
+	/** Items that a task withholds, and when it is over. */
+	readonly #withheld = new Map<Item, Promise<void>>();
 	readonly #counts: ReturnType<typeof createCounts>;
 	#isClosed = false;
 	conflictCount = 0;
@@ -97,9 +99,20 @@ export class UploadQueue<Item extends UploadItem> {
 	*/
 	async settle(item: Item, {isWaitedFor = false}: {isWaitedFor?: boolean} = {}): Promise<void> {
 		do {
+			while (this.#withheld.has(item)) {
+				await this.#withheld.get(item);
+			}
+
 			const running = this.#running.get(item) ?? this.#begin(item);
 			running.isWaitedFor ||= isWaitedFor;
-			await running.promise;
+			try {
+				await running.promise;
+			} catch (error) {
+				if (!running.stop.signal.aborted || !isStoreError(error, 'aborted')) {
+					throw error;
+				}
+			}
+
 			// What was sealed while the last upload was being tidied up was not in it.
 		} while (item.layers.next !== undefined);
 	}
@@ -121,14 +134,20 @@ export class UploadQueue<Item extends UploadItem> {
 		});
 	}
 
-	/** Stops what is on its way for an item; after that nothing of it becomes visible any more. Its layers stay. */
-	async cancel(item: Item): Promise<void> {
-		this.#forgetRetry(item);
-		const running = this.#running.get(item);
-		if (running !== undefined) {
-			running.stop.abort();
-			await running.promise.catch(() => undefined); // Its failure is told to those who wait for the upload.
-			this.#forgetRetry(item);
+	/**
+	Runs a task that takes the object of an item away, or replaces it. What is on its way is stopped before, and nothing
+	begins until the task is over: so nothing of the item becomes visible meanwhile. Whoever settles it waits for the end
+	of the task, and for what is left to upload then. One call at a time for an item.
+	*/
+	async withhold<Result>(item: Item, task: () => Promise<Result>): Promise<Result> {
+		const over = Promise.withResolvers<void>();
+		this.#withheld.set(item, over.promise);
+		try {
+			await this.#stop(item);
+			return await task();
+		} finally {
+			this.#withheld.delete(item);
+			over.resolve();
 		}
 	}
 
@@ -153,6 +172,16 @@ export class UploadQueue<Item extends UploadItem> {
 			}),
 		);
 		await Promise.allSettled(this.#items().map(async ({layers}) => layers.record({isDurable: true})));
+	}
+
+	async #stop(item: Item): Promise<void> {
+		this.#forgetRetry(item);
+		const running = this.#running.get(item);
+		if (running !== undefined) {
+			running.stop.abort();
+			await running.promise.catch(() => undefined); // Its failure is told to those who wait for the upload.
+			this.#forgetRetry(item);
+		}
 	}
 
 	#begin(item: Item): Running {
@@ -309,20 +338,5 @@ const createCounts = (metrics: MetricSink) => ({
 	refused: metrics.counter('pnx_volume_uploads_total', {result: 'refused'}),
 });
 
-/**
-What met a bug of ours never reaches S3: an error for its writer, and kept on disk, is better than wrong bytes in
-the bucket.
-*/
-const isBug = (error: Error): boolean =>
-	error instanceof AssertionError || error instanceof TypeError || error instanceof RangeError;
-
-/** Another try does not help. */
-const isFinal = (error: Error): boolean =>
-	isBug(error) || (isStoreError(error) && !error.isTransient && !isStoreError(error, 'aborted', ...curableCodes));
-
 const uploadsAtOnceMax = 16;
 const retryDelayMsMax = 60_000;
-/**
-Failures that an operator can cure while we try on: credentials that are renewed, clocks, a disk that is made free.
-*/
-const curableCodes = ['badCredentials', 'clockSkew', 'noSpace', 'corrupt'] as const;

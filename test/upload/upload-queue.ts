@@ -183,7 +183,7 @@ test('a version is not replaced while a copy from it waits for its permission', 
 	t.is(await objectText(bucket, 'copy'), 'content');
 });
 
-test('after cancel() nothing becomes visible, and a later start stores it', async t => {
+test('while an item is withheld nothing of it becomes visible; who settles it waits, and has it stored then', async t => {
 	const {bucket, store, queue, add} = await start(t);
 	const item = await add('file', 'old');
 	await write(item, 'new');
@@ -191,16 +191,58 @@ test('after cancel() nothing becomes visible, and a later start stores it', asyn
 	const refused = store.inject({method: 'put', error: 'preconditionFailed', countMax: 1});
 	const settling = queue.settle(item);
 	await fault.reached;
-	const cancelling = queue.cancel(item);
-	fault.release();
-	await t.throwsAsync(settling, {code: 'aborted'} as object);
-	await cancelling;
-	t.is(await objectText(bucket, 'file'), 'old');
-	t.is(item.unreportedError, undefined);
-	refused.remove();
+	const [begun, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+	const withholding = queue.withhold(item, async () => {
+		begun.resolve();
+		await gate.promise;
+	});
+	fault.remove();
+	await begun.promise;
+	const putCount = refused.hitCount;
+	const puts = store.inject({method: 'put'});
+	const settlingToo = queue.settle(item);
 	queue.start(item);
 	await queue.idle();
+	t.deepEqual([putCount, puts.hitCount], [1, 0]);
+	t.is(await objectText(bucket, 'file'), 'old');
+	gate.resolve();
+	await Promise.all([withholding, settling, settlingToo]);
 	t.is(await objectText(bucket, 'file'), 'new');
+	t.is(puts.hitCount, 1);
+	t.is(item.unreportedError, undefined);
+});
+
+test('a task that fails withholds an item no longer', async t => {
+	const {bucket, queue, add} = await start(t);
+	const item = await add('file');
+	await write(item, 'new');
+	await t.throwsAsync(
+		queue.withhold(item, async () => {
+			throw new Error('S3 said no');
+		}),
+		{message: 'S3 said no'},
+	);
+	await queue.settle(item);
+	t.is(await objectText(bucket, 'file'), 'new');
+});
+
+test('an upload that waits for one that is stopped goes on when that is over', async t => {
+	const {bucket, store, queue, add} = await start(t);
+	const source = await add('source', 'content');
+	const copy = await add('copy');
+	copy.layers.writable().setSource(0, 7, {kind: 'object', object: source.layers.base!, objectOffset: 0});
+	await seal(copy);
+	await write(source, 'CHANGED');
+	const fault = store.inject({key: 'copy', isBlocked: true});
+	const refused = store.inject({key: 'copy', method: ['put', 'copy'], error: 'preconditionFailed', countMax: 1});
+	const settling = queue.settle(source);
+	await fault.reached;
+	const withholding = queue.withhold(copy, async () => copy.layers.forgetJournal());
+	fault.remove();
+	await Promise.all([withholding, settling]);
+	t.is(refused.hitCount, 1);
+	t.is(await objectText(bucket, 'source'), 'CHANGED');
+	t.is(await objectText(bucket, 'copy'), undefined);
 });
 
 test('files that were copied from the version that is to be replaced go first', async t => {

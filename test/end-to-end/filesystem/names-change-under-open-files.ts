@@ -37,6 +37,37 @@ for (const durability of ['close', 'journal']) {
 	});
 }
 
+for (const change of ['unlink', 'rename'] as const) {
+	for (const sealer of ['fsync', 'drain'] as const) {
+		test(`${change}() that takes a name while ${sealer}() writes the journal is not undone by the upload after it`, async t => {
+			const {bucket, a} = await startNodes(t, {options: {durability: 'journal'}, isVersioned: true});
+			await bucket.put('other', Buffer.from('other'));
+			await writeText(a.fs, 'file', 'old');
+			await a.fileSystem.drain();
+			const handle = await openHandle(a, 'file', O_RDWR);
+			await write(a, handle, 'NEW');
+			const put = a.store.inject({method: 'put', key: 'file', isBlocked: true});
+			const method = change === 'unlink' ? 'delete' : 'copy';
+			const taken = a.store.inject({method, key: 'file', isBlocked: true, when: 'after'});
+			// The name goes as soon as the journal is written, when nothing of the upload is to be seen yet.
+			const sealing = sealer === 'fsync' ? a.fileSystem.fsync(handle) : a.fileSystem.drain();
+			const changing = change === 'unlink' ? a.fileSystem.unlink('file') : a.fileSystem.rename('other', 'file');
+			await taken.reached;
+			put.remove();
+			taken.remove();
+			await Promise.all([sealing, changing]);
+			await a.fileSystem.drain();
+			t.deepEqual(await objectKeys(bucket), change === 'unlink' ? ['other'] : ['file']);
+			t.is(await objectText(bucket, 'file'), change === 'unlink' ? undefined : 'other');
+			t.is(put.hitCount, 0);
+			t.is(await readHandle(a, handle), 'NEW');
+			await closeHandle(a, handle);
+			t.is(a.fileSystem.status().conflicts, 0);
+			t.is(a.fileSystem.status().stagingBytes, 0);
+		});
+	}
+}
+
 test('unlink() that fails leaves the file, and its upload goes on', async t => {
 	const {bucket, a} = await startNodes(t, {options: {durability: 'journal'}});
 	const put = a.store.inject({method: 'put', key: 'file', error: 'unavailable', countMax: 1});
