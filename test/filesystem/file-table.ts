@@ -32,7 +32,7 @@ const createFile = (etag: string): OpenFile =>
 		path: 'file',
 		base: toHead(etag),
 		attributes,
-		staging: unused,
+		staging: {isDurable: false} as never,
 		reader: unused,
 		defaults: unused,
 		now: 0,

@@ -68,6 +68,27 @@ for (const change of ['unlink', 'rename'] as const) {
 	}
 }
 
+test('a file that is made where one was removed while it was synced, and then extended, has zeros', async t => {
+	const {bucket, a} = await startNodes(t, {options: {durability: 'journal'}, isVersioned: true});
+	await writeText(a.fs, 'file', 'old');
+	await a.fileSystem.drain();
+	const old = await openHandle(a, 'file', O_RDWR);
+	await write(a, old, 'NEW');
+	const taken = a.store.inject({method: 'delete', key: 'file', isBlocked: true, when: 'after'});
+	const syncing = a.fileSystem.fsync(old);
+	const unlinking = a.fileSystem.unlink('file');
+	await taken.reached;
+	taken.remove();
+	await Promise.all([syncing, unlinking]);
+	await a.fileSystem.drain();
+	const handle = await openHandle(a, 'file', O_CREAT | O_RDWR);
+	await a.fileSystem.truncate({handle}, 2);
+	t.is(await readHandle(a, handle), '\0\0');
+	await Promise.all([closeHandle(a, handle), closeHandle(a, old)]);
+	await a.fileSystem.drain();
+	t.is(await objectText(bucket, 'file'), '\0\0');
+});
+
 test('unlink() that fails leaves the file, and its upload goes on', async t => {
 	const {bucket, a} = await startNodes(t, {options: {durability: 'journal'}});
 	const put = a.store.inject({method: 'put', key: 'file', error: 'unavailable', countMax: 1});
