@@ -2,7 +2,7 @@ import {FsError} from '../model/fs-error.ts';
 import {metadataBytes, metadataBytesMax} from '../model/object-attributes.ts';
 import {isStoreError} from '../model/store-error.ts';
 import type {WriteCondition} from '../store/object-store.ts';
-import {createWriteId} from '../store/version-marks.ts';
+import {createCopyId, createWriteId} from '../store/version-marks.ts';
 import {copyObject} from '../upload/copy-object.ts';
 import {type FileAttributes, directoryContentType, readAttributes, writeAttributes} from './attributes.ts';
 import {backOff, raceCountMax} from './back-off.ts';
@@ -132,7 +132,7 @@ const replaceAttributes = async (
 ): Promise<void> => {
 	const metadata = writeAttributes(attributes, head.metadata, parts.defaults);
 	const {contentType, writeIds = []} = head;
-	const writeId = createWriteId();
+	const writeId = createCopyId();
 	const result = await copyObject(parts.store, head, path, {
 		...condition,
 		replace: {metadata, contentType, writeId, keptWriteIds: writeIds},

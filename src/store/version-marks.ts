@@ -5,6 +5,13 @@ import {fittingWriteIds} from './s3-object-head.ts';
 /** An id for a write that nobody else uses. */
 export const createWriteId = (): string => randomBytes(9).toString('base64url');
 
+/** The same for a copy of an object onto itself: its bytes are those of the write whose id comes next. */
+export const createCopyId = (): string => createWriteId() + copyMark;
+
+export const isCopyId = (id: string): boolean => id.endsWith(copyMark);
+
+const copyMark = '.=';
+
 /** The marks of a version; `undefined` when only a look at S3 can tell it from another one of the same bytes. */
 export const marksOf = (object: ListedObject | ObjectHead): VersionMarks | undefined => {
 	const {lastModifiedMs} = object;

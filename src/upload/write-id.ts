@@ -1,5 +1,6 @@
 import {createHash} from 'node:crypto';
 import type {ObjectHead} from '../store/object-store.ts';
+import {isCopyId} from '../store/version-marks.ts';
 import type {UploadRequest} from './uploader.ts';
 
 /**
@@ -24,29 +25,36 @@ export const findWrite = (
 };
 
 /** Whether two versions have the same bytes for sure: one object, or copies with other attributes or another name. */
-export const hasSameBytes = (before: ObjectHead | undefined, after: ObjectHead): boolean =>
-	before?.etag === after.etag ||
-	(before?.writeIds?.[0] !== undefined &&
-		before.sizeBytes === after.sizeBytes &&
-		before.writeIds[0] === after.writeIds?.[0] &&
-		areSameWrites(before, after.writeIds ?? []));
+export const hasSameBytes = (before: ObjectHead | undefined, after: ObjectHead): boolean => {
+	const [first, ids] = [before === undefined ? [] : writesOf(before), writesOf(after)];
+	return (
+		before?.etag === after.etag ||
+		(first[0] !== undefined &&
+			before?.sizeBytes === after.sizeBytes &&
+			first[0] === ids[0] &&
+			areSameWrites(first, ids))
+	);
+};
 
 /** Whether a version is another one and bytes that were appended to it, for sure: writes since then say where. */
 export const isAppendedTo = (before: ObjectHead, after: ObjectHead): boolean => {
-	const ids = after.writeIds ?? [];
-	const count = before.writeIds?.[0] === undefined ? 0 : ids.indexOf(before.writeIds[0]);
+	const [first, ids] = [writesOf(before), writesOf(after)];
+	const count = first[0] === undefined ? 0 : ids.indexOf(first[0]);
 	const appendedAt = ids.slice(0, Math.max(0, count)).map(toAppendedAt);
 	return (
 		appendedAt.length > 0 &&
 		!appendedAt.includes(undefined) &&
 		appendedAt.at(-1) === before.sizeBytes &&
-		areSameWrites(before, ids.slice(count))
+		areSameWrites(first, ids.slice(count))
 	);
 };
 
+/** The ids of the writes of its bytes, the newest first: not those of copies that gave it other attributes. */
+const writesOf = ({writeIds = []}: ObjectHead): string[] => writeIds.filter(id => !isCopyId(id));
+
 /** A version remembers the last writes only: whether two memories agree as far as both go. */
-const areSameWrites = ({writeIds = []}: ObjectHead, ids: readonly string[]): boolean =>
-	writeIds.slice(0, ids.length).join() === ids.slice(0, writeIds.length).join();
+const areSameWrites = (one: readonly string[], other: readonly string[]): boolean =>
+	one.slice(0, other.length).join() === other.slice(0, one.length).join();
 
 const toAppendedAt = (id: string): number | undefined => {
 	const [, offset] = id.split('.');
