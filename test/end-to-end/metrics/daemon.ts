@@ -165,7 +165,8 @@ testOnMount(
 		t.is(valueOf(cold, 'cache_misses_total'), 3);
 		t.is(valueOf(cold, 'cache_fetched_blocks_total'), 3);
 		t.is(valueOf(cold, 'cache_hits_total', {tier: 'disk'}), 0);
-		t.is(valueOf(cold, 'read_bytes_total'), bytes);
+		t.true(valueOf(cold, 'read_bytes_total') >= bytes);
+		t.true(valueOf(cold, 'read_bytes_total') < bytes + 2 ** 17, 'The kernel may drop a page before it is copied');
 		t.true(valueOf(cold, 's3_received_bytes_total') >= bytes);
 		t.true(valueOf(cold, 's3_received_bytes_total') < bytes + 20_000, 'The length that a HEAD announces does not come');
 		t.true(valueOf(cold, 'cache_bytes', {tier: 'memory'}) >= bytes);
