@@ -4,7 +4,7 @@ import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Handle, OpenFlags, Target} from './filesystem.ts';
 import {catchUp, growAtEnd, isFollowing} from './follow-growth.ts';
 import {assertCurrent, isOutdated, type OpenFile} from './open-file.ts';
-import {openHandle} from './open-operation.ts';
+import {noteRequest, openHandle} from './open-operation.ts';
 import {truncateFile} from './truncate-file.ts';
 import {wallClockNs} from './wall-clock.ts';
 
@@ -16,6 +16,7 @@ export const read = async (
 	options: {isForPages?: boolean} = {},
 ): Promise<number> => {
 	const handle = parts.files.handle(number);
+	noteRequest(parts, handle);
 	const {file} = handle;
 	if (!handle.flags.read && handle.flags.write && !handle.hasWritten && file.base === undefined) {
 		// The kernel reads through write-only handles to fill a page that is written in part (mmap): that is allowed.
@@ -66,6 +67,7 @@ export const write = async (
 ): Promise<number> => {
 	assertWritable(parts);
 	const handle = parts.files.handle(number);
+	noteRequest(parts, handle);
 	const {file} = handle;
 	const isAppend = handle.flags.append && options.writepage !== true;
 	await file.exclusively(async () => {
@@ -102,6 +104,7 @@ export const flush = async (
 	options: {hasOtherDescriptor?: (path: string) => Promise<boolean>} = {},
 ): Promise<void> => {
 	const handle = parts.files.handle(number);
+	noteRequest(parts, handle);
 	if (!handle.flags.write) {
 		return;
 	}

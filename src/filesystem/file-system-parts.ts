@@ -28,7 +28,7 @@ export type FileSystemParts = {
 	readonly cache: Pick<MetadataCache, 'beginRead' | 'changeSince' | 'get' | 'recordListing'>;
 	readonly namespace: Omit<Namespace, 'forgetLookup' | 'forgetLookups'>;
 	readonly markers: Pick<KnownMarkers, 'has' | 'note'>;
-	readonly kernelPages: Pick<KernelPages, 'forget' | 'has' | 'opened'>;
+	readonly kernelPages: Pick<KernelPages, 'forget' | 'has' | 'note'>;
 	readonly files: FileTable;
 	readonly uploads: UploadQueue<OpenFile>;
 	readonly locks: PathLocks;

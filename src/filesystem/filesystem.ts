@@ -43,8 +43,12 @@ export type Handle = number;
 
 export type OpenResult = {
 	readonly handle: Handle;
-	/** Whether the kernel may keep the pages that it has of this file: nothing changed since it last read them. */
-	readonly keepCache: boolean;
+	readonly sizeBytes: number;
+	/**
+	Whether the kernel may keep the pages that it has of this file: nothing changed since it last read them. To be asked
+	once, when the kernel is answered, and not at all when the open is refused: it drops them at that answer.
+	*/
+	readonly keepsPages: () => boolean;
 	/**
 	Whether reads must not go through the kernel's pages, as another version of the path is open. Absent: they may.
 	*/

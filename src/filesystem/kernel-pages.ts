@@ -12,20 +12,13 @@ export class KernelPages {
 		this.#etags = new BoundedMap({countMax});
 	}
 
-	/** An open shows the kernel this version: whether the pages that it has are of it already. */
-	opened(path: string, etag: string): boolean {
-		const isSame = this.#etags.get(path) === etag;
-		this.#etags.set(path, etag);
-		return isSame;
-	}
-
 	/** Whether the pages of a path are of this version. */
 	has(path: string, etag: string): boolean {
 		return this.#etags.get(path) === etag;
 	}
 
-	/** The kernel wrote the bytes of this version itself. */
-	written(path: string, etag: string): void {
+	/** The pages are of this version: the kernel dropped those of before, or wrote the bytes itself, or keeps them. */
+	note(path: string, etag: string): void {
 		this.#etags.set(path, etag);
 	}
 

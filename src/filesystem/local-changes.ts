@@ -88,7 +88,7 @@ export class LocalChanges {
 	uploaded(path: string, head: ObjectHead, {isAsWritten}: {isAsWritten: boolean}): void {
 		this.#changed(path, {state: 'object', head});
 		if (isAsWritten) {
-			this.#kernelPages.written(path, head.etag);
+			this.#kernelPages.note(path, head.etag);
 		} else {
 			this.#kernelPages.forget(path);
 		}

@@ -24,6 +24,8 @@ export type FileHandle = {
 	hasWritten: boolean;
 	/** The kernel was told not to read through its pages, as handles of another version were open. */
 	isDirect: boolean;
+	/** The version (etag) that the kernel's pages are of once the kernel has used the answer to this open. */
+	pagesToCome: string | undefined;
 };
 
 /** Whether the file has another version than the one that the handle opened. */

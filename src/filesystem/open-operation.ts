@@ -8,7 +8,7 @@ import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
 import type {Caller, Handle, OpenFlags, OpenResult} from './filesystem.ts';
 import {lookUpWithContent} from './look-up-with-content.ts';
 import type {Entry} from './namespace.ts';
-import type {FileHandle, OpenFile} from './open-file.ts';
+import {type FileHandle, isOutdated, type OpenFile} from './open-file.ts';
 import {truncateFile} from './truncate-file.ts';
 import {wallClockNs} from './wall-clock.ts';
 
@@ -23,7 +23,12 @@ export const open = async (
 ): Promise<OpenResult> => {
 	const number = await openHandle(parts, path, flags, creation);
 	const handle = parts.files.handle(number);
-	return {handle: number, keepCache: keepsKernelPages(parts, handle), isDirect: handle.isDirect};
+	return {
+		handle: number,
+		sizeBytes: handle.file.sizeBytes,
+		keepsPages: () => keepsKernelPages(parts, handle),
+		isDirect: handle.isDirect,
+	};
 };
 
 /** An open that the kernel does not hear of. */
@@ -57,6 +62,7 @@ export const openHandle = async (
 			endBytes: 0,
 			hasWritten: false,
 			isDirect: false,
+			pagesToCome: undefined,
 		};
 		const number = parts.files.addHandle(handle);
 		try {
@@ -220,20 +226,38 @@ const reportEarlierFailure = (file: OpenFile, flags: OpenFlags): void => {
 The kernel has one set of pages for a path. As long as a handle of another version is open, which is served from them,
 this version must not get into them; and nobody knows what is in them afterwards.
 */
-const keepsKernelPages = (parts: FileSystemParts, {file, isDirect}: FileHandle): boolean => {
-	if (isDirect) {
+const keepsKernelPages = (parts: FileSystemParts, handle: FileHandle): boolean => {
+	const {file} = handle;
+	if (handle.isDirect || isOutdated(handle)) {
 		parts.kernelPages.forget(file.path);
+		file.hasOtherPages = true;
 		return false;
 	}
 
-	if (file.hasOtherPages) {
-		file.hasOtherPages = false; // The kernel drops them now.
-		return false;
-	}
-
+	const mayBeOthers = file.hasOtherPages;
+	file.hasOtherPages = false; // The kernel drops them now.
 	if (file.hasChanges || file.base === undefined) {
-		return file.handles.size > 1;
+		return !mayBeOthers && file.handles.size > 1;
 	}
 
-	return parts.kernelPages.opened(file.path, file.base.etag);
+	const {etag} = file.base;
+	if (!mayBeOthers && parts.kernelPages.has(file.path, etag)) {
+		parts.kernelPages.note(file.path, etag);
+		return true;
+	}
+
+	parts.kernelPages.forget(file.path);
+	handle.pagesToCome = etag;
+	return false;
+};
+
+/**
+The kernel made a request through a handle: so it has used the answer to its open, and dropped the pages of before.
+Until then an open that keeps the pages could be ahead of it.
+*/
+export const noteRequest = (parts: FileSystemParts, handle: FileHandle): void => {
+	if (handle.pagesToCome !== undefined) {
+		parts.kernelPages.note(handle.file.path, handle.pagesToCome);
+		handle.pagesToCome = undefined;
+	}
 };

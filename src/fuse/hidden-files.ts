@@ -64,7 +64,8 @@ export class HiddenFiles {
 		const handle = this.handleOf(path);
 		if (handle !== undefined && !flags.write) {
 			this.#useCounts.set(handle, (this.#useCounts.get(handle) ?? 0) + 1);
-			return {handle, keepCache: false};
+			const {sizeBytes} = await this.#fileSystem.getattr({handle});
+			return {handle, sizeBytes, keepsPages: () => false};
 		}
 
 		try {

@@ -1,4 +1,15 @@
 import {BoundedMap} from '../model/bounded-map.ts';
+import {isWithin} from '../model/object-key.ts';
+
+type ShownSize = {
+	sizeBytes: number;
+	readonly isDirectory: boolean;
+	/**
+	The thread that was told a size which the kernel did not know before; absent once the kernel uses it. An answer is
+	used when the thread that waits for it runs, so calls of other threads may come first.
+	*/
+	toldTo?: number | undefined;
+};
 
 /**
 The size of each file as the kernel was last told. The kernel cuts reads at the size that it knows, and does not ask
@@ -7,7 +18,7 @@ kernel look the name up again (path_openat with LOOKUP_REVAL) and open once more
 program sees the error.
 */
 export class ShownSizes {
-	readonly #sizes: BoundedMap<string, number>;
+	readonly #sizes: BoundedMap<string, ShownSize>;
 	/** Which thread was refused which path: what it opens next there is the second try. */
 	readonly #refusals: BoundedMap<string, number>;
 
@@ -16,21 +27,52 @@ export class ShownSizes {
 		this.#refusals = new BoundedMap(options);
 	}
 
-	/** The kernel was told this size. */
-	note(path: string, sizeBytes: number): void {
-		this.#sizes.set(path, sizeBytes);
+	/** A thread is told this size by the answer to its call, and the kernel with it. */
+	told(path: string, {sizeBytes, isDirectory}: {sizeBytes: number; isDirectory: boolean}, threadId: number): void {
+		const shown = this.#sizes.get(path);
+		const isKnown = shown === undefined || (shown.sizeBytes === sizeBytes && shown.toldTo === undefined);
+		this.#sizes.set(path, {sizeBytes, isDirectory, toldTo: isKnown ? undefined : threadId});
 	}
 
-	/** The name stands for something else now, and the kernel knows it. */
+	/** The kernel wrote up to here itself. */
+	wrote(path: string, endBytes: number): void {
+		const shown = this.#sizes.get(path);
+		if (shown !== undefined && shown.sizeBytes < endBytes) {
+			shown.sizeBytes = endBytes;
+		}
+	}
+
+	/** The name stands for nothing or for something new, and the kernel knows it. */
 	forget(path: string): void {
 		this.#sizes.delete(path);
 	}
 
-	/** Whether the kernel believes another size. */
-	takeIsWrong(path: string, sizeBytes: number): boolean {
+	/** The kernel knows what it knew of a name by another one, and of what is below it. */
+	renamed(from: string, to: string): void {
+		const isFile = this.#sizes.get(from)?.isDirectory === false;
+		for (const path of isFile ? [from] : [...this.#sizes.keys()].filter(name => isWithin(name, from))) {
+			const shown = this.#sizes.get(path);
+			this.#sizes.delete(path);
+			if (shown !== undefined) {
+				this.#sizes.set(`${to}${path.slice(from.length)}`, shown);
+			}
+		}
+	}
+
+	/** Whether it is not sure that the kernel uses the size that it was told: it was told to another thread. */
+	isUnsure(path: string, threadId: number): boolean {
+		const toldTo = this.#sizes.get(path)?.toldTo;
+		return toldTo !== undefined && toldTo !== threadId;
+	}
+
+	/** An open by a thread found this size: whether the kernel believes another one. */
+	isWrong(path: string, sizeBytes: number, threadId: number): boolean {
 		const shown = this.#sizes.get(path);
-		this.#sizes.delete(path);
-		return shown !== undefined && shown !== sizeBytes;
+		if (shown?.toldTo === threadId) {
+			shown.toldTo = undefined; // It runs again.
+		}
+
+		return shown !== undefined && (shown.sizeBytes !== sizeBytes || shown.toldTo !== undefined);
 	}
 
 	/**

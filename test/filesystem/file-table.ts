@@ -46,6 +46,7 @@ const toHandle = (file: OpenFile, flags: {read: boolean}): FileHandle => ({
 	endBytes: 0,
 	hasWritten: false,
 	isDirect: false,
+	pagesToCome: undefined,
 });
 
 test('hasOtherVersionOpen() is true while handles of before a replacement are open', t => {

@@ -1,71 +1,66 @@
 import test from 'ava';
 import {KernelPages} from '../../src/filesystem/kernel-pages.ts';
 
-test('opened() says whether the pages are of the version, and they are of it from then on', t => {
+test('has() says whether the pages of a path are of the version that was noted last', t => {
 	const pages = new KernelPages();
-	t.false(pages.opened('a', '1'));
-	t.true(pages.opened('a', '1'));
-	t.false(pages.opened('a', '2'), 'changed elsewhere');
-	t.true(pages.opened('a', '2'));
-	t.false(pages.opened('b', '2'), 'another path');
+	t.false(pages.has('a', '1'));
+	pages.note('a', '1');
+	t.true(pages.has('a', '1'));
+	t.false(pages.has('a', '2'), 'changed elsewhere');
+	t.false(pages.has('b', '1'), 'another path');
+	pages.note('a', '2');
 	t.true(pages.has('a', '2'));
 	t.false(pages.has('a', '1'));
 });
 
-test('written() makes the pages those of the version that was uploaded', t => {
-	const pages = new KernelPages();
-	pages.written('a', '1');
-	t.true(pages.opened('a', '1'));
-});
-
 test('replaced() keeps the pages of the version before, and no others', t => {
 	const pages = new KernelPages();
-	pages.written('a', '1');
+	pages.note('a', '1');
 	pages.replaced('a', '1', '2');
-	t.true(pages.opened('a', '2'));
+	t.true(pages.has('a', '2'));
 	pages.replaced('a', '1', '3');
-	t.false(pages.opened('a', '3'), 'the pages were not of version 1');
+	t.false(pages.has('a', '3'), 'the pages were not of version 1');
 	pages.replaced('b', '1', '2');
-	t.false(pages.opened('b', '2'), 'there were none');
+	t.false(pages.has('b', '2'), 'there were none');
 });
 
 test('moved() takes the pages along if they are of the version that was moved', t => {
 	const pages = new KernelPages();
-	pages.written('a', '1');
-	pages.written('b', 'old');
+	pages.note('a', '1');
+	pages.note('b', 'old');
 	pages.moved({path: 'a', etag: '1'}, {path: 'b', etag: '2'});
-	t.true(pages.opened('b', '2'));
-	t.false(pages.opened('a', '1'));
+	t.true(pages.has('b', '2'));
+	t.false(pages.has('a', '1'));
 });
 
 test('moved() drops the pages of the target when those of the source are of another version', t => {
 	const pages = new KernelPages();
-	pages.written('a', 'older');
-	pages.written('b', '2');
+	pages.note('a', 'older');
+	pages.note('b', '2');
 	pages.moved({path: 'a', etag: '1'}, {path: 'b', etag: '2'});
-	t.false(pages.opened('b', '2'));
+	t.false(pages.has('b', '2'));
 });
 
 test('forget() and forgetTree() drop a path, and a directory with all below it', t => {
 	const pages = new KernelPages();
 	for (const path of ['d', 'd/a', 'd/e/b', 'da', 'x']) {
-		pages.written(path, '1');
+		pages.note(path, '1');
 	}
 
 	pages.forgetTree('d');
 	pages.forget('x');
 	t.deepEqual(
-		['d', 'd/a', 'd/e/b', 'da', 'x'].filter(path => pages.opened(path, '1')),
+		['d', 'd/a', 'd/e/b', 'da', 'x'].filter(path => pages.has(path, '1')),
 		['da'],
 	);
 });
 
-test('the bound drops the path that was opened or written longest ago', t => {
+test('the bound drops the path that was noted longest ago', t => {
 	const pages = new KernelPages({countMax: 2});
-	pages.written('a', '1');
-	pages.written('b', '1');
-	pages.opened('a', '1');
-	pages.written('c', '1');
-	t.true(pages.opened('a', '1'));
-	t.false(pages.opened('b', '1'));
+	pages.note('a', '1');
+	pages.note('b', '1');
+	pages.note('a', '1');
+	pages.note('c', '1');
+	t.true(pages.has('a', '1'));
+	t.false(pages.has('b', '1'));
 });

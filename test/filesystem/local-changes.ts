@@ -59,7 +59,7 @@ test('removed() makes the absence known and forgets the pages', t => {
 	changes.uploaded('a', headOf('a'), {isAsWritten: true});
 	changes.removed('a');
 	t.deepEqual(cache.get('a'), {state: 'absent'});
-	t.false(kernelPages.opened('a', 'etag'));
+	t.false(kernelPages.has('a', 'etag'));
 });
 
 test('directoryRemoved() forgets the marker and all that was known below', t => {
@@ -78,7 +78,7 @@ test('moved() takes the pages along', t => {
 	changes.moved('a', {head: headOf('b', '2'), sourceEtag: '1'});
 	t.deepEqual(cache.get('a'), {state: 'absent'});
 	t.deepEqual(cache.get('b'), {state: 'object', head: headOf('b', '2')});
-	t.true(kernelPages.opened('b', '2'));
+	t.true(kernelPages.has('b', '2'));
 });
 
 for (const hasFailed of [false, true]) {
@@ -101,7 +101,7 @@ for (const hasFailed of [false, true]) {
 		);
 		t.is(cache.get('beside/a')?.state, 'object');
 		t.deepEqual(
-			['from/a', 'to/a', 'beside/a'].filter(path => kernelPages.opened(path, 'etag')),
+			['from/a', 'to/a', 'beside/a'].filter(path => kernelPages.has(path, 'etag')),
 			['beside/a'],
 		);
 		t.false(markers.has('from'));
@@ -113,7 +113,7 @@ test('replaced() keeps the pages of a version whose bytes are the same', t => {
 	changes.uploaded('a', headOf('a', '1'), {isAsWritten: true});
 	changes.replaced('a', {state: 'object', head: headOf('a', '2')}, headOf('a', '1'));
 	t.deepEqual(cache.get('a'), {state: 'object', head: headOf('a', '2')});
-	t.true(kernelPages.opened('a', '2'));
+	t.true(kernelPages.has('a', '2'));
 	changes.replaced('d', {state: 'directory', marker: headOf('d/')});
 	t.true(markers.has('d'));
 });
@@ -121,10 +121,10 @@ test('replaced() keeps the pages of a version whose bytes are the same', t => {
 test('uploaded() keeps the pages only when the version has the bytes that the kernel wrote', t => {
 	const {cache, kernelPages, changes} = setUp();
 	changes.uploaded('a', headOf('a', '1'), {isAsWritten: true});
-	t.true(kernelPages.opened('a', '1'));
+	t.true(kernelPages.has('a', '1'));
 	changes.uploaded('a', headOf('a', '2'), {isAsWritten: false});
 	t.deepEqual(cache.get('a'), {state: 'object', head: headOf('a', '2')});
-	t.false(kernelPages.opened('a', '1'), 'the bytes that the kernel has are of no version');
+	t.false(kernelPages.has('a', '1'), 'the bytes that the kernel has are of no version');
 });
 
 test('mayHaveChanged() and markerMade() make the path be asked for again', t => {

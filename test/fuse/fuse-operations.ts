@@ -86,17 +86,39 @@ test('a failure is answered with its negative errno', async t => {
 
 test('open() of a file that grew since the kernel was told its size is ESTALE once', async t => {
 	const {operations, fileSystem} = setUp(t);
+	await create(operations, '/file');
+	await answerOf<Fuse.Stats>(callback => operations.getattr('/file', callback));
+	await fileSystem.truncate({path: 'file'}, 100); // Elsewhere: the kernel does not hear of it.
+	const open = async (flags = fs.O_RDONLY) =>
+		answerOf<Fuse.FileHandle | Fuse.FileInfoResult>(callback => operations.open('/file', flags, callback));
+	t.is((await open(fs.O_WRONLY | fs.O_APPEND)).result, 0);
+	t.is((await open()).result, -errno.ESTALE);
+	t.is((await open()).result, 0);
+});
+
+test('open() of a file is ESTALE once when the kernel was told the size of an open one', async t => {
+	const {operations, fileSystem} = setUp(t);
 	const fd = await create(operations, '/file');
 	await answerOf<Fuse.Stats>(callback => operations.getattr('/file', callback));
-	await write(operations, fd, 'more');
-	fileSystem.open = async (...parameters) => ({
-		...(await MemoryFileSystem.prototype.open.apply(fileSystem, parameters)),
-		keepCache: false,
-	});
+	await fileSystem.truncate({path: 'file'}, 100);
+	await answerOf<Fuse.Stats>(callback => operations.fgetattr('/file', fd, callback));
+	await fileSystem.truncate({path: 'file'}, 0);
 	const open = async () =>
 		answerOf<Fuse.FileHandle | Fuse.FileInfoResult>(callback => operations.open('/file', fs.O_RDONLY, callback));
 	t.is((await open()).result, -errno.ESTALE);
 	t.is((await open()).result, 0);
+});
+
+test('open() of a file is not refused for what the kernel wrote itself, nor for what it knew by another name', async t => {
+	const {operations} = setUp(t);
+	const fd = await create(operations, '/file');
+	await answerOf<Fuse.Stats>(callback => operations.fgetattr('/file', fd, callback));
+	await answerOf<number>(callback => operations.write('/file', fd, Buffer.from('more'), 4, 0, callback));
+	const open = async (path: string) =>
+		answerOf<Fuse.FileHandle | Fuse.FileInfoResult>(callback => operations.open(path, fs.O_RDONLY, callback));
+	t.is((await open('/file')).result, 0);
+	await answerOf(callback => operations.renameWithFlags('/file', '/moved', 0, callback));
+	t.is((await open('/moved')).result, 0);
 });
 
 test('chown() does not change an id that the kernel sends as -1', async t => {

@@ -1,4 +1,5 @@
 import type Fuse from 'fuse-native';
+import type {EntryStat} from '../../filesystem/filesystem.ts';
 import type {FuseSession} from '../fuse-session.ts';
 import {permissionsOfMode, toFuseStat, toFuseStatfs, toTimeChange} from '../fuse-stat.ts';
 
@@ -7,6 +8,16 @@ const idUnchanged = 0xff_ff_ff_ff;
 
 export const createAttributeOperations = (session: FuseSession) => {
 	const {fileSystem, shown} = session;
+	/** Of an open file too: the kernel takes its size for that of the path, also where the path has a newer version. */
+	const tell = (
+		path: Fuse.HandlePath,
+		stat: EntryStat,
+		{threadId, callback}: {threadId: number; callback: (result: number, stats?: Fuse.Stats) => void},
+	): void => {
+		shown.told(path ?? '', {sizeBytes: stat.sizeBytes, isDirectory: stat.kind === 'directory'}, threadId);
+		callback(0, toFuseStat(stat));
+	};
+
 	return {
 		getattr(path, callback) {
 			const threadId = session.callingThreadId();
@@ -17,17 +28,15 @@ export const createAttributeOperations = (session: FuseSession) => {
 						shown.answered(path ?? '', threadId); // An open that was refused is not tried again.
 						throw error;
 					}),
-				stat => {
-					shown.note(path ?? '', stat.sizeBytes);
-					callback(0, toFuseStat(stat));
-				},
+				stat => tell(path, stat, {threadId, callback}),
 			);
 		},
 		fgetattr(path, fd, callback) {
+			const threadId = session.callingThreadId();
 			session.ask(
 				{name: 'fgetattr', fd, callback},
 				async () => fileSystem.getattr(session.targetOf(path, fd)),
-				stat => callback(0, toFuseStat(stat)),
+				stat => tell(path, stat, {threadId, callback}),
 			);
 		},
 		statfs(path, callback) {

@@ -4,7 +4,7 @@ import {parseFallocateMode} from '../operation-flags.ts';
 
 /** The bytes of files. */
 export const createContentOperations = (session: FuseSession) => {
-	const {fileSystem, metrics, readBuffers} = session;
+	const {fileSystem, metrics, readBuffers, shown} = session;
 	return {
 		readBuffer(_path, fd, length, position, callback) {
 			const buffer = readBuffers.take(length);
@@ -20,7 +20,7 @@ export const createContentOperations = (session: FuseSession) => {
 				abandon: giveBack,
 			});
 		},
-		write(_path, fd, buffer, _length, position, callback) {
+		write(path, fd, buffer, _length, position, callback) {
 			const writepage = session.isWritepage();
 			session.run(
 				{name: 'write', fd, callback},
@@ -29,6 +29,7 @@ export const createContentOperations = (session: FuseSession) => {
 				{
 					succeed(count) {
 						metrics.writtenBytes.value += count;
+						shown.wrote(path ?? '', Number(position) + count);
 						callback(count);
 					},
 				},
@@ -44,18 +45,30 @@ export const createContentOperations = (session: FuseSession) => {
 				fileSystem.truncate(session.targetOf(path, fd), Number(size)),
 			);
 		},
-		fallocate(_path, fd, mode, offset, length, callback) {
+		fallocate(path, fd, mode, offset, length, callback) {
 			const range = {offset: Number(offset), length: Number(length)};
-			session.run({name: 'fallocate', fd, callback}, async () =>
-				fileSystem.fallocate(toHandle(fd), {...range, ...parseFallocateMode(mode)}),
-			);
+			const request = {...range, ...parseFallocateMode(mode)};
+			session.run({name: 'fallocate', fd, callback}, async () => fileSystem.fallocate(toHandle(fd), request), {
+				succeed() {
+					if (!request.keepSize) {
+						shown.wrote(path ?? '', range.offset + range.length);
+					}
+
+					callback(0);
+				},
+			});
 		},
-		copyFileRange(_from, fromFd, fromOffset, _to, toFd, toOffset, length, _flags, callback) {
+		copyFileRange(_from, fromFd, fromOffset, to, toFd, toOffset, length, _flags, callback) {
 			const [source, destination] = [toPlace(fromFd, fromOffset), toPlace(toFd, toOffset)];
 			session.run(
 				{name: 'copy_file_range', fd: fromFd, callback},
 				async () => fileSystem.copyFileRange(source, destination, Number(length)),
-				{succeed: callback},
+				{
+					succeed(count) {
+						shown.wrote(to ?? '', destination.offset + count);
+						callback(count);
+					},
+				},
 			);
 		},
 	} satisfies Fuse.OPERATIONS;

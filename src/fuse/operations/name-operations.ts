@@ -65,6 +65,8 @@ const createOldNameOperations = (session: FuseSession) => {
 				if (!(await hidden.forget(path))) {
 					await fileSystem.unlink(toPath(path));
 				}
+
+				shown.forget(path);
 			});
 		},
 		renameWithFlags(from, to, flags, callback) {
@@ -73,12 +75,14 @@ const createOldNameOperations = (session: FuseSession) => {
 			session.run({name: 'rename', path: from, callback}, async () => {
 				if (flags === 0 && hidden.isHiding(from, to)) {
 					await hidden.hide(toPath(from), to, threadId);
+					shown.forget(from);
 					return;
 				}
 
 				await fileSystem.rename(toPath(from), toNewPath(to), parseRenameFlags(flags));
 				hidden.follow(from.slice(1), to.slice(1));
 				shown.forget(to);
+				shown.renamed(from, to);
 			});
 		},
 	} satisfies Fuse.OPERATIONS;

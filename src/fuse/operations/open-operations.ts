@@ -10,7 +10,7 @@ import {hasOtherDescriptor} from '../other-descriptors.ts';
 
 /** From the opening of a file to its last close. */
 export const createOpenOperations = (session: FuseSession) => {
-	const {fileSystem, hidden} = session;
+	const {fileSystem, hidden, shown} = session;
 	return {
 		open(path, flags, callback) {
 			const threadId = session.callingThreadId();
@@ -39,7 +39,12 @@ export const createOpenOperations = (session: FuseSession) => {
 			session.run(
 				{name: 'create', path, callback},
 				async () => fileSystem.open(toNewPath(path), {...parseOpenFlags(flags), create: true}, creation),
-				{succeed: result => callback(0, toFileInfo(result, flags))},
+				{
+					succeed(result) {
+						shown.forget(path); // What had the name before is not what the kernel made now.
+						callback(0, toFileInfo(result, flags));
+					},
+				},
 			);
 		},
 		flush(_path, fd, callback) {
@@ -59,9 +64,9 @@ export const createOpenOperations = (session: FuseSession) => {
 	} satisfies Fuse.OPERATIONS;
 };
 
-const toFileInfo = ({handle, keepCache, isDirect = false}: OpenResult, flags: number): Fuse.FileInfoResult => ({
+const toFileInfo = ({handle, keepsPages, isDirect = false}: OpenResult, flags: number): Fuse.FileInfoResult => ({
 	fd: toFd(handle),
-	keepCache,
+	keepCache: keepsPages(),
 	// What is longer than a request of the kernel comes in several. With O_DIRECT alone the kernel sends them at the same
 	// time, and those of an append, which go to the end whatever their offset, would change places.
 	directIO: isDirect || (flags & orderedFlags) === orderedFlags,
@@ -74,33 +79,40 @@ Opens a file; `undefined` when the kernel has to look it up again first: it know
 the kernel still believes in it. Then a program that creates what is not there gets a new file, and others ENOENT.
 */
 const openAsShown = async (
-	{fileSystem, hidden, shown}: FuseSession,
+	{hidden, shown}: FuseSession,
 	fusePath: string,
 	flags: OpenFlags,
 	threadId: number,
 ): Promise<OpenResult | undefined> => {
 	const mayRefuse = shown.mayRefuse(fusePath, threadId);
 	shown.answered(fusePath, threadId);
+	const refuse = (): void => {
+		shown.refused(fusePath, threadId);
+	};
+
+	// A program that does not read misses nothing; appends go to the end, wherever the kernel believes it to be.
+	const isSizeUsed = flags.read && !flags.truncate;
+	if (isSizeUsed && mayRefuse && shown.isUnsure(fusePath, threadId)) {
+		refuse();
+		return undefined;
+	}
+
 	let result: OpenResult;
 	try {
 		result = await hidden.open(toPath(fusePath), flags);
 	} catch (error) {
 		if (mayRefuse && errnoNameOf(error) === 'ENOENT') {
-			shown.refused(fusePath, threadId);
+			refuse();
 			return undefined;
 		}
 
 		throw error;
 	}
 
-	// A program that does not read misses nothing; appends go to the end, wherever the kernel believes it to be.
-	if (!result.keepCache && !flags.truncate && flags.read) {
-		const {sizeBytes} = await fileSystem.getattr({handle: result.handle});
-		if (shown.takeIsWrong(fusePath, sizeBytes) && mayRefuse) {
-			shown.refused(fusePath, threadId);
-			await hidden.release(result.handle);
-			return undefined;
-		}
+	if (isSizeUsed && shown.isWrong(fusePath, result.sizeBytes, threadId) && mayRefuse) {
+		await hidden.release(result.handle);
+		refuse();
+		return undefined;
 	}
 
 	return result;

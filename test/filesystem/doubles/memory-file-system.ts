@@ -75,7 +75,7 @@ export class MemoryFileSystem implements FileSystem {
 		}
 
 		this.#files.set(++this.#handleLast, {inode, flags});
-		return {handle: this.#handleLast, keepCache: false};
+		return {handle: this.#handleLast, sizeBytes: inode.sizeBytes, keepsPages: () => false};
 	}
 
 	async read(handle: Handle, buffer: Uint8Array, offset: number): Promise<number> {
