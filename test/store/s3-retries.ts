@@ -122,7 +122,7 @@ test('a server that is silent costs a bounded time and fails with timeout', asyn
 		async () => store.list({prefix: ''}),
 	]) {
 		const error = await throwsStoreError(t, 'timeout', call());
-		t.regex(error.message, /the server does not answer/);
+		t.regex(error.message, /the server does not (?:answer|take the connection)/); // A busy machine may not take it in time.
 	}
 });
 

@@ -39,6 +39,7 @@ const linesOf = (t: ExecutionContext, text: string): Line[] =>
 		.trimEnd()
 		.split('\n')
 		.map(line => {
+			t.true(line.startsWith('{'), line);
 			const fields = JSON.parse(line) as Line;
 			t.regex(JSON.stringify(fields['level']), /^"(?:trace|debug|info|warn|error|fatal)"$/, line);
 			t.regex(JSON.stringify(fields['time']), /^"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"$/, line);
