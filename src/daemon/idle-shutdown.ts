@@ -1,9 +1,9 @@
 import {createDeadline} from '../node/deadline.ts';
-import {withLock} from '../node/host/file-lock.ts';
 import {leaveOwnCgroup} from '../node/launch/own-cgroup.ts';
 import {readMountTable} from '../node/mounts/mount-table.ts';
 import {forgetVolume} from '../node/volumes/forget-volume.ts';
 import type {VolumePaths} from '../node/volumes/volume-directory.ts';
+import {withVolumeLock} from '../node/volumes/volume-lock.ts';
 import {podsInUse, readVolumeState} from '../node/volumes/volume-state.ts';
 
 export type IdleShutdownSettings = {
@@ -64,9 +64,8 @@ export class IdleShutdown {
 		await drain(drainMs).catch((error: unknown) =>
 			onEvent('not everything is in S3 when the idle daemon stops: the rest stays in the journal', {err: error}),
 		);
-		await withLock(
-			{path: paths.lockFile, what: 'the end of an idle daemon', deadline: createDeadline(lockMs)},
-			async () => this.#endLocked(),
+		await withVolumeLock(paths, {what: 'the end of an idle daemon', deadline: createDeadline(lockMs)}, async () =>
+			this.#endLocked(),
 		);
 	}
 

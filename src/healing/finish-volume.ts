@@ -3,7 +3,6 @@ import {join} from 'node:path';
 import {hasErrorCode} from '../model/error-text.ts';
 import {askToEnd} from '../node/launch/control-client.ts';
 import {createDeadline, type Deadline} from '../node/deadline.ts';
-import {removeUnknownVolume} from '../node/volumes/forget-volume.ts';
 import {releaseDirectory} from '../node/mounts/immutable-directory.ts';
 import {removeLaunchRecord} from '../node/launch/launch-record.ts';
 import {readMountTable} from '../node/mounts/mount-table.ts';
@@ -15,7 +14,7 @@ import {
 	volumePaths,
 	type VolumePaths,
 } from '../node/volumes/volume-directory.ts';
-import {withLock} from '../node/host/file-lock.ts';
+import {withVolumeLock} from '../node/volumes/volume-lock.ts';
 import {podsMounted, readVolumeState, writeVolumeState, type VolumeState} from '../node/volumes/volume-state.ts';
 import {restartDaemon} from './restart-daemon.ts';
 
@@ -53,7 +52,7 @@ export const finishVolume = async (
 	}
 
 	const deadline = createDeadline(environment.mountTimeoutMs);
-	return withLock({path: paths.lockFile, what: `bucket ${known.bucket}`, deadline}, async () =>
+	return withVolumeLock(paths, {what: `bucket ${known.bucket}`, deadline}, async () =>
 		finishLocked(volumeId, environment, deadline, settings),
 	);
 };
@@ -67,7 +66,6 @@ const finishLocked = async (
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const state = readVolumeState(paths.stateFile);
 	if (state === undefined) {
-		removeUnknownVolume(paths);
 		return 'finished';
 	}
 

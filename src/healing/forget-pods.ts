@@ -4,7 +4,7 @@ import {readMountTable, type Mount} from '../node/mounts/mount-table.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {withPathLock} from '../node/mounts/path-lock.ts';
 import {volumePaths} from '../node/volumes/volume-directory.ts';
-import {withLock} from '../node/host/file-lock.ts';
+import {withVolumeLock} from '../node/volumes/volume-lock.ts';
 import {
 	podsMounted,
 	readVolumeState,
@@ -30,18 +30,18 @@ export const forgetPods = async (
 	pods: readonly PodMount[],
 	environment: NodeEnvironment,
 ): Promise<void> => {
-	const {lockFile, stateFile} = volumePaths(environment.stateDirectory, volumeId);
+	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const deadline = createDeadline(environment.mountTimeoutMs);
 	for (const {path} of pods) {
 		await withPathLock(path, environment, deadline, async () =>
-			withLock({path: lockFile, what: `the pods of volume ${volumeId}`, deadline}, async () => {
-				const state = readVolumeState(stateFile);
+			withVolumeLock(paths, {what: `the pods of volume ${volumeId}`, deadline}, async () => {
+				const state = readVolumeState(paths.stateFile);
 				if (state === undefined || !podsUnmounted(state, readMountTable()).some(pod => pod.path === path)) {
 					return;
 				}
 
 				releaseDirectory(path);
-				writeVolumeState(stateFile, {...state, pods: state.pods.filter(pod => pod.path !== path)});
+				writeVolumeState(paths.stateFile, {...state, pods: state.pods.filter(pod => pod.path !== path)});
 			}),
 		);
 	}

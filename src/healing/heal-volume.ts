@@ -3,14 +3,13 @@ import {detachTop} from '../node/mounts/bind-mount.ts';
 import {askStatus} from '../node/launch/control-client.ts';
 import {endDaemon} from '../node/launch/daemon-launcher.ts';
 import {createDeadline, waitUntil, type Deadline} from '../node/deadline.ts';
-import {removeUnknownVolume} from '../node/volumes/forget-volume.ts';
 import {mountsAt, readMountTable, type Mount} from '../node/mounts/mount-table.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';
 import {isRunning, type ProcessIdentity} from '../node/host/process-identity.ts';
 import {findDaemon} from '../node/calls/volume-daemon.ts';
 import {volumePaths} from '../node/volumes/volume-directory.ts';
-import {withLock} from '../node/host/file-lock.ts';
+import {withVolumeLock} from '../node/volumes/volume-lock.ts';
 import {
 	podsInUse,
 	podsMounted,
@@ -75,7 +74,7 @@ export const healVolume = async (
 	}
 
 	const deadline = createDeadline(environment.mountTimeoutMs);
-	return withLock({path: paths.lockFile, what: `bucket ${known.bucket}`, deadline}, async () =>
+	return withVolumeLock(paths, {what: `bucket ${known.bucket}`, deadline}, async () =>
 		healLocked(volumeId, environment, deadline, settings),
 	);
 };
@@ -89,7 +88,6 @@ const healLocked = async (
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const state = readVolumeState(paths.stateFile);
 	if (state === undefined) {
-		removeUnknownVolume(paths);
 		return {outcome: 'well'};
 	}
 

@@ -1,10 +1,9 @@
 import {existsSync} from 'node:fs';
-import {removeUnknownVolume} from '../node/volumes/forget-volume.ts';
 import {listLaunchRecords, removeLaunchRecord} from '../node/launch/launch-record.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {removeForgottenPathLocks} from '../node/mounts/path-lock.ts';
 import {listVolumeIds, volumePaths} from '../node/volumes/volume-directory.ts';
-import {tryWithLock} from '../node/host/file-lock.ts';
+import {sweepVolume} from '../node/volumes/volume-lock.ts';
 
 /**
 Removes what killed calls have left and nobody else would remove: directories of volumes without a state, launch
@@ -15,7 +14,7 @@ export const sweepNode = async (environment: NodeEnvironment): Promise<void> => 
 	for (const volumeId of listVolumeIds(stateDirectory)) {
 		const paths = volumePaths(stateDirectory, volumeId);
 		if (!existsSync(paths.stateFile)) {
-			await tryWithLock({path: paths.lockFile}, async () => removeUnknownVolume(paths));
+			await sweepVolume(paths);
 		}
 	}
 

@@ -16,7 +16,7 @@ import {
 	volumePaths,
 } from '../volumes/volume-directory.ts';
 import {toVolumeId} from '../volumes/volume-id.ts';
-import {withLock} from '../host/file-lock.ts';
+import {withVolumeLock} from '../volumes/volume-lock.ts';
 import {withPathLock} from '../mounts/path-lock.ts';
 import type {DaemonLaunch} from '../launch/daemon-launch.ts';
 import {
@@ -83,7 +83,7 @@ export const forgetForegroundMount = async (
 	try {
 		const deadline = createDeadline(exitLockMs);
 		await withPathLock(path, environment, deadline, async () =>
-			withLock({path: paths.lockFile, what: 'the volume', deadline}, async () => {
+			withVolumeLock(paths, {what: 'the volume', deadline}, async () => {
 				const state = readVolumeState(paths.stateFile);
 				if (keepStaging && state !== undefined) {
 					writeVolumeState(paths.stateFile, {...state, daemon: undefined});
@@ -128,7 +128,7 @@ const prepare = async (
 		volumeDirectory: paths.directory,
 	};
 	await withPathLock(path, environment, deadline, async () =>
-		withLock({path: paths.lockFile, what: `bucket ${options.name}`, deadline}, async () => {
+		withVolumeLock(paths, {what: `bucket ${options.name}`, deadline}, async () => {
 			const hadStaging = stagingFileCount(paths) > 0;
 			let state: VolumeState = {
 				formatVersion: 1,

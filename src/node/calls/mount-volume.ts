@@ -1,4 +1,3 @@
-import {existsSync} from 'node:fs';
 import {toReason} from '../../model/error-text.ts';
 import {formatVolumeOptions} from '../../model/volume-options.ts';
 import type {MountOptions} from '../../flexvolume/parse-mount-options.ts';
@@ -17,7 +16,7 @@ import {renewPodMount} from '../mounts/renew-pod-mount.ts';
 import {completeStart, findDaemon, startDaemon, stopDaemon} from './volume-daemon.ts';
 import {removeVolumeDirectory, stagingFileCount, volumePaths, type VolumePaths} from '../volumes/volume-directory.ts';
 import {toVolumeId} from '../volumes/volume-id.ts';
-import {withLock} from '../host/file-lock.ts';
+import {withVolumeLock} from '../volumes/volume-lock.ts';
 import {
 	isNewerState,
 	podsInUse,
@@ -63,7 +62,7 @@ export const mountVolume = async (
 	const paths = volumePaths(environment.stateDirectory, volumeId);
 	const job: MountJob = {path, volumeId, paths, request, environment, deadline};
 	await withPathLock(path, environment, deadline, async () =>
-		withLock({path: paths.lockFile, what: `bucket ${request.options.name}`, deadline}, async () => mountLocked(job)),
+		withVolumeLock(paths, {what: `bucket ${request.options.name}`, deadline}, async () => mountLocked(job)),
 	);
 };
 
@@ -87,11 +86,6 @@ const mountLocked = async (job: MountJob): Promise<void> => {
 		releaseDirectory(path);
 		if (created) {
 			removePodDirectory(path);
-		}
-
-		// One that is damaged, or newer than we are, may be that of a volume that others use.
-		if (!existsSync(paths.stateFile)) {
-			removeVolumeDirectory(paths, {keepStaging: hadStaging});
 		}
 
 		throw error;

@@ -3,7 +3,7 @@ import {formatBytes} from '../../model/byte-size.ts';
 import {detachMounts} from '../mounts/bind-mount.ts';
 import {askStatus, askToEnd, askToLinger, type ControlOutcome, type Progress} from '../launch/control-client.ts';
 import {createDeadline, type Deadline} from '../deadline.ts';
-import {forgetVolume, removeUnknownVolume, tryToWriteState} from '../volumes/forget-volume.ts';
+import {forgetVolume, tryToWriteState} from '../volumes/forget-volume.ts';
 import {releaseDirectory} from '../mounts/immutable-directory.ts';
 import {mountsAt, readMountTable, type Mount} from '../mounts/mount-table.ts';
 import type {NodeEnvironment} from '../node-environment.ts';
@@ -13,7 +13,7 @@ import {resolveMountPath} from '../mounts/pod-directory.ts';
 import {isRunning} from '../host/process-identity.ts';
 import {stopDaemon} from './volume-daemon.ts';
 import {stagingFileCount, volumePaths} from '../volumes/volume-directory.ts';
-import {withLock} from '../host/file-lock.ts';
+import {withVolumeLock} from '../volumes/volume-lock.ts';
 import {
 	mountsOfVolume,
 	podsInUse,
@@ -89,8 +89,8 @@ const unmountLocked = async (
 	}
 
 	await drain(owner, path, environment, settings);
-	const {lockFile} = volumePaths(environment.stateDirectory, owner.volumeId);
-	return withLock({path: lockFile, what: `bucket ${owner.bucket}`, deadline: createDeadline(lockMs)}, async () =>
+	const paths = volumePaths(environment.stateDirectory, owner.volumeId);
+	return withVolumeLock(paths, {what: `bucket ${owner.bucket}`, deadline: createDeadline(lockMs)}, async () =>
 		detachLocked(owner.volumeId, path, environment, settings),
 	);
 };
@@ -187,7 +187,6 @@ const detachLocked = async (
 	const wasMounted = mountsAt(table, path).length > 0;
 	if (state === undefined) {
 		await detachMounts(path, createDeadline(detachMs));
-		removeUnknownVolume(paths);
 		return {wasMounted};
 	}
 

@@ -1,7 +1,8 @@
-import {closeSync, mkdirSync, openSync, rmSync, statSync} from 'node:fs';
+import {closeSync, mkdirSync, openSync, statSync} from 'node:fs';
 import {dirname} from 'node:path';
 import {DatabaseSync} from 'node:sqlite';
 import {setTimeout as delay} from 'node:timers/promises';
+import {pathToFileURL} from 'node:url';
 import {hasErrorCode, toReason} from '../../model/error-text.ts';
 import type {Deadline} from '../deadline.ts';
 import {NodeError} from '../node-error.ts';
@@ -25,61 +26,77 @@ Runs `work` while no other process runs anything under the same lock file. The l
 empty database, the one advisory lock of the kernel (fcntl) that Node.js reaches: it ends with the process that
 holds it, however that dies. `what` names the holder's business for the message when the deadline passes.
 
-The lock file may be removed by who holds it (`removeAfterwards`): whoever waited on the removed file notices
-that the path leads elsewhere now, and waits on the new one.
+Taking the lock makes the file, and the directories that lead to it. Only who holds the lock may remove them, in `work`
+or in `cleanUp`, which runs at the end, also of work that failed: whoever waited on the removed file notices that the
+path leads elsewhere now, and waits on the new one. After work that has removed the file there is no `cleanUp`: what
+stands at the path now is another's.
 */
 export const withLock = async <Result>(
-	{
-		path,
-		what,
-		deadline,
-		removeAfterwards,
-	}: {path: string; what: string; deadline: Deadline; removeAfterwards?: () => boolean},
+	{path, what, deadline, cleanUp}: {path: string; what: string; deadline: Deadline; cleanUp?: () => void},
 	work: () => Promise<Result>,
 ): Promise<Result> => {
-	const database = await acquire(path, what, deadline);
-	return useLock(database, {path, removeAfterwards}, work);
+	const lock = await acquire(path, what, deadline);
+	return useLock(lock, {path, cleanUp}, work);
 };
 
 /**
 The same for work that is not worth a wait: `false` if somebody else holds the lock, or if it is just being removed.
 */
 export const tryWithLock = async (
-	{path, removeAfterwards}: {path: string; removeAfterwards?: () => boolean},
+	{path, cleanUp}: {path: string; cleanUp?: () => void},
 	work: () => Promise<void>,
 ): Promise<boolean> => {
-	const database = tryAcquire(path, {isLast: false});
-	if (database === undefined) {
+	const lock = tryAcquire(path, {isLast: false});
+	if (lock === undefined) {
 		return false;
 	}
 
-	await useLock(database, {path, removeAfterwards}, work);
+	await useLock(lock, {path, cleanUp}, work);
 	return true;
 };
 
+/** A lock that is held: nobody else gets it while the path leads to this inode. */
+type HeldLock = {readonly database: DatabaseSync; readonly inode: bigint};
+
 const useLock = async <Result>(
-	database: DatabaseSync,
-	{path, removeAfterwards}: {path: string; removeAfterwards: (() => boolean) | undefined},
+	{database, inode}: HeldLock,
+	{path, cleanUp}: {path: string; cleanUp: (() => void) | undefined},
 	work: () => Promise<Result>,
 ): Promise<Result> => {
-	try {
-		return await work();
-	} finally {
-		if (removeAfterwards?.() ?? false) {
-			rmSync(path, {force: true});
+	const end = (): void => {
+		if (inodeOf(path) === inode) {
+			cleanUp?.();
 		}
+	};
 
+	try {
+		const result = await work().catch((error: unknown) => {
+			endQuietly(end);
+			throw error;
+		});
+		end();
+		return result;
+	} finally {
 		database.close();
 	}
 };
 
-const acquire = async (path: string, what: string, deadline: Deadline): Promise<DatabaseSync> => {
+/** After work that failed: why it did is what its caller has to know. */
+const endQuietly = (end: () => void): void => {
+	try {
+		end();
+	} catch {
+		// A full or broken disk, mostly, which is why the work failed.
+	}
+};
+
+const acquire = async (path: string, what: string, deadline: Deadline): Promise<HeldLock> => {
 	const startedAtMs = performance.now();
 	for (;;) {
 		const isLast = deadline.remainingMs() === 0;
-		const database = tryAcquire(path, {isLast});
-		if (database !== undefined) {
-			return database;
+		const lock = tryAcquire(path, {isLast});
+		if (lock !== undefined) {
+			return lock;
 		}
 
 		if (isLast) {
@@ -92,17 +109,17 @@ const acquire = async (path: string, what: string, deadline: Deadline): Promise<
 	}
 };
 
-const tryAcquire = (path: string, {isLast}: {isLast: boolean}): DatabaseSync | undefined => {
+const tryAcquire = (path: string, {isLast}: {isLast: boolean}): HeldLock | undefined => {
 	let database: DatabaseSync | undefined;
 	try {
 		mkdirSync(dirname(path), {recursive: true, mode: 0o700});
 		createIfAbsent(path);
-		const inodeBefore = inodeOf(path);
-		database = new DatabaseSync(path);
+		const inode = inodeOf(path);
+		database = new DatabaseSync(existingFile(path));
 		// With its journal in memory it writes nothing: the lock can be had on a full disk, too.
 		database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-		if (inodeBefore !== undefined && inodeOf(path) === inodeBefore) {
-			return database;
+		if (inode !== undefined && inodeOf(path) === inode) {
+			return {database, inode};
 		}
 
 		database.close();
@@ -133,6 +150,13 @@ const createIfAbsent = (path: string): void => {
 			throw error;
 		}
 	}
+};
+
+/** SQLite would make a file that its holder has just removed; nobody would hold that one, and nobody remove it. */
+const existingFile = (path: string): URL => {
+	const url = pathToFileURL(path);
+	url.searchParams.set('mode', 'rw');
+	return url;
 };
 
 const inodeOf = (path: string): bigint | undefined => {

@@ -1,5 +1,5 @@
 import {createHash} from 'node:crypto';
-import {readdirSync} from 'node:fs';
+import {readdirSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {hasErrorCode} from '../../model/error-text.ts';
 import type {Deadline} from '../deadline.ts';
@@ -16,28 +16,29 @@ export const withPathLock = async <Result>(
 	{stateDirectory}: NodeEnvironment,
 	deadline: Deadline,
 	work: () => Promise<Result>,
-): Promise<Result> =>
-	withLock(
-		{
-			path: join(lockDirectory(stateDirectory), lockName(path)),
-			what: path,
-			deadline,
-			removeAfterwards: () => mountsAt(readMountTable(), path).length === 0,
-		},
-		work,
-	);
+): Promise<Result> => {
+	const file = join(lockDirectory(stateDirectory), lockName(path));
+	const cleanUp = (): void => {
+		if (mountsAt(readMountTable(), path).length === 0) {
+			rmSync(file, {force: true});
+		}
+	};
+
+	return withLock({path: file, what: path, deadline, cleanUp}, work);
+};
 
 /** Removes the lock files of killed calls: those of paths where nothing is mounted, and that nobody holds. */
 export const removeForgottenPathLocks = async ({stateDirectory}: NodeEnvironment): Promise<void> => {
-	const isMounted = (name: string): boolean => readMountTable().some(({path}) => lockName(path) === name);
 	const used = new Set(readMountTable().map(({path}) => lockName(path)));
 	for (const name of list(lockDirectory(stateDirectory)).filter(
 		candidate => /^[0-9a-f]{32}\.db$/.test(candidate) && !used.has(candidate),
 	)) {
-		await tryWithLock(
-			{path: join(lockDirectory(stateDirectory), name), removeAfterwards: () => !isMounted(name)},
-			async () => undefined,
-		);
+		const file = join(lockDirectory(stateDirectory), name);
+		await tryWithLock({path: file}, async () => {
+			if (!readMountTable().some(({path}) => lockName(path) === name)) {
+				rmSync(file, {force: true});
+			}
+		});
 	}
 };
 

@@ -1,6 +1,4 @@
-import {existsSync} from 'node:fs';
 import {removeLaunchRecord} from '../launch/launch-record.ts';
-import {readMountTable} from '../mounts/mount-table.ts';
 import {NodeError} from '../node-error.ts';
 import {removeVolumeDirectory, stagingFileCount, type VolumePaths} from './volume-directory.ts';
 import {writeVolumeState, type VolumeState} from './volume-state.ts';
@@ -25,17 +23,6 @@ export const forgetVolume = (
 
 	removeVolumeDirectory(paths, {keepStaging: isJournalLeft});
 	return {isJournalLeft};
-};
-
-/**
-Removes the directory of a volume of which nothing is known: what a killed call has left, or what taking the lock
-has made after somebody else had removed the volume. To be called with the lock held.
-*/
-export const removeUnknownVolume = (paths: VolumePaths): void => {
-	// A state that we cannot read may be that of a newer version.
-	if (!existsSync(paths.stateFile) && !readMountTable().some(({path}) => path.startsWith(`${paths.directory}/`))) {
-		removeVolumeDirectory(paths, {keepStaging: stagingFileCount(paths) > 0});
-	}
 };
 
 /** The mount table has the last word on which pods use a volume, so a full disk must not make the end of one fail. */

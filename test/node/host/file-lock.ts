@@ -1,13 +1,13 @@
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {existsSync, mkdtempSync, rmSync} from 'node:fs';
+import {existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync} from 'node:fs';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
 import test, {type ExecutionContext} from 'ava';
 import {createDeadline} from '../../../src/node/deadline.ts';
-import {withLock} from '../../../src/node/host/file-lock.ts';
+import {tryWithLock, withLock} from '../../../src/node/host/file-lock.ts';
 
 const lockPathOf = (t: ExecutionContext): string => {
 	const directory = mkdtempSync(join(tmpdir(), 'pnx-lock-'));
@@ -33,7 +33,16 @@ test('withLock() lets one at a time in, also when each removes the lock file', a
 	await Promise.all(
 		Array.from({length: 6}, async (_, index) =>
 			withLock(
-				{path, what: 'a test', deadline: createDeadline(300_000), removeAfterwards: () => index % 2 === 0},
+				{
+					path,
+					what: 'a test',
+					deadline: createDeadline(300_000),
+					cleanUp() {
+						if (index % 2 === 0) {
+							rmSync(path);
+						}
+					},
+				},
 				async () => {
 					inside++;
 					insideMax = Math.max(insideMax, inside);
@@ -66,8 +75,42 @@ test('withLock() frees the lock when the work fails', async t => {
 		{message: 'no'},
 	);
 	t.is(
-		await withLock({path, what: 'it', deadline: createDeadline(0), removeAfterwards: () => true}, async () => 'free'),
+		await withLock({path, what: 'it', deadline: createDeadline(0), cleanUp: () => rmSync(path)}, async () => 'free'),
 		'free',
 	);
 	t.false(existsSync(path));
+});
+
+test('tryWithLock() makes no lock file anew that its holder removes while it is being opened', async t => {
+	const path = lockPathOf(t);
+	const removed = `${path}-removed`;
+	mkdirSync(dirname(path));
+	symlinkSync(removed, path); // The name is there when it is looked for, and no file when it is opened.
+	t.false(
+		await tryWithLock({path}, async () => {
+			t.fail('There is nothing to lock');
+		}),
+	);
+	t.false(existsSync(removed));
+});
+
+test('withLock() tells why the work failed, also when the clean-up fails too', async t => {
+	const path = lockPathOf(t);
+	const cleanUp = (): void => {
+		throw new Error('cannot clean up');
+	};
+
+	const lockIt = async (work: () => Promise<void>): Promise<void> =>
+		withLock({path, what: 'it', deadline: createDeadline(1000), cleanUp}, work);
+	await t.throwsAsync(
+		lockIt(async () => {
+			throw new Error('no');
+		}),
+		{message: 'no'},
+	);
+	await t.throwsAsync(
+		lockIt(async () => undefined),
+		{message: 'cannot clean up'},
+	);
+	t.true(await tryWithLock({path}, async () => undefined));
 });
