@@ -105,6 +105,7 @@ class KernelMount implements FuseMount {
 			},
 			{...toFuseOptions(options), onError: (error, operation) => this.#onError(error, operation)},
 		);
+		leaveMountAlone(this.#fuse);
 	}
 
 	get ended(): Promise<void> {
@@ -190,6 +191,31 @@ const addMountOptions = (fuse: Fuse, added: readonly string[]): void => {
 	const composer = fuse as unknown as {_fuseOptions: () => string};
 	const compose = composer._fuseOptions.bind(fuse);
 	composer._fuseOptions = () => [compose(), ...added].join(',');
+};
+
+/**
+The wrapper asks the mount for its attributes to see that it is there, from a thread of this process. A SIGKILL at that
+moment leaves a process that waits for itself, and a mount that hangs until somebody aborts its connection. The kernel
+begins to ask us only when it has the mount in its table, so there is nothing to see.
+*/
+const leaveMountAlone = (fuse: Fuse): void => {
+	const opening = fuse as unknown as {
+		_waitForMount: () => void;
+		_completeOpen: (error: null) => void;
+		/** Whether the thread that serves the kernel has told that it runs. */
+		readonly _nativeMounted: boolean;
+		/** Gone when the wrapper has given up. */
+		readonly _openCallback: unknown;
+	};
+	const check = (): void => {
+		if (opening._nativeMounted) {
+			opening._completeOpen(null);
+		} else if (opening._openCallback !== null) {
+			setTimeout(check, 1);
+		}
+	};
+
+	opening._waitForMount = check;
 };
 
 /**

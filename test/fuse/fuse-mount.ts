@@ -2,6 +2,7 @@
 import {execFile} from 'node:child_process';
 import * as fs from 'node:fs/promises';
 import {join} from 'node:path';
+import {setTimeout as delay} from 'node:timers/promises';
 import {promisify} from 'node:util';
 import type {ExecutionContext} from 'ava';
 import {errnoOf} from '../support/fs-under-test.ts';
@@ -182,6 +183,15 @@ testOnMount('a mount whose process was killed answers ENOTCONN, and can be unmou
 	t.is(await errnoOf(fs.readdir(mountPoint)), 'ENOTCONN');
 	await run('umount', ['-l', mountPoint]);
 	t.is((await fs.stat(mountPoint)).isDirectory(), true);
+});
+
+testOnMount('a process that mounts asks nothing of its own mount, so a kill at any moment ends it', async t => {
+	const {mountPoint, pid, exited, firstLine} = await mounted(t, {isMute: true});
+	t.teardown(async () => run('umount', ['-l', mountPoint]).catch(() => {}));
+	process.kill(pid, 'SIGKILL');
+	const isDead = await Promise.race([exited.then(() => true), delay(20_000, false, {ref: false})]);
+	await (isDead ? undefined : run('umount', ['-f', '-l', mountPoint])); // Which aborts its connection.
+	t.deepEqual({firstLine, isDead}, {firstLine: 'ready', isDead: true});
 });
 
 const mountLine = async (mountPoint: string): Promise<string> =>

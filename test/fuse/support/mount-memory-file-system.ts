@@ -1,7 +1,8 @@
 /**
 Mounts a file system in memory on the directory given as the first argument, in a process of its own: a test must never
 hold the mount that it touches. Writes `ready` when it is mounted and unmounts when its standard input ends, so
-that nothing stays behind when the test dies.
+that nothing stays behind when the test dies. With the flag `mute` it never answers what attributes something has, and
+writes `asked`.
 */
 import {mountFuse} from '../../../src/fuse/fuse-mount.ts';
 import {MemoryFileSystem} from '../../filesystem/doubles/memory-file-system.ts';
@@ -15,8 +16,15 @@ const log = (level: string) => (fields: Record<string, unknown>, message: string
 	}
 };
 
+class MuteFileSystem extends MemoryFileSystem {
+	override async getattr(): Promise<never> {
+		process.stdout.write('asked\n');
+		return new Promise(() => undefined);
+	}
+}
+
 const mount = await mountFuse({
-	fileSystem: new MemoryFileSystem(),
+	fileSystem: flags.includes('mute') ? new MuteFileSystem() : new MemoryFileSystem(),
 	mountPoint,
 	source: 'pnx-volume:memory',
 	readOnly: flags.includes('read-only'),

@@ -8,6 +8,8 @@ import {fileURLToPath} from 'node:url';
 export type ChildMount = {
 	readonly mountPoint: string;
 	readonly pid: number;
+	/** `ready`, or `asked` when it is mute and was asked before it was. */
+	readonly firstLine: string;
 	/** What the process wrote to its standard error so far. */
 	log(): string;
 	/** The exit code of the process, when it has ended. */
@@ -19,12 +21,18 @@ export type ChildMount = {
 const fixture = fileURLToPath(new URL('mount-memory-file-system.ts', import.meta.url));
 
 /** Mounts a file system in memory, held by a child process: a process must not touch its own mount. */
-export const mountInChild = async (options: {readOnly?: boolean; isEachLogged?: boolean} = {}): Promise<ChildMount> => {
+export const mountInChild = async (
+	options: {readOnly?: boolean; isEachLogged?: boolean; isMute?: boolean} = {},
+): Promise<ChildMount> => {
 	const directory = await mkdtemp(join(tmpdir(), 'pnx-mount-'));
 	const mountPoint = join(directory, 'mount');
 	await chmod(directory, 0o755); // Other users have to get in.
 	await mkdir(mountPoint);
-	const flags = [options.readOnly === true ? 'read-only' : '', options.isEachLogged === true ? 'debug' : ''].join(',');
+	const flags = [
+		options.readOnly === true ? 'read-only' : '',
+		options.isEachLogged === true ? 'debug' : '',
+		options.isMute === true ? 'mute' : '',
+	].join(',');
 	const child = spawn(process.execPath, [fixture, mountPoint, flags], {stdio: ['pipe', 'pipe', 'pipe']});
 	const exited = new Promise<number | null>(resolve => {
 		child.once('exit', resolve);
@@ -34,18 +42,19 @@ export const mountInChild = async (options: {readOnly?: boolean; isEachLogged?: 
 		log += text;
 	});
 
-	const isReady = await new Promise<boolean>(resolve => {
+	const firstLine = await new Promise<string | undefined>(resolve => {
 		createInterface({input: child.stdout})
-			.once('line', () => resolve(true))
-			.once('close', () => resolve(false));
+			.once('line', resolve)
+			.once('close', () => resolve(undefined));
 	});
-	if (!isReady) {
+	if (firstLine === undefined) {
 		throw new Error(`Cannot mount on ${mountPoint}: ${log}`);
 	}
 
 	return {
 		mountPoint,
 		pid: child.pid!, // It wrote a line, so it runs.
+		firstLine,
 		exited,
 		log: () => log,
 		async close() {
