@@ -2,11 +2,11 @@ import {toReason} from '../model/error-text.ts';
 import {detachTop} from '../node/mounts/bind-mount.ts';
 import {askStatus} from '../node/launch/control-client.ts';
 import {endDaemon} from '../node/launch/daemon-launcher.ts';
-import {createDeadline, waitUntil, type Deadline} from '../node/deadline.ts';
+import {createDeadline, type Deadline} from '../node/deadline.ts';
 import {mountsAt, readMountTable, type Mount} from '../node/mounts/mount-table.ts';
 import type {NodeEnvironment} from '../node/node-environment.ts';
 import {NodeError} from '../node/node-error.ts';
-import {isRunning, type ProcessIdentity} from '../node/host/process-identity.ts';
+import {canAnswer, isRunning, type ProcessIdentity} from '../node/host/process-identity.ts';
 import {findDaemon} from '../node/calls/volume-daemon.ts';
 import {volumePaths} from '../node/volumes/volume-directory.ts';
 import {withVolumeLock} from '../node/volumes/volume-lock.ts';
@@ -17,7 +17,6 @@ import {
 	type PodMount,
 	type VolumeState,
 } from '../node/volumes/volume-state.ts';
-import {abortConnection} from './abort-connection.ts';
 import {dumpHang} from './dump-hang.ts';
 import {belongsToPod, readOtherNamespaces, uncoveredMounts} from '../node/mounts/mount-namespaces.ts';
 import {renewPodMount} from '../node/mounts/renew-pod-mount.ts';
@@ -99,7 +98,7 @@ const healLocked = async (
 	}
 
 	const {isHung, isServed} = fault;
-	const dump = isHung ? await endHung(state, paths.directory, table) : undefined;
+	const dump = isHung ? await endHung(state, paths.directory) : undefined;
 	const deadDevices = new Set(pods.flatMap(({path}) => mountsAt(table, path).map(({device}) => device)));
 	const healed = isServed ? {...state, pods} : await restartDaemon({...state, pods}, environment, deadline);
 	if ('obstacle' in healed) {
@@ -138,7 +137,7 @@ const findFault = async (
 		!isServed &&
 		!isHung &&
 		state.daemon !== undefined &&
-		isRunning(state.daemon) &&
+		canAnswer(state.daemon) &&
 		mountsAt(table, state.mountPoint).length > 0;
 	return isSlow ? undefined : {isHung, isServed}; // Slow to answer: not ours to judge.
 };
@@ -164,25 +163,12 @@ const isHanging = async (
 	return (await askStatus(socket, createDeadline(answerMs))) === undefined;
 };
 
-/** Two daemons on one journal would destroy it, so no new one starts while the old one lives. */
-const endHung = async (
-	state: VolumeState,
-	volumeDirectory: string,
-	table: readonly Mount[],
-): Promise<string | undefined> => {
+/** Whether it has ended sees the start of the next one. */
+const endHung = async (state: VolumeState, volumeDirectory: string): Promise<string | undefined> => {
 	const dump = await dumpHang(state, volumeDirectory);
 	const {daemon} = state;
 	if (daemon !== undefined) {
-		await endDaemon(daemon);
-		if (isRunning(daemon)) {
-			const device = mountsAt(table, state.mountPoint).at(-1)?.device;
-			const isAborted = device !== undefined && abortConnection(device);
-			if (!(await waitUntil(() => !isRunning(daemon), createDeadline(exitMs)))) {
-				throw new NodeError(
-					`The hanging daemon of bucket ${state.bucket} (pid ${daemon.pid}) does not end on SIGKILL: it waits in the kernel, probably for the disk of ${volumeDirectory}${isAborted ? '; programs that waited for its files got an error' : ''}`,
-				);
-			}
-		}
+		await endDaemon(daemon, state);
 	}
 
 	return dump;

@@ -142,10 +142,10 @@ export const createDriverHarness = (
 
 /** Ends the daemons of a state directory and takes away every mount below a directory. */
 export const cleanUpNode = async (stateDirectory: string, root: string): Promise<void> => {
-	for (const {daemon, volumeId} of readAllVolumeStates(stateDirectory)) {
-		if (daemon !== undefined) {
-			await endDaemon(daemon);
-			await removeOwnCgroup(volumeId);
+	for (const state of readAllVolumeStates(stateDirectory)) {
+		if (state.daemon !== undefined) {
+			await endDaemon(state.daemon, state);
+			await removeOwnCgroup(state.volumeId);
 		}
 	}
 

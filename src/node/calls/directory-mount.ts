@@ -1,13 +1,14 @@
 import {existsSync, rmSync} from 'node:fs';
 import {formatVolumeOptions, type VolumeOptions} from '../../model/volume-options.ts';
 import {detachMounts} from '../mounts/bind-mount.ts';
+import {endDaemon} from '../launch/daemon-launcher.ts';
 import type {DaemonRequest} from '../launch/daemon-protocol.ts';
 import {createDeadline, type Deadline} from '../deadline.ts';
 import {mountsAt, readMountTable} from '../mounts/mount-table.ts';
 import type {NodeEnvironment} from '../node-environment.ts';
 import {NodeError} from '../node-error.ts';
 import {preparePodDirectory, resolveMountPath} from '../mounts/pod-directory.ts';
-import {isRunning, readProcessIdentity, type ProcessIdentity} from '../host/process-identity.ts';
+import {canAnswer, readProcessIdentity, type ProcessIdentity} from '../host/process-identity.ts';
 import {findDaemon, startDaemon} from './volume-daemon.ts';
 import {
 	createVolumeDirectory,
@@ -177,11 +178,16 @@ const makeFree = async (path: string, environment: NodeEnvironment, deadline: De
 		);
 		const isServed =
 			daemons.some(daemon => daemon !== undefined) ||
-			owners.some(({daemon}) => daemon !== undefined && isRunning(daemon));
+			owners.some(({daemon}) => daemon !== undefined && canAnswer(daemon));
 		if (owners.length === 0 || isServed) {
 			throw new NodeError(
 				`Cannot mount at ${path}: ${mount.type} (${mount.source}) is mounted there already; unmount it first`,
 			);
+		}
+
+		for (const owner of owners) {
+			// One that was killed may wait for its own mount: it must end before that is taken away.
+			await (owner.daemon === undefined ? undefined : endDaemon(owner.daemon, owner));
 		}
 	}
 

@@ -10,7 +10,7 @@ import type {NodeEnvironment} from '../node-environment.ts';
 import {NodeError} from '../node-error.ts';
 import {withPathLock} from '../mounts/path-lock.ts';
 import {resolveMountPath} from '../mounts/pod-directory.ts';
-import {isRunning} from '../host/process-identity.ts';
+import {canAnswer, wasKilled} from '../host/process-identity.ts';
 import {stopDaemon} from './volume-daemon.ts';
 import {stagingFileCount, volumePaths} from '../volumes/volume-directory.ts';
 import {withVolumeLock} from '../volumes/volume-lock.ts';
@@ -160,13 +160,17 @@ const askToDrain = async (
 	{onProgress}: UnmountSettings,
 ): Promise<ControlOutcome> => {
 	const {socket} = volumePaths(stateDirectory, owner.volumeId);
+	if (owner.daemon !== undefined && wasKilled(owner.daemon)) {
+		return {outcome: 'unreachable'};
+	}
+
 	const deafUntil = deadline.within(deafMs);
 	for (;;) {
 		if ((await askStatus(socket, deafUntil)) !== undefined) {
 			return askToEnd(socket, 'drain', deadline, onProgress);
 		}
 
-		const isAlive = owner.daemon !== undefined && isRunning(owner.daemon);
+		const isAlive = owner.daemon !== undefined && canAnswer(owner.daemon);
 		if (!isAlive || deafUntil.remainingMs() === 0) {
 			return {outcome: 'unreachable'};
 		}

@@ -11,7 +11,7 @@ import {mountsAt, readMountTable} from '../mounts/mount-table.ts';
 import type {NodeEnvironment} from '../node-environment.ts';
 import {NodeError} from '../node-error.ts';
 import {removeOwnCgroup} from '../launch/own-cgroup.ts';
-import {isRunning, readProcessIdentity, type ProcessIdentity} from '../host/process-identity.ts';
+import {canAnswer, isRunning, readProcessIdentity, wasKilled, type ProcessIdentity} from '../host/process-identity.ts';
 import {createVolumeDirectory, volumePaths} from '../volumes/volume-directory.ts';
 import type {DaemonLaunch} from '../launch/daemon-launch.ts';
 import {mountsOfVolume, type VolumeState} from '../volumes/volume-state.ts';
@@ -29,7 +29,8 @@ export const findDaemon = async (
 	deadline: Deadline,
 ): Promise<ProcessIdentity | undefined> => {
 	const {socket} = volumePaths(stateDirectory, state.volumeId);
-	if (mountsOfVolume(state, readMountTable()).length === 0) {
+	const isKilled = state.daemon !== undefined && wasKilled(state.daemon);
+	if (isKilled || mountsOfVolume(state, readMountTable()).length === 0) {
 		return undefined;
 	}
 
@@ -53,13 +54,13 @@ export const startDaemon = async (
 	const paths = volumePaths(environment.stateDirectory, request.volumeId);
 	const previous = state.daemon;
 	if (previous !== undefined && isRunning(previous)) {
-		if (inUse && mountsAt(readMountTable(), request.mountPoint).length > 0) {
+		if (inUse && canAnswer(previous) && mountsAt(readMountTable(), request.mountPoint).length > 0) {
 			throw new NodeError(
 				`The daemon of bucket ${state.bucket} (pid ${previous.pid}) does not answer while other pods use it; see ${whereLogIs(state.launch, environment)}; run "pnx-volume heal", or kill -9 ${previous.pid} and try again`,
 			);
 		}
 
-		await endDaemon(previous);
+		await endPrevious(previous, request, state);
 	}
 
 	await detachMounts(request.mountPoint, launch.deadline);
@@ -79,7 +80,7 @@ export const startDaemon = async (
 			},
 		});
 		if (mountsAt(readMountTable(), request.mountPoint).length === 0) {
-			await endDaemon(identity);
+			await endDaemon(identity, request);
 			throw new NodeError(
 				`The daemon of bucket ${state.bucket} reported that it is ready, but nothing is mounted; see ${whereLogIs(launched, environment)}`,
 			);
@@ -94,6 +95,20 @@ export const startDaemon = async (
 		// Its own time: the deadline may be what failed it.
 		await detachMounts(request.mountPoint, createDeadline(cleanUpMs));
 		throw error;
+	}
+};
+
+/** Two daemons on one journal would destroy it, so no new one starts while the old one lives. */
+const endPrevious = async (
+	previous: ProcessIdentity,
+	request: DaemonRequest,
+	{bucket}: Pick<VolumeState, 'bucket'>,
+): Promise<void> => {
+	const {isAborted} = await endDaemon(previous, request);
+	if (isRunning(previous)) {
+		throw new NodeError(
+			`The old daemon of bucket ${bucket} (pid ${previous.pid}) does not end on SIGKILL: it waits in the kernel, probably for the disk of ${request.volumeDirectory}${isAborted ? '; programs that waited for its files got an error' : ''}; see dmesg, and restart the node if that disk does not come back`,
+		);
 	}
 };
 
@@ -134,7 +149,8 @@ refused for good, is in the staging directory then.
 export const stopDaemon = async (state: VolumeState, stateDirectory: string, deadline: Deadline): Promise<void> => {
 	const paths = volumePaths(stateDirectory, state.volumeId);
 	const known = state.daemon;
-	const isListening = (await askStatus(paths.socket, deadline.within(stopStatusMs))) !== undefined;
+	const isKilled = known !== undefined && wasKilled(known);
+	const isListening = !isKilled && (await askStatus(paths.socket, deadline.within(stopStatusMs))) !== undefined;
 	const stopped = isListening ? await askToEnd(paths.socket, 'stop', deadline) : {outcome: 'unreachable' as const};
 	if (known !== undefined) {
 		if (stopped.outcome === 'done') {
@@ -142,7 +158,7 @@ export const stopDaemon = async (state: VolumeState, stateDirectory: string, dea
 		}
 
 		// The journal has what it did not upload.
-		await endDaemon(known);
+		await endDaemon(known, state);
 	}
 
 	await removeOwnCgroup(state.volumeId);

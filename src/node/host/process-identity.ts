@@ -12,19 +12,24 @@ export type ProcessIdentity = {
 
 /** The identity of a running process; `undefined` when there is none of that pid, or only its zombie. */
 export const readProcessIdentity = (pid: number): ProcessIdentity | undefined => {
+	const stat = readStat(pid);
+	// The first thread may end before the others, which still write what the kernel was writing for them.
+	const isOver = stat === undefined || stat.state === 'X' || (stat.state === 'Z' && stat.threadCount <= 1);
+	return isOver ? undefined : {pid, startTicks: stat.startTicks, bootId: readBootId()};
+};
+
+type ProcessStat = {readonly state: string; readonly threadCount: number; readonly startTicks: string};
+
+const readStat = (pid: number): ProcessStat | undefined => {
 	const stat = readProcFile(`/proc/${pid}/stat`);
 	// proc_pid_stat(5): the name in parentheses may hold spaces and parentheses itself. State, number of threads and
 	// start time are the fields 3, 20 and 22.
 	const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
 	const state = fields?.[0];
 	const startTicks = fields?.[19];
-	// The first thread may end before the others, which still write what the kernel was writing for them.
-	const isZombie = state === 'Z' && Number(fields?.[17]) <= 1;
-	if (state === undefined || startTicks === undefined || isZombie || state === 'X') {
-		return undefined;
-	}
-
-	return {pid, startTicks, bootId: readBootId()};
+	return state === undefined || startTicks === undefined
+		? undefined
+		: {state, threadCount: Number(fields?.[17]), startTicks};
 };
 
 /** Another one after each start of the machine. */
@@ -34,6 +39,15 @@ export const isRunning = (identity: ProcessIdentity): boolean => {
 	const current = readProcessIdentity(identity.pid);
 	return current !== undefined && current.startTicks === identity.startTicks && current.bootId === identity.bootId;
 };
+
+/**
+Whether the process was killed and runs all the same: one of its threads waits in the kernel, for a disk, or for an
+answer that only the process itself could give. It answers nobody any more.
+*/
+export const wasKilled = (identity: ProcessIdentity): boolean =>
+	isRunning(identity) && readStat(identity.pid)?.state === 'Z';
+
+export const canAnswer = (identity: ProcessIdentity): boolean => isRunning(identity) && !wasKilled(identity);
 
 /** Sends a signal to the process, never to another one that got its pid; whether there was anybody to send it to. */
 export const signalProcess = (identity: ProcessIdentity, signal: NodeJS.Signals): boolean => {

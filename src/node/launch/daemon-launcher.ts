@@ -9,7 +9,16 @@ import {toNodejsCommand} from '../host/nodejs-command.ts';
 import {NodeError} from '../node-error.ts';
 import type {NodeEnvironment} from '../node-environment.ts';
 import {moveToOwnCgroup, removeOwnCgroup, type OwnCgroup} from './own-cgroup.ts';
-import {isRunning, readProcessIdentity, signalProcess, type ProcessIdentity} from '../host/process-identity.ts';
+import {
+	canAnswer,
+	isRunning,
+	readProcessIdentity,
+	signalProcess,
+	type ProcessIdentity,
+} from '../host/process-identity.ts';
+import {abortConnection} from '../mounts/abort-connection.ts';
+import {isMountOf, isOurMount} from '../mounts/mount-source.ts';
+import {mountsAt, readMountTable} from '../mounts/mount-table.ts';
 import {findRuntimeHome, type RuntimeHome} from '../host/runtime-home.ts';
 import {startInSession} from './session-daemon.ts';
 import {isSystemdHere, startInService, toUnitName} from './systemd-service.ts';
@@ -17,6 +26,9 @@ import type {DaemonLaunch} from './daemon-launch.ts';
 
 /** How long the kernel may take to end a killed process. */
 const exitMs = 2000;
+const abortMs = 5000;
+/** How often to see whether a daemon that is not ready yet was killed. */
+const deathIntervalMs = 200;
 
 export type LaunchSettings = {
 	readonly deadline: Deadline;
@@ -56,14 +68,14 @@ export const launchDaemon = async (
 
 		settings.onStarted(identity, launch);
 		daemon.sendRequest(JSON.stringify({...request, variables: piped} satisfies DaemonRequest));
-		await waitUntilReady(daemon, settings.deadline, whereLogIs(launch, environment));
+		await waitUntilReady(daemon, identity, settings.deadline, whereLogIs(launch, environment));
 		return identity;
 	} catch (error) {
 		if (identity !== undefined) {
 			// Having said why it fails, it cleans up and ends by itself.
 			const started = identity;
 			await waitUntil(() => !isRunning(started), createDeadline(error instanceof DaemonFailure ? exitMs : 0));
-			await endDaemon(started);
+			await endDaemon(started, request);
 		}
 
 		await removeOwnCgroup(request.volumeId);
@@ -77,17 +89,36 @@ export const launchDaemon = async (
 export const whereLogIs = (launch: DaemonLaunch | undefined, {logPath}: NodeEnvironment): string =>
 	launch?.unit === undefined ? logPath : `journalctl -u ${launch.unit}`;
 
-/** Kills a daemon, with the helpers in its session, and waits until it is gone. */
-export const endDaemon = async (identity: ProcessIdentity): Promise<void> => {
-	if (signalProcess(identity, 'SIGKILL')) {
-		try {
-			process.kill(-identity.pid, 'SIGKILL');
-		} catch {
-			// It led no process group, or nobody was left in it.
-		}
-
-		await waitUntil(() => !isRunning(identity), createDeadline(exitMs));
+/**
+Kills a daemon, with the helpers in its session, and waits until it is gone. If it stays, one of its threads may wait
+for its own mount: then its connection is aborted, and the answer says so. It may stay even then, waiting for a disk.
+*/
+export const endDaemon = async (
+	identity: ProcessIdentity,
+	{volumeId, mountPoint}: {readonly volumeId: string; readonly mountPoint: string},
+): Promise<{isAborted: boolean}> => {
+	if (!signalProcess(identity, 'SIGKILL')) {
+		return {isAborted: false};
 	}
+
+	try {
+		process.kill(-identity.pid, 'SIGKILL');
+	} catch {
+		// It led no process group, or nobody was left in it.
+	}
+
+	if (await waitUntil(() => !isRunning(identity), createDeadline(exitMs))) {
+		return {isAborted: false};
+	}
+
+	const mount = mountsAt(readMountTable(), mountPoint).at(-1);
+	const isAborted =
+		mount !== undefined &&
+		isOurMount(mount) &&
+		isMountOf(mount, volumeId) &&
+		(await abortConnection(mount, createDeadline(abortMs)));
+	await waitUntil(() => !isRunning(identity), createDeadline(isAborted ? exitMs : 0));
+	return {isAborted};
 };
 
 type StartedDaemon = {readonly daemon: DaemonProcess; readonly launch: DaemonLaunch};
@@ -197,8 +228,13 @@ const tryToMove = (pid: number, volumeId: string, memory: MemoryLimits): OwnCgro
 	}
 };
 
-const waitUntilReady = async ({readyPipe}: DaemonProcess, deadline: Deadline, where: string): Promise<void> => {
-	const ready = parseReady(await readLineBefore(readyPipe, deadline));
+const waitUntilReady = async (
+	{readyPipe}: DaemonProcess,
+	identity: ProcessIdentity,
+	deadline: Deadline,
+	where: string,
+): Promise<void> => {
+	const ready = parseReady(await readLineUntilDeath(readyPipe, identity, deadline));
 	if (ready?.status === 'failed') {
 		throw new DaemonFailure(ready.message);
 	}
@@ -209,6 +245,28 @@ const waitUntilReady = async ({readyPipe}: DaemonProcess, deadline: Deadline, wh
 				? `The volume did not become ready in time; is S3 reachable from this node? See ${where}`
 				: `The volume's daemon ended before it was ready; see ${where}`,
 		);
+	}
+};
+
+/** A process that was killed and waits in the kernel keeps its end of the pipe open. */
+const readLineUntilDeath = async (
+	readyPipe: DaemonProcess['readyPipe'],
+	identity: ProcessIdentity,
+	deadline: Deadline,
+): Promise<string> => {
+	const gone = Promise.withResolvers<void>();
+	let silentCount = 0;
+	const timer = setInterval(() => {
+		// Twice: what it wrote last is read in between.
+		silentCount = canAnswer(identity) ? 0 : silentCount + 1;
+		if (silentCount === 2) {
+			gone.resolve();
+		}
+	}, deathIntervalMs);
+	try {
+		return await readLineBefore(readyPipe, deadline, gone.promise);
+	} finally {
+		clearInterval(timer);
 	}
 };
 

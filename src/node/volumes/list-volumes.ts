@@ -5,7 +5,7 @@ import {askMetrics, askStatus} from '../launch/control-client.ts';
 import type {DaemonStatus} from '../launch/daemon-protocol.ts';
 import {createDeadline} from '../deadline.ts';
 import {mountsAt, readMountTable, type Mount} from '../mounts/mount-table.ts';
-import {isRunning} from '../host/process-identity.ts';
+import {canAnswer} from '../host/process-identity.ts';
 import {stagingFileCount, volumePaths} from './volume-directory.ts';
 import type {DaemonLaunch} from '../launch/daemon-launch.ts';
 import {mountsOfVolume, readAllVolumeStates, type PodMount, type VolumeState} from './volume-state.ts';
@@ -68,7 +68,7 @@ const reportVolume = async (
 	const isMounted = mountsOfVolume(state, table).length > 0;
 	const isMountedAt = (path: string): boolean =>
 		state.kind === 'directory' ? isMounted : mountsAt(table, path).length > 0;
-	const isDaemonAlive = state.daemon !== undefined && isRunning(state.daemon);
+	const isDaemonAlive = state.daemon !== undefined && canAnswer(state.daemon);
 	const refusedDirectory = join(paths.staging, 'failed');
 	const refusedBytes = fileBytes(refusedDirectory);
 	const journalBytes = daemon === undefined ? fileBytes(paths.staging) - refusedBytes : 0;

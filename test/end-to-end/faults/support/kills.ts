@@ -2,7 +2,6 @@ import {constants} from 'node:fs';
 import {mkdir, readdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
-import {abortMount} from './abort-mount.ts';
 import {createRandomSource, type RandomSource} from '../../../support/random-source.ts';
 import {startMountedNodes, type MountedNode, type MountedNodes} from '../../semantics/support/mounted-nodes.ts';
 import type {Program} from '../../semantics/support/program.ts';
@@ -27,8 +26,8 @@ type Worker = {
 	readonly log: FileHistory;
 };
 
-/** After this a process that was killed is taken for one that waits for itself. */
-const deathMsMax = 30_000;
+/** After this a process that was killed is taken for one that waits for its own mount. */
+const deathMsMax = 60_000;
 
 const quote = (value: unknown): string => JSON.stringify(value);
 
@@ -72,7 +71,6 @@ class Round {
 		killsInRecovery: 0,
 		lossesOfPower: 0,
 		acknowledged: 0,
-		abortedMounts: 0,
 	};
 	#clock = 0;
 	#tokenCount = 0;
@@ -184,16 +182,10 @@ class Round {
 		await this.#whenDead(exited);
 	}
 
-	/**
-	While it mounts, the binding asks for the attributes of the mount from a thread of the daemon. A kill in that moment
-	leaves a process that waits for itself, until somebody aborts the connection, as the watch on a node does.
-	*/
 	async #whenDead(exited: Promise<unknown>): Promise<void> {
 		const isDead = await Promise.race([exited.then(() => true), delay(deathMsMax, false)]);
 		if (!isDead) {
-			await abortMount(this.#node.mountPoint);
-			this.#figures['abortedMounts']!++;
-			await exited;
+			throw new Finding(`the daemon does not end on SIGKILL\n${tailOf(this.#node)}`);
 		}
 	}
 

@@ -142,7 +142,7 @@ const startGuard = async (
 	await mkdir(join(root, 'pids'));
 	const script = `cat >/dev/null
 for pid in "$1"/pids/*; do kill -9 "\${pid##*/}"; done
-for node in "$1"/*/; do umount -l "$node/mount"; done # A dead mount matches no pattern itself.
+for node in "$1"/*/; do umount -f -l "$node/mount"; done # -f ends who waits for it. A dead mount matches no pattern itself.
 for attempt in 1 2 3 4 5; do # Programs that still run may write where the mount was.
 	rm -rf --one-file-system "$1" && break
 	sleep 1
