@@ -26,6 +26,6 @@ export const createRandomSource = (seed: number): RandomSource => {
 
 /**
 The seed of a test run: the same in every run of `npm test`, so that no run fails by chance what another one passed.
-`npm run test:random` gives a new one.
+`npm run test:faults` gives new ones.
 */
 export const testSeed = (): number => Number(process.env['PNX_VOLUME_TEST_SEED'] ?? 1);

@@ -1,15 +1,14 @@
 import {constants} from 'node:fs';
-import {readFile} from 'node:fs/promises';
 import {setTimeout as delay} from 'node:timers/promises';
 import type {FaultSettings} from '../../../../src/dev-server/dev-server.ts';
 import {createRandomSource, type RandomSource} from '../../../support/random-source.ts';
-import {startMountedNodes, type MountedNode, type MountedNodes} from '../../semantics/support/mounted-nodes.ts';
+import type {MountedNode, MountedNodes} from '../../semantics/support/mounted-nodes.ts';
 import type {Program} from '../../semantics/support/program.ts';
 import {FileHistory, type Operation, type Runs} from './close-to-open-history.ts';
 import {drain, tailOf} from './drain.ts';
+import {onRoundNodes, ownFileOf, quote, startWorkers, type Answer, type OwnFile} from './round-nodes.ts';
 import {Finding, type Figures, type Scenario} from './scenario.ts';
 
-const script = new URL('worker.py', import.meta.url);
 const lost = ['PutObject', 'CopyObject', 'CompleteMultipartUpload', 'DeleteObject', 'DeleteObjects'];
 
 /** What goes wrong with S3, one after the other. */
@@ -57,59 +56,29 @@ const away = 'no S3';
 /** What a call may fail with while S3 is in trouble: nothing that says something wrong about a name. */
 const troubleErrors = ['EIO', 'EAGAIN', 'EACCES', 'ESTALE'];
 
-type Answer = {
-	readonly errno?: string;
-	readonly step?: string;
-	readonly runs?: Runs;
-	readonly acknowledged?: number;
-	readonly written?: number;
-	readonly slowest?: string;
-	readonly slowestMs?: number;
-};
-
-/** A file of one worker: nobody else writes it. What it may be by now: more than one after a failure. */
-type OwnFile = {possible: Array<Runs | undefined>; readonly history: string[]};
-
-const quote = (value: unknown): string => JSON.stringify(value);
-
 /**
 Programs on two nodes while S3 fails in many ways, each for a while. No call gives a wrong byte or says something wrong
 about a name, each ends in its time, and what was acknowledged is there in the end.
 */
 export const failingS3: Scenario = {
 	name: 'failing-s3',
-	async run({seed, size}) {
-		const random = createRandomSource(seed);
-		const isLong = size === 'long';
-		const durability = random.pick(['close', 'journal']);
-		const isVersioned = random.chance(0.5);
+	needsControls: true,
+	async run(request) {
+		const random = createRandomSource(request.seed);
+		const isLong = request.size === 'long';
 		const timeoutMs = isLong ? 20_000 : 15_000;
-		const nodes = await startMountedNodes({
-			isVersioned,
-			options: {
-				durability,
-				timeout: `${timeoutMs}ms`,
-				'part-size': '5MiB',
-				'cache-size': random.pick(['0', '1GiB']),
-			},
+		const options = {timeout: `${timeoutMs}ms`, 'part-size': '5MiB', 'cache-size': random.pick(['0', '1GiB'])};
+		return onRoundNodes(request, {options}, async nodes => {
+			const round = new Round(nodes, random, {
+				// The kernel may try a call again, and a loaded machine needs its time.
+				callMsMax: 2 * timeoutMs + 20_000,
+				rootMsMax: isLong ? 15_000 : 10_000,
+				awayMs: isLong ? 60_000 : 12_000,
+				operationCount: isLong ? 25 : 8,
+				troubleCount: isLong ? Object.keys(troubles).length : 3,
+			});
+			return round.run();
 		});
-		const round = new Round(nodes, random, {
-			// The kernel may try a call again, and a loaded machine needs its time.
-			callMsMax: 2 * timeoutMs + 20_000,
-			rootMsMax: isLong ? 15_000 : 10_000,
-			awayMs: isLong ? 60_000 : 12_000,
-			operationCount: isLong ? 25 : 8,
-			troubleCount: isLong ? Object.keys(troubles).length : 3,
-		});
-		try {
-			return await round.run();
-		} catch (error) {
-			throw error instanceof Finding
-				? new Finding(`durability ${durability}, ${isVersioned ? 'versioned' : 'unversioned'}: ${error.message}`)
-				: error;
-		} finally {
-			await nodes.close();
-		}
 	},
 };
 
@@ -156,24 +125,20 @@ class Round {
 	}
 
 	async run(): Promise<Figures> {
-		const definitions = await readFile(script, 'utf8');
-		const workers = this.#nodes.nodes.flatMap((node, nodeIndex) =>
-			Array.from(
-				{length: 2},
-				(_, index): Worker => ({
-					node,
-					nodeIndex,
-					program: node.start(),
-					worker: nodeIndex * 2 + index,
-					random: createRandomSource(this.#random.below(2 ** 31)),
-					files: new Map(),
-				}),
-			),
+		const {nodes} = this.#nodes;
+		const programs = await startWorkers([...nodes, ...nodes, ...nodes]);
+		const watchers = nodes.map((node, index) => ({node, program: programs[index]!})); // As many, and more.
+		const workers = programs.slice(nodes.length).map(
+			(program, worker): Worker => ({
+				node: nodes[worker % nodes.length]!,
+				nodeIndex: worker % nodes.length,
+				program,
+				worker,
+				random: createRandomSource(this.#random.below(2 ** 31)),
+				files: new Map(),
+			}),
 		);
-		const watchers = this.#nodes.nodes.map(node => ({node, program: node.start()}));
-		const programs = [...workers, ...watchers].map(({program}) => program);
 		try {
-			await Promise.all(programs.map(async program => program.run(definitions)));
 			await Promise.all(workers.map(async ({program, worker}) => program.run(`os.mkdir(at('own.${worker}'))`)));
 			await workers[0]!.program.run("append('shared.log', b'')"); // Four workers.
 			const watching = Promise.all(watchers.map(async watcher => this.#watchRoot(watcher)));
@@ -231,8 +196,7 @@ class Round {
 		const {random, files} = worker;
 		const choice = random.below(100);
 		const name = `own.${worker.worker}/${random.pick(['small1', 'small2', 'large1', 'large2'])}`;
-		const file = files.get(name) ?? {possible: [undefined], history: []};
-		files.set(name, file);
+		const file = ownFileOf(files, name);
 		if (choice < 35) {
 			const token = this.#token(worker);
 			const linesMax = random.chance(0.5)
@@ -296,8 +260,7 @@ class Round {
 
 	async #rename(worker: Worker, name: string, file: OwnFile): Promise<void> {
 		const to = name.replace(/\d$/, digit => (digit === '1' ? '2' : '1'));
-		const target = worker.files.get(to) ?? {possible: [undefined], history: []};
-		worker.files.set(to, target);
+		const target = ownFileOf(worker.files, to);
 		const answer = await this.#call(worker, file, `op_rename(${quote(name)}, ${quote(to)}, 0)`, ['ENOENT']);
 		this.#checkAbsence(name, file, answer);
 		target.history.push(...file.history.slice(-6));

@@ -1,23 +1,21 @@
 import {constants} from 'node:fs';
-import {mkdir, readdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {mkdir, readdir, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {createRandomSource, type RandomSource} from '../../../support/random-source.ts';
-import {startMountedNodes, type MountedNode, type MountedNodes} from '../../semantics/support/mounted-nodes.ts';
+import type {MountedNode, MountedNodes} from '../../semantics/support/mounted-nodes.ts';
 import type {Program} from '../../semantics/support/program.ts';
 import {FileHistory, type Operation, type Runs} from './close-to-open-history.ts';
 import {drain, tailOf} from './drain.ts';
+import {onRoundNodes, ownFileOf, quote, startWorkers, type Answer, type OwnFile} from './round-nodes.ts';
 import {Finding, type Figures, type Scenario} from './scenario.ts';
 import {createStorage, playLossOfPower, type KillAtStep, type StagingSettings} from './staging-settings.ts';
 
-const script = new URL('worker.py', import.meta.url);
 const steps = new URL('staging-steps.ts', import.meta.url);
 
 /** What calls fail with when their daemon is dead. */
 const deathErrors = ['ENOTCONN', 'ECONNABORTED', 'EIO', 'ENXIO', 'EINTR'];
 
-type Answer = {readonly errno?: string; readonly step?: string; readonly runs?: Runs; readonly acknowledged?: number};
-type OwnFile = {possible: Array<Runs | undefined>; readonly history: string[]};
 type Worker = {
 	readonly program: Program;
 	readonly worker: number;
@@ -29,33 +27,22 @@ type Worker = {
 /** After this a process that was killed is taken for one that waits for its own mount. */
 const deathMsMax = 60_000;
 
-const quote = (value: unknown): string => JSON.stringify(value);
-
 /**
 Kills a daemon again and again while programs write: at random moments, at a step of the journal, while it recovers.
 In some rounds the machine dies with it. What a close() or fsync() has acknowledged is there afterwards.
 */
 export const kills: Scenario = {
 	name: 'kills',
-	async run({seed, size}) {
-		const random = createRandomSource(seed);
-		const setting = {
-			durability: random.pick(['close', 'journal']),
-			isVersioned: random.chance(0.5),
-			isPowerLost: random.chance(0.5),
-			latencyMs: random.pick([0, 50, 200]),
-		};
-		const {durability, isVersioned, isPowerLost, latencyMs} = setting;
-		const nodes = await startMountedNodes({count: 1, isVersioned, options: {durability}});
-		try {
-			// Late answers of S3, so that the journal has something to keep.
-			await nodes.server.setFaults({latencyMsByOperation: {PutObject: latencyMs, CompleteMultipartUpload: latencyMs}});
-			return await new Round(nodes, random, isPowerLost).run(size === 'long' ? 12 : 3);
-		} catch (error) {
-			throw error instanceof Finding ? new Finding(`${quote(setting)}: ${error.message}`) : error;
-		} finally {
-			await nodes.close();
-		}
+	needsControls: false,
+	async run(request) {
+		const random = createRandomSource(request.seed);
+		const isPowerLost = random.chance(0.5);
+		const latencyMs = random.pick([0, 50, 200]);
+		// Late answers of S3, so that the journal has something to keep.
+		const faults = {latencyMsByOperation: {PutObject: latencyMs, CompleteMultipartUpload: latencyMs}};
+		return onRoundNodes(request, {count: 1, faults}, async nodes =>
+			new Round(nodes, random, isPowerLost).run(request.size === 'long' ? 12 : 3),
+		);
 	},
 };
 
@@ -85,11 +72,10 @@ class Round {
 	}
 
 	async run(killCount: number): Promise<Figures> {
-		const definitions = await readFile(script, 'utf8');
-		const workers = Array.from(
-			{length: 3},
-			(_, worker): Worker => ({
-				program: this.#node.start(),
+		const programs = await startWorkers([this.#node, this.#node, this.#node]);
+		const workers = programs.map(
+			(program, worker): Worker => ({
+				program,
 				worker,
 				random: createRandomSource(this.#random.below(2 ** 31)),
 				files: new Map(),
@@ -97,7 +83,6 @@ class Round {
 			}),
 		);
 		try {
-			await Promise.all(workers.map(async ({program}) => program.run(definitions)));
 			await this.#kill(); // The first one was started without steps.
 			await this.#restart();
 			for (let kill = 0; kill < killCount; kill++) {
@@ -109,7 +94,7 @@ class Round {
 			await this.#restart();
 			await this.#checkAtTheEnd(workers);
 		} finally {
-			workers.forEach(({program}) => program.kill());
+			programs.forEach(program => program.kill());
 		}
 
 		return this.#figures;
@@ -246,7 +231,7 @@ class Round {
 		const {random} = worker;
 		const choice = random.below(100);
 		const name = `${worker.worker}.${random.pick(['a', 'b', 'c'])}`;
-		const file = this.#fileOf(worker, name);
+		const file = ownFileOf(worker.files, name);
 		const token = `w${worker.worker}.${this.#tokenCount++}`;
 		if (choice < 40) {
 			const count = random.chance(0.1) ? 100_000 : 1 + random.below(800);
@@ -258,7 +243,7 @@ class Round {
 			await this.#append(worker, token);
 		} else if (choice < 88) {
 			const to = `${worker.worker}.${random.pick(['a', 'b', 'c'])}`;
-			const target = this.#fileOf(worker, to);
+			const target = ownFileOf(worker.files, to);
 			const isThere = file.possible.length === 1 && file.possible[0] !== undefined;
 			if (to !== name && isThere) {
 				const {errno} = await this.#call(worker, file, `op_rename(${quote(name)}, ${quote(to)}, 0)`);
@@ -287,12 +272,6 @@ class Round {
 		worker.log.add(operation);
 		const {errno, acknowledged = 0} = await this.#call(worker, undefined, call);
 		Object.assign(operation, {end: this.#clock++, isOver: true, errno, acknowledged});
-	}
-
-	#fileOf({files}: Worker, name: string): OwnFile {
-		const file = files.get(name) ?? {possible: [undefined], history: []};
-		files.set(name, file);
-		return file;
 	}
 
 	async #call(

@@ -2,9 +2,10 @@ import {execFile} from 'node:child_process';
 import {fileURLToPath} from 'node:url';
 import {promisify} from 'node:util';
 import {createRandomSource} from '../../../support/random-source.ts';
-import {startMountedNodes, type MountedNode} from '../../semantics/support/mounted-nodes.ts';
+import type {MountedNode} from '../../semantics/support/mounted-nodes.ts';
 import {drain} from './drain.ts';
 import {withMemoryCgroup} from './memory-cgroup.ts';
+import {onRoundNodes} from './round-nodes.ts';
 import {addFigures, Finding, type Figures, type Scenario} from './scenario.ts';
 
 const script = fileURLToPath(new URL('random-bytes.py', import.meta.url));
@@ -32,25 +33,23 @@ node has the same bytes.
 */
 export const randomBytes: Scenario = {
 	name: 'random-bytes',
-	async run({seed, size, s3}) {
-		const random = createRandomSource(seed);
-		const isLong = size === 'long';
-		const isVersioned = random.chance(0.5) && s3 === undefined;
+	needsControls: false,
+	async run(request) {
+		const random = createRandomSource(request.seed);
+		const isLong = request.size === 'long';
 		const options = {
-			durability: random.pick(['close', 'journal']),
 			// Small, so that blocks are evicted and read again.
 			'cache-size': random.pick(['0', '16MiB', '1GiB']),
 			'part-size': '5MiB',
 		};
-		const nodes = await startMountedNodes({isVersioned, options, ...(s3 === undefined ? {} : {s3})});
-		try {
+		return onRoundNodes(request, {options}, async nodes => {
 			const exercises = Array.from({length: isLong ? 3 : 2}, (_, index): Exercise => {
 				const bytesMax = isLong ? random.pick([64 * 1024, MiB, 2 * MiB, 12 * MiB]) : [64 * 1024, 2 * MiB][index]!;
 				return {
 					seed: random.below(2 ** 31),
 					operationCount: isLong ? 8000 : 1500,
 					bytesMax,
-					words: ['direct', ...(isLong && process.env['PNX_VOLUME_TEST_DROP_CACHES'] === '1' ? ['drop-caches'] : [])],
+					words: ['direct', ...(request.mayDropCaches === true ? ['drop-caches'] : [])],
 					memoryBytesMax: bytesMax <= 2 * MiB && random.chance(0.5) ? 64 * MiB : undefined,
 				};
 			});
@@ -58,13 +57,7 @@ export const randomBytes: Scenario = {
 				exercises.map(async (exercise, index) => runExercise(nodes, `files.${index}`, exercise)),
 			);
 			return figures.reduce(addFigures);
-		} catch (error) {
-			throw error instanceof Finding
-				? new Finding(`${isVersioned ? 'versioned' : 'unversioned'}, ${JSON.stringify(options)}: ${error.message}`)
-				: error;
-		} finally {
-			await nodes.close();
-		}
+		});
 	},
 };
 

@@ -1,14 +1,13 @@
-import {readFile} from 'node:fs/promises';
 import {constants} from 'node:fs';
 import {setTimeout as delay} from 'node:timers/promises';
 import {createRandomSource, type RandomSource} from '../../../support/random-source.ts';
-import {startMountedNodes, type MountedNodes} from '../../semantics/support/mounted-nodes.ts';
+import type {MountedNodes} from '../../semantics/support/mounted-nodes.ts';
 import type {Program} from '../../semantics/support/program.ts';
 import {FileHistory, type Operation, type OperationKind, type Runs} from './close-to-open-history.ts';
 import {drain, tailOf} from './drain.ts';
+import {onRoundNodes, quote, startWorkers, type Answer} from './round-nodes.ts';
 import {Finding, type Figures, type Scenario} from './scenario.ts';
 
-const script = new URL('worker.py', import.meta.url);
 const directories = ['a', 'b', 'c', 'a/s', 'b/s', 'c/s'];
 const renameNoReplace = 1;
 
@@ -27,14 +26,6 @@ const ordinaryErrors: Readonly<Record<string, readonly string[]>> = {
 	rmdir: ['ENOENT', 'ENOTEMPTY'],
 	chmod: ['ENOENT', 'ESTALE'],
 	utime: ['ENOENT', 'ESTALE'],
-};
-
-type Answer = {
-	readonly errno?: string;
-	readonly step?: string;
-	readonly runs?: Runs;
-	readonly acknowledged?: number;
-	readonly written?: number;
 };
 
 type ListedEntry =
@@ -59,40 +50,24 @@ type Race = {
 	losers: string[];
 };
 
-const quote = (value: unknown): string => JSON.stringify(value);
-
 /**
 Programs on several nodes that change the same files and trees at the same time. At quiet moments, and for each read,
 the promises of close-to-open are checked.
 */
 export const severalNodes: Scenario = {
 	name: 'several-nodes',
-	async run({seed, size}) {
-		const random = createRandomSource(seed);
-		const setting = {
-			count: random.pick([2, 2, 3]),
-			isVersioned: random.chance(0.5),
-			durability: size === 'long' && random.chance(0.3) ? 'journal' : 'close',
-			latencyMs: random.pick([0, 2, 10, 25]),
-			metadataTtl: random.pick(['0s', '200ms', '1s']),
-		};
-		const {count, isVersioned, durability, latencyMs, metadataTtl} = setting;
-		const nodes = await startMountedNodes({
-			count,
-			isVersioned,
-			options: {durability, 'metadata-ttl': metadataTtl},
-			faults: {latencyMs},
-		});
-		try {
+	needsControls: true,
+	async run(request) {
+		const random = createRandomSource(request.seed);
+		const count = random.pick([2, 2, 3]);
+		const faults = {latencyMs: random.pick([0, 2, 10, 25])};
+		const options = {'metadata-ttl': random.pick(['0s', '200ms', '1s'])};
+		return onRoundNodes(request, {count, options, faults}, async (nodes, {durability}) => {
 			const round = new Round(nodes, random, durability === 'journal' ? 'contents' : 'ordered');
-			return await round.run(
-				size === 'long' ? {phaseCount: 4, operationCount: 60} : {phaseCount: 2, operationCount: 18},
+			return round.run(
+				request.size === 'long' ? {phaseCount: 4, operationCount: 60} : {phaseCount: 2, operationCount: 18},
 			);
-		} catch (error) {
-			throw error instanceof Finding ? new Finding(`${quote(setting)}: ${error.message}`) : error;
-		} finally {
-			await nodes.close();
-		}
+		});
 	},
 };
 
@@ -115,12 +90,10 @@ class Round {
 	}
 
 	async run({phaseCount, operationCount}: {phaseCount: number; operationCount: number}): Promise<Figures> {
-		const definitions = await readFile(script, 'utf8');
-		const programs = this.#nodes.nodes.flatMap((node, index) =>
-			Array.from({length: 2}, () => ({node: index, program: node.start()})),
-		);
+		const {nodes} = this.#nodes;
+		const started = await startWorkers(nodes.flatMap(node => [node, node]));
+		const programs = started.map((program, index) => ({node: index >>> 1, program}));
 		try {
-			await Promise.all(programs.map(async ({program}) => program.run(definitions)));
 			await programs[0]!.program.run(`for name in ['a', 'b', 'a/s', 'b/s']: os.mkdir(at(name))`); // Two nodes at least.
 			for (let phase = 0; phase < phaseCount; phase++) {
 				this.#addFiles(phase);
@@ -140,7 +113,7 @@ class Round {
 				await this.#checkQuiet(programs.map(({program}) => program));
 			}
 		} finally {
-			programs.forEach(({program}) => program.kill());
+			started.forEach(program => program.kill());
 		}
 
 		return this.#counts;
