@@ -11,8 +11,8 @@ import {addFigures, Finding, type Figures, type Scenario} from './scenario.ts';
 const script = fileURLToPath(new URL('random-bytes.py', import.meta.url));
 const MiB = 2 ** 20;
 const run = promisify(execFile);
-/** A bound against hanging only. */
-const programMsMax = 550_000;
+/** Bounds against hanging only, the short one below the bound of a test. */
+const programMsMax = {short: 500_000, long: 3_600_000};
 
 type Answer =
 	| {readonly counts: Figures; readonly files: Readonly<Record<string, string>>}
@@ -20,6 +20,7 @@ type Answer =
 
 type Exercise = {
 	readonly seed: number;
+	readonly programMsMax: number;
 	readonly operationCount: number;
 	readonly bytesMax: number;
 	readonly words: readonly string[];
@@ -47,6 +48,7 @@ export const randomBytes: Scenario = {
 				const bytesMax = isLong ? random.pick([64 * 1024, MiB, 2 * MiB, 12 * MiB]) : [64 * 1024, 2 * MiB][index]!;
 				return {
 					seed: random.below(2 ** 31),
+					programMsMax: programMsMax[request.size],
 					operationCount: isLong ? 8000 : 1500,
 					bytesMax,
 					words: ['direct', ...(request.mayDropCaches === true ? ['drop-caches'] : [])],
@@ -66,13 +68,13 @@ const runExercise = async (
 	directory: string,
 	exercise: Exercise,
 ): Promise<Figures> => {
-	const {seed, operationCount, bytesMax, words, memoryBytesMax} = exercise;
+	const {seed, operationCount, bytesMax, words, memoryBytesMax, programMsMax: msMax} = exercise;
 	const argv = [script, a.at(directory), seed, operationCount, bytesMax, ...words].map(String);
 	const {text, isReclaimed} =
 		memoryBytesMax === undefined
-			? {text: await runPython(argv, undefined), isReclaimed: false}
+			? {text: await runPython(argv, {msMax}), isReclaimed: false}
 			: await withMemoryCgroup(memoryBytesMax, async processFile => ({
-					text: await runPython(argv, processFile),
+					text: await runPython(argv, {processFile, msMax}),
 					isReclaimed: processFile !== undefined,
 				}));
 	const answer = JSON.parse(text) as Answer;
@@ -98,10 +100,13 @@ const runExercise = async (
 };
 
 /** Standard output of the program, which runs in a cgroup if one is given. */
-const runPython = async (argv: readonly string[], processFile: string | undefined): Promise<string> => {
+const runPython = async (
+	argv: readonly string[],
+	{processFile, msMax}: {processFile?: string | undefined; msMax: number},
+): Promise<string> => {
 	const enter = processFile === undefined ? '' : `echo $$ >"${processFile}" && `;
 	const {stdout} = await run('sh', ['-c', `${enter}exec python3 "$@"`, 'sh', ...argv], {
-		timeout: programMsMax,
+		timeout: msMax,
 		killSignal: 'SIGKILL',
 		maxBuffer: 16 * MiB,
 	});
