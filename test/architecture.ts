@@ -79,6 +79,9 @@ const testExceptions: Readonly<Record<string, string>> = {
 /** Folders below test/ whose files are no tests; package.json tells ava the same. */
 const supportFolders = ['support', 'doubles'];
 
+/** Lists for `npm run test:mutants`: no tests either. */
+const mutantFolder = 'test/mutants';
+
 /** The folders of `src/node/`, each below those that follow; the files beside them are below all of them. */
 const nodeFolders: readonly string[] = ['', 'host', 'mounts', 'launch', 'volumes', 'calls'];
 
@@ -423,10 +426,15 @@ test('files are named after their one idea, in kebab-case', t => {
 
 test('a test stands at the path of its source, or follows a journey in test/end-to-end', t => {
 	const {ava} = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {ava: {files: string[]}};
-	t.deepEqual(ava.files, ['test/**/*.ts', ...supportFolders.map(folder => `!test/**/${folder}/**`)]);
+	t.deepEqual(ava.files, [
+		'test/**/*.ts',
+		...supportFolders.map(folder => `!test/**/${folder}/**`),
+		`!${mutantFolder}/**`,
+	]);
 	const mirrored = tests
 		.map(({path}) => path)
-		.filter(path => !path.startsWith('test/end-to-end/') && !supportFolders.some(name => path.includes(`/${name}/`)));
+		.filter(path => !['test/end-to-end', mutantFolder].some(folder => path.startsWith(`${folder}/`)))
+		.filter(path => !supportFolders.some(name => path.includes(`/${name}/`)));
 	const places = new Set(sources.flatMap(({path}) => [path, `${dirname(path)}.ts`]));
 	const misplaced = mirrored.filter(path => !places.has(path.replace(/^test\//, 'src/')));
 	t.deepEqual(misplaced.toSorted(), Object.keys(testExceptions).toSorted());

@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import {crc32} from 'node:zlib';
 import test from 'ava';
 import {type JournalRecord, readJournal, removeJournalRecord, writeJournalRecord} from '../../src/upload/journal.ts';
+import {watchDisk} from './support/disk-steps.ts';
 import {someObject} from './support/staging.ts';
 import {createStagingDirectory} from '../support/volume-nodes.ts';
 
@@ -85,4 +86,22 @@ test('a record that cannot be written leaves the one before it', async t => {
 	await t.throwsAsync(writeJournalRecord(directory, recordOf(1, {key: 'other'})));
 	t.deepEqual((await readJournal(directory)).records, [recordOf(1)]);
 	t.true((await readdir(directory)).includes(`${idOf(1)}.json`));
+});
+
+test('a durable record is on stable storage when it is written: its bytes before it has its name, its name before the end', async t => {
+	const directory = await createStagingDirectory(t);
+	const steps = await watchDisk(t, directory);
+	await writeJournalRecord(directory, recordOf(1, {isDurable: true}));
+	t.deepEqual(steps, ['write json.tmp', 'sync json.tmp', 'rename to json', 'sync the directory']);
+	steps.length = 0;
+	await writeJournalRecord(directory, recordOf(1, {isDurable: false}));
+	t.deepEqual(steps, ['write json.tmp', 'rename to json']);
+});
+
+test('a record that was removed is gone from stable storage, too', async t => {
+	const directory = await createStagingDirectory(t);
+	await writeJournalRecord(directory, recordOf(1));
+	const steps = await watchDisk(t, directory);
+	await removeJournalRecord(directory, idOf(1));
+	t.deepEqual(steps, ['unlink json', 'sync the directory']);
 });

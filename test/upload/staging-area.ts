@@ -8,6 +8,7 @@ import {StagingArea} from '../../src/upload/staging-area.ts';
 import {errnoOf} from '../support/fs-under-test.ts';
 import {root, testThatNeeds} from '../support/needs.ts';
 import {createStagingDirectory} from '../support/volume-nodes.ts';
+import {failNextSync, watchDisk} from './support/disk-steps.ts';
 import {layerBytes, openStaging} from './support/staging.ts';
 
 const run = promisify(execFile);
@@ -47,6 +48,43 @@ for (const isDurable of [true, false]) {
 		await restarted.close();
 	});
 }
+
+for (const [what, options, isDurable] of [
+	['of a durable area', {isDurable: true}, undefined],
+	['that is to be durable', {isDurable: false}, true],
+] as const) {
+	test(`the bytes of a layer ${what} are on stable storage before its record is`, async t => {
+		const staging = await openStaging(t, options);
+		const steps = await watchDisk(t, staging.directory);
+		const layer = staging.createLayer({lowerBytes: 0});
+		await layer.write(0, Buffer.from('content'), {isAppend: false});
+		layer.seal();
+		await staging.record(layer, {...request, isDurable});
+		t.deepEqual(steps, [
+			'write data',
+			'sync data',
+			'write json.tmp',
+			'sync json.tmp',
+			'rename to json',
+			'sync the directory',
+		]);
+		await staging.discard(layer);
+	});
+}
+
+test('a layer whose bytes could not be synced once is never recorded as durable', async t => {
+	const staging = await openStaging(t, {isDurable: true});
+	await failNextSync(staging.directory);
+	const layer = staging.createLayer({lowerBytes: 0});
+	await layer.write(0, Buffer.from('content'), {isAppend: false});
+	layer.seal();
+	for (const _ of ['the sync fails', 'the sync does not fail']) {
+		await t.throwsAsync(staging.record(layer, request), {name: 'FsError'});
+	}
+
+	t.deepEqual((await readJournal(staging.directory)).records, []);
+	await staging.discard(layer);
+});
 
 test('a layer that was not recorded is removed by the next start', async t => {
 	const staging = await openStaging(t);
