@@ -124,7 +124,7 @@ export const mutants: Mutant[] = [
 		file: 'src/healing/finish-volume.ts',
 		before: "entry => entry.isFile() && !`${entry.parentPath}/`.startsWith(join(staging, 'failed/')),",
 		after: 'entry => entry.isFile(),',
-		tests: ['test/end-to-end/healing/left-behind.ts'],
+		tests: ['test/healing/finish-volume.ts'],
 	},
 	{
 		name: 'what is kept for a person counts as bytes of the journal',
@@ -215,6 +215,6 @@ export const mutants: Mutant[] = [
 		file: 'src/filesystem/create-file-system.ts',
 		before: 'memoryBytesMax: memoryBytesMax * 0.4,',
 		after: 'memoryBytesMax: memoryBytesMax * 40,',
-		tests: ['test/end-to-end/semantics/durability.ts'],
+		tests: ['test/filesystem/create-file-system.ts'],
 	},
 ];

@@ -2,6 +2,8 @@ import {readFile} from 'node:fs/promises';
 import {createServer, type Server} from 'node:net';
 import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
+import {StoreError} from '../../src/model/store-error.ts';
+import {type AttemptOutcome, withRetries} from '../../src/store/s3-retries.ts';
 import {createS3ObjectStore} from '../../src/store/s3-object-store.ts';
 import {devCredentials} from '../support/dev-server.ts';
 import {startTestS3Store, throwsStoreError} from '../support/test-s3-store.ts';
@@ -232,6 +234,86 @@ test('a server that takes no bytes of a large body fails with timeout', async t 
 		'timeout',
 		store.put('large', new Uint8Array(64 << 20), {signal: AbortSignal.timeout(100_000)}),
 	);
+});
+
+const failed = (
+	code: 'preconditionFailed' | 'throttled' | 'unavailable',
+	outcome: Partial<Extract<AttemptOutcome<string>, {status: 'failed'}>> = {},
+): AttemptOutcome<string> => ({
+	status: 'failed',
+	error: new StoreError(code, 'It failed'),
+	isRetriable: true,
+	isAmbiguous: false,
+	isPauseNeeded: false,
+	...outcome,
+});
+
+/** Attempts that end like these, one after the other. */
+const inTurn = (...outcomes: Array<AttemptOutcome<string>>) => ({
+	outcomes,
+	attempt: async () => outcomes.shift() ?? failed('preconditionFailed', {isRetriable: false}),
+});
+
+const limits = {action: 'try', deadlineMs: 60_000, attemptCountMax: 20};
+
+test('a refusal after a lost answer is asked about, whatever failed in between', async t => {
+	const ours = inTurn(failed('unavailable', {isAmbiguous: true}), failed('throttled'));
+	t.is(await withRetries(ours.attempt, {...limits, confirm: async () => 'ours'}), 'ours');
+	const refused = inTurn(failed('throttled'));
+	const confirm = async () => t.fail('Nothing of ours can be there');
+	await throwsStoreError(t, 'preconditionFailed', withRetries(refused.attempt, {...limits, confirm}));
+});
+
+test('what may be done is looked at before each further attempt, also after one that was throttled', async t => {
+	const {outcomes, attempt} = inTurn(
+		failed('throttled', {isAmbiguous: true}),
+		failed('unavailable', {isAmbiguous: true}),
+		failed('throttled', {isAmbiguous: true}),
+		failed('unavailable'),
+		{status: 'done', result: 'done'},
+	);
+	const leftAtLooks: number[] = [];
+	const beforeRetry = async () => {
+		leftAtLooks.push(outcomes.length);
+		return undefined;
+	};
+
+	t.is(await withRetries(attempt, {...limits, beforeRetry}), 'done');
+	t.deepEqual(leftAtLooks, [3, 2, 1], 'Of a request that was throttled nothing was done');
+});
+
+test('put() with If-None-Match succeeds when the answer to its own write was lost and the next try was throttled', async t => {
+	const {store, server} = await startTestS3Store(t, {
+		onRequest({attempt}) {
+			server.faults.errors = attempt === 1 ? [{status: 429, code: 'TooManyRequests', count: 1}] : [];
+		},
+	});
+	server.faults.drops = [{operation: 'PutObject', when: 'after', count: 1}];
+	t.is((await store.put('file', bytes('x'), {ifNoneMatch: '*'})).etag, (await store.head('file'))!.etag); // It was put just now.
+	t.is(server.requests.count({operation: 'PutObject'}), 3);
+});
+
+test.serial('pauses grow, end before the deadline, and after five attempts before the patience does', async t => {
+	const {random} = Math;
+	t.teardown(() => {
+		Math.random = random;
+	});
+	// The longest pauses: 100 ms, 200 ms, 400 ms, ...
+	Math.random = () => 1;
+	const attemptsWithin = async (more: {deadlineMs: number; patienceMs?: number; attemptCountMax: number}) => {
+		let count = 0;
+		const attempt = async () => {
+			count++;
+			return failed('unavailable', {isPauseNeeded: true});
+		};
+
+		await throwsStoreError(t, 'unavailable', withRetries(attempt, {...limits, ...more}));
+		return count;
+	};
+
+	t.true((await attemptsWithin({deadlineMs: 1000, attemptCountMax: 20})) <= 4);
+	t.true((await attemptsWithin({deadlineMs: 1000, patienceMs: 60_000, attemptCountMax: 6})) <= 4);
+	t.is(await attemptsWithin({deadlineMs: 60_000, patienceMs: 500, attemptCountMax: 7}), 5);
 });
 
 /** They are no part of the SDK's interface, so they are read from its file. */

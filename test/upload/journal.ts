@@ -90,7 +90,7 @@ test('a record that cannot be written leaves the one before it', async t => {
 
 test('a durable record is on stable storage when it is written: its bytes before it has its name, its name before the end', async t => {
 	const directory = await createStagingDirectory(t);
-	const steps = await watchDisk(t, directory);
+	const steps = watchDisk(t, directory);
 	await writeJournalRecord(directory, recordOf(1, {isDurable: true}));
 	t.deepEqual(steps, ['write json.tmp', 'sync json.tmp', 'rename to json', 'sync the directory']);
 	steps.length = 0;
@@ -101,7 +101,7 @@ test('a durable record is on stable storage when it is written: its bytes before
 test('a record that was removed is gone from stable storage, too', async t => {
 	const directory = await createStagingDirectory(t);
 	await writeJournalRecord(directory, recordOf(1));
-	const steps = await watchDisk(t, directory);
+	const steps = watchDisk(t, directory);
 	await removeJournalRecord(directory, idOf(1));
 	t.deepEqual(steps, ['unlink json', 'sync the directory']);
 });

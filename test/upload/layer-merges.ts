@@ -21,6 +21,7 @@ import {
 	stackText,
 	writeToStack,
 } from './support/layer-stack.ts';
+import {failNextSync} from './support/disk-steps.ts';
 import {openStaging} from './support/staging.ts';
 
 const target = {key: 'file', metadata: {}, contentType: undefined};
@@ -100,6 +101,28 @@ test('layers that wait are merged, so that hundreds of seals leave two, and S3 g
 	t.is(staging.usedBytes, 0);
 	await bucket.deleteMany([{key: 'file'}]);
 	t.like(await afterCrash(t, crash, bucket), {shown: expected, stored: expected, uploadCount: 2});
+});
+
+test('layers are merged only when the disk has the bytes: a sync that fails costs one layer, not both', async t => {
+	const {bucket, staging, stack} = await startHeld(t);
+	await append(stack, 'one ', 1);
+	failNextSync(staging.directory);
+	await append(stack, 'two', 2);
+	t.is((await readJournal(staging.directory)).records.length, 3);
+	const {shown} = await afterCrash(t, await copyDirectory(t, staging.directory), bucket);
+	t.is(shown, 'held one two');
+	await stack.discard();
+});
+
+test('a merged layer refers to the objects that the upper one named', async t => {
+	const {bucket, stack} = await startHeld(t);
+	const object = await putText(bucket, 'other', 'OTHER');
+	await append(stack, 'one ', 1);
+	stack.writable().setSource(9, 14, {kind: 'object', object, objectOffset: 0});
+	await stack.seal(at(2), inJournal);
+	t.true(stack.refersTo(key => key === 'other'));
+	t.is(await stackText(stack, bucket), 'held one OTHER');
+	await stack.discard();
 });
 
 test('merged layers show what an array of bytes would, and each start finds what was sealed last', async t => {

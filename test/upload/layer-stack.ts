@@ -179,6 +179,21 @@ test('appended bytes follow when the file grew elsewhere; other changes keep wha
 	}
 });
 
+test('a layer that keeps what it shows refers to the object that it takes it from', async t => {
+	const bucket = createMemoryObjectStore();
+	const staging = await openStaging(t);
+	const stack = new LayerStack({base: await putText(bucket, 'file', 'base '), staging});
+	await writeToStack(stack, 'one ');
+	await sealApart(stack, target);
+	await writeToStack(stack, 'two', 0);
+	await sealApart(stack, target);
+	t.false(stack.refersTo(key => key === 'file'));
+	const head = await putText(bucket, 'file', 'base elsewhere one ');
+	await stack.take({head, movedBytes: 10, hasConflict: false}, nothing);
+	t.true(stack.refersTo(key => key === 'file'));
+	await stack.discard();
+});
+
 test('a short upload that is waited for is not written down; a second one, a long one and a failed one are', async t => {
 	const staging = await openStaging(t);
 	const records = async () => (await readJournal(staging.directory)).records.length;
@@ -212,6 +227,26 @@ test('after forgetJournal() the bytes are readable, and neither an upload nor a 
 	t.deepEqual((await readJournal(staging.directory)).records, []);
 	await stack.discard();
 	t.deepEqual(await readdir(staging.directory), []);
+});
+
+test('forgetJournal() forgets also the record of a layer that S3 has, which could not be removed yet', async t => {
+	const bucket = createMemoryObjectStore();
+	const staging = await openStaging(t);
+	const stack = new LayerStack({base: undefined, staging});
+	for (const text of ['one', 'two']) {
+		await writeToStack(stack, text, 0);
+		await sealApart(stack, target);
+	}
+
+	const [, second] = (await readJournal(staging.directory)).records;
+	const obstacle = join(staging.directory, `${second?.id}.json.tmp`);
+	await mkdir(obstacle);
+	const head = await putText(bucket, 'file', 'one');
+	await t.throwsAsync(stack.take({...unmoved, head}, nothing), {name: 'FsError'});
+	await rmdir(obstacle);
+	await stack.forgetJournal();
+	t.deepEqual((await recoverStacks(t, await copyDirectory(t, staging.directory))).stacks.size, 0);
+	await stack.discard();
 });
 
 test('keepFailed() takes the changes away and keeps their bytes for a person', async t => {

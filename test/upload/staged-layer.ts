@@ -5,7 +5,7 @@ import {extentBytes} from '../../src/upload/extent-account.ts';
 import {readContent} from '../../src/upload/content-piece.ts';
 import {describeBytes} from '../end-to-end/reference/support/random-operations.ts';
 import {createRandomSource, testSeed} from '../support/random-source.ts';
-import {layerBytes, openStaging} from './support/staging.ts';
+import {layerBytes, openStaging, someObject} from './support/staging.ts';
 
 test('a layer shows what an array of bytes would, whatever is written, zeroed, cut and extended', async t => {
 	const seed = testSeed();
@@ -186,6 +186,27 @@ test('pieces without bytes of their own are accounted too, and have a bound', as
 	t.is(staging.usedBytes, 50 * extentBytes);
 	await staging.discard(layer);
 	t.is(staging.usedBytes, 0);
+});
+
+test('a layer knows which objects it names, also after keepView() and a restart', async t => {
+	const staging = await openStaging(t);
+	const layer = staging.createLayer({lowerBytes: 10});
+	await layer.write(2, Buffer.from('x'), {isAppend: false});
+	t.deepEqual(layer.objects, []);
+	layer.seal();
+	const [before, after] = [
+		{...someObject, key: 'before', sizeBytes: 6},
+		{...someObject, key: 'after', sizeBytes: 20},
+	];
+	layer.keepView({before, after, appendedFrom: 6, movedBytes: 10});
+	const keys = (objects: typeof layer.objects) => [...new Set(objects.map(({key}) => key))];
+	t.deepEqual(keys(layer.objects), ['before', 'after']);
+	await staging.record(layer, {key: 'file', base: undefined, metadata: {}, contentType: undefined, sealedAtMs: 0});
+	await staging.close();
+	const restarted = await openStaging(t, {directory: staging.directory});
+	const [recovered] = (await restarted.recover()).layers;
+	t.deepEqual(keys(recovered!.layer.objects), ['before', 'after']); // There is one.
+	await restarted.close();
 });
 
 test('a layer is closed when the last of its readers is done, not before', async t => {

@@ -55,7 +55,7 @@ for (const [what, options, isDurable] of [
 ] as const) {
 	test(`the bytes of a layer ${what} are on stable storage before its record is`, async t => {
 		const staging = await openStaging(t, options);
-		const steps = await watchDisk(t, staging.directory);
+		const steps = watchDisk(t, staging.directory);
 		const layer = staging.createLayer({lowerBytes: 0});
 		await layer.write(0, Buffer.from('content'), {isAppend: false});
 		layer.seal();
@@ -74,7 +74,7 @@ for (const [what, options, isDurable] of [
 
 test('a layer whose bytes could not be synced once is never recorded as durable', async t => {
 	const staging = await openStaging(t, {isDurable: true});
-	await failNextSync(staging.directory);
+	failNextSync(staging.directory);
 	const layer = staging.createLayer({lowerBytes: 0});
 	await layer.write(0, Buffer.from('content'), {isAppend: false});
 	layer.seal();

@@ -14,7 +14,7 @@ import {eventually, objectText} from '../support/volume-nodes.ts';
 
 type Item = UploadItem & {isOpen: boolean; wasToldOfFailure: boolean};
 
-const start = async (t: ExecutionContext) => {
+const start = async (t: ExecutionContext, {retryDelayMs = 1} = {}) => {
 	const bucket = createMemoryObjectStore();
 	const store = createFaultyObjectStore(bucket);
 	const staging = await openStaging(t);
@@ -26,7 +26,7 @@ const start = async (t: ExecutionContext) => {
 		items: () => items,
 		onStep: ({path}, {step}) => void steps.push(`${path} ${step}`),
 		onEvent: event => void events.push(event),
-		retryDelayMs: 1,
+		retryDelayMs,
 	});
 	t.teardown(async () => {
 		store.heal();
@@ -95,6 +95,39 @@ test('an upload that fails for a reason that passes is tried again by itself', a
 	t.is(queue.lastError, undefined);
 	t.true(item.layers.isEmpty);
 });
+
+test.serial(
+	'the pauses between the tries of an upload double, up to a minute, and begin anew after a success',
+	async t => {
+		const {store, queue, add} = await start(t, {retryDelayMs: 7});
+		const {setTimeout: later} = globalThis;
+		const pauses = [...Array.from({length: 14}, (_, index) => 7 * 2 ** index), 60_000, 60_000];
+		const seen: Array<number | undefined> = [];
+		t.teardown(() => {
+			globalThis.setTimeout = later;
+		});
+		globalThis.setTimeout = ((task: () => void, delayMs?: number) => {
+			const isPause = delayMs !== undefined && pauses.includes(delayMs);
+			seen.push(...(isPause ? [delayMs] : []));
+			return later(task, isPause ? 0 : delayMs);
+		}) as typeof setTimeout;
+		const item = await add('file');
+		await write(item, 'content');
+		const fault = store.inject({method: 'put', error: 'unavailable'});
+		await t.throwsAsync(queue.settle(item), {name: 'StoreError'});
+		await eventually(t, 'it was tried often', () => seen.length >= pauses.length);
+		fault.remove();
+		await eventually(t, 'S3 has it', () => item.layers.isEmpty);
+		await queue.idle();
+		t.deepEqual(seen.slice(0, pauses.length), pauses);
+		seen.length = 0;
+		store.inject({method: 'put', error: 'unavailable', countMax: 1});
+		await write(item, 'changed');
+		await t.throwsAsync(queue.settle(item), {name: 'StoreError'});
+		await eventually(t, 'S3 has it', () => item.layers.isEmpty);
+		t.deepEqual(seen, [7]);
+	},
+);
 
 test('when the journal cannot be written after an upload, the rest is tried again, and nothing stays behind', async t => {
 	const {bucket, store, staging, queue, events, add} = await start(t);

@@ -6,6 +6,7 @@ import type {ObjectHead, ObjectStore} from '../../src/store/object-store.ts';
 import type {StagedLayer} from '../../src/upload/staged-layer.ts';
 import {type UploadOutcome, Uploader} from '../../src/upload/uploader.ts';
 import {putText, readFrom} from './support/layer-stack.ts';
+import {countAtOnce} from '../support/count-at-once.ts';
 import {openStaging} from './support/staging.ts';
 import {objectText} from '../support/volume-nodes.ts';
 
@@ -215,6 +216,23 @@ test('a completed upload whose answer was lost is known by its id, whatever its 
 	const {head, movedBytes} = await upload(layer, base);
 	t.deepEqual({movedBytes, sizeBytes: head.sizeBytes}, {movedBytes: 0, sizeBytes: 17 * mebibyte + 8});
 	t.is((await objectText(bucket, 'file'))?.slice(-10), 'xxappended');
+});
+
+test('the parts on their way take no more memory than is given, of all files together', async t => {
+	const {bucket, createUploader} = start();
+	const counted = countAtOnce(bucket, 'uploadPart');
+	const uploader = createUploader(counted.store);
+	const layers = [
+		await layerOver(t, undefined, [[38 * mebibyte, 'end']]),
+		await layerOver(t, undefined, [[38 * mebibyte, 'end']]),
+	];
+	await Promise.all(
+		layers.map(async (layer, index) =>
+			uploader.upload({key: `file ${index}`, layer, base: undefined, metadata: {}, contentType: undefined}),
+		),
+	);
+	t.is(counted.most(), 4, '20 MiB are four parts');
+	t.is((await bucket.head('file 1'))?.sizeBytes, 38 * mebibyte + 3);
 });
 
 const putLarge = async (bucket: ObjectStore): Promise<string> => {

@@ -1,5 +1,5 @@
 import {execFile, execFileSync} from 'node:child_process';
-import {mkdirSync, readdirSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readFileSync, readdirSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import test from 'ava';
@@ -195,6 +195,20 @@ test.serial('mount --background shows the reason of a daemon that fails, and lea
 	t.is(stderr, 'pnx-volume: Cannot open bucket: the access key is unknown to this server; check the Secret\n');
 	t.deepEqual(readdirSync(join(node.stateDirectory, 'volumes')), []);
 	t.deepEqual(readdirSync(directory), []);
+});
+
+test.serial('mount --background that fails leaves the journal of an earlier mount as it was', async t => {
+	const node = createStandInHarness(t);
+	const directory = directoryOf(node);
+	const mount = async () => runCommand(node, 'mount', 'fails-files', directory, '--background');
+	await mount();
+	const {volumeDirectory} = node.starts()[0]!.request; // It was started.
+	mkdirSync(join(volumeDirectory, 'staging'), {recursive: true});
+	const journal = join(volumeDirectory, 'staging', 'journal');
+	writeFileSync(journal, 'bytes that S3 does not have');
+	t.is((await mount()).exitCode, 1);
+	t.is(node.starts().length, 2);
+	t.is(readFileSync(journal, 'utf8'), 'bytes that S3 does not have');
 });
 
 test.serial('status shows pods, and a daemon that is gone', async t => {

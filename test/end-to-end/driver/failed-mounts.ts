@@ -1,4 +1,4 @@
-import {existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import test from 'ava';
 import {mountsAt, readMountTable} from '../../../src/node/mounts/mount-table.ts';
@@ -34,6 +34,29 @@ for (const [bucket, how, message] of [
 		t.deepEqual(readdirSync(directory), []);
 	});
 }
+
+test.serial('a mount that fails leaves the journal of an earlier one as it was', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	t.is((await node.mount(directory, {name: 'fails-1'})).reply.status, 'Failure');
+	const {volumeDirectory} = node.starts()[0]!.request; // It was started.
+	const staging = join(volumeDirectory, 'staging');
+	mkdirSync(staging, {recursive: true});
+	writeFileSync(join(staging, 'journal'), 'bytes that S3 does not have');
+
+	// Before anything of the volume is written down.
+	writeFileSync(join(directory, 'file'), '');
+	t.regex((await node.mount(directory, {name: 'fails-1'})).reply.message!, /the directory is not empty/);
+	t.is(readFileSync(join(staging, 'journal'), 'utf8'), 'bytes that S3 does not have');
+	t.deepEqual(readdirSync(volumeDirectory), ['staging']);
+
+	// When its daemon has been started.
+	rmSync(join(directory, 'file'));
+	t.regex((await node.mount(directory, {name: 'fails-1'})).reply.message!, /the access key is unknown/);
+	t.is(node.starts().length, 2);
+	t.is(readFileSync(join(staging, 'journal'), 'utf8'), 'bytes that S3 does not have');
+	t.deepEqual(readdirSync(volumeDirectory).sort(), ['staging', 'state.json'], 'The watch needs the state to upload it');
+});
 
 test.serial('mount fails at its deadline, and kills a daemon that does not become ready', async t => {
 	const node = createStandInHarness(t, {PNX_VOLUME_MOUNT_TIMEOUT_MS: '4000'});

@@ -21,6 +21,8 @@ export class WorkingCopy {
 	readonly #directory: string;
 	/** The text of each source that is wrong now, as it was. */
 	readonly #originals = new Map<string, string>();
+	/** Ends the tests that run now. */
+	#endTests: () => void = () => undefined;
 
 	private constructor(directory: string) {
 		this.#directory = directory;
@@ -90,13 +92,17 @@ export class WorkingCopy {
 		const {promise: ended, resolve, reject} = Promise.withResolvers<number | null>();
 		child.once('error', reject);
 		child.once('close', resolve);
+		this.#endTests = () => {
+			process.kill(-child.pid!, 'SIGKILL'); // It was started: a failure to start ends the wait.
+		};
 		let isLate = false;
 		const timer = setTimeout(() => {
 			isLate = true;
-			process.kill(-child.pid!, 'SIGKILL'); // It was started: a failure to start ends the wait.
+			this.#endTests();
 		}, timeoutMs);
 		const status = await ended.finally(() => {
 			clearTimeout(timer);
+			this.#endTests = () => undefined;
 		});
 		const text = Buffer.concat(output).toString();
 		const [, title] = /^not ok \d+ - (.*)$/m.exec(text) ?? [];
@@ -105,7 +111,9 @@ export class WorkingCopy {
 		return {isRed, firstRed: isRed ? (title ?? reason) : undefined, durationMs: performance.now() - startMs};
 	}
 
+	/** Ends what runs in it, and removes it. */
 	remove(): void {
+		this.#endTests();
 		rmSync(this.#directory, {recursive: true, force: true, maxRetries: 5});
 	}
 

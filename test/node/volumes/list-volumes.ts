@@ -1,4 +1,4 @@
-import {mkdirSync, mkdtempSync, rmSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, rmSync, writeFileSync} from 'node:fs';
 import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
@@ -48,4 +48,19 @@ test('listVolumes() asks all daemons at the same time, so that those that never 
 			metrics: undefined,
 		});
 	}
+});
+
+test('listVolumes() tells bytes that wait for their upload from those that are kept for a person', async t => {
+	const stateDirectory = mkdtempSync(join(tmpdir(), 'pnx-'));
+	t.teardown(() => rmSync(stateDirectory, {recursive: true, force: true}));
+	const volumeId = '0'.repeat(16);
+	const {staging, stateFile, mountPoint} = volumePaths(stateDirectory, volumeId);
+	const failed = join(staging, 'failed');
+	mkdirSync(failed, {recursive: true});
+	writeFileSync(join(staging, 'waits.data'), 'bytes');
+	writeFileSync(join(failed, 'refused.data'), 'more bytes');
+	const pods = {kind: 'pods', mountPoint, pods: []} as const;
+	writeVolumeState(stateFile, {formatVersion: 1, volumeId, bucket: 'bucket', prefix: '', ...pods});
+	const [volume] = await listVolumes(stateDirectory);
+	t.like(volume, {health: 'unmounted', journalBytes: 5, refused: {directory: failed, bytes: 10}});
 });

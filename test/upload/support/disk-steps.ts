@@ -7,7 +7,6 @@ type Watch = {readonly directory: string; readonly steps: string[]};
 const watches = new Set<Watch>();
 const failingSyncs = new Set<string>();
 const places = new WeakMap<fs.FileHandle, string>();
-let installed: Promise<void> | undefined;
 
 const note = (place: unknown, toStep: (name: string) => string): void => {
 	for (const {directory, steps} of watches) {
@@ -68,14 +67,11 @@ const install = async (): Promise<void> => {
 	});
 };
 
-const installOnce = async (): Promise<void> => {
-	installed ??= install();
-	await installed;
-};
+// Files that are open before are not known: so it comes first.
+await install();
 
 /** The next sync of a file in a directory fails, as on a broken disk; the ones after it do not, as with Linux. */
-export const failNextSync = async (directory: string): Promise<void> => {
-	await installOnce();
+export const failNextSync = (directory: string): void => {
 	failingSyncs.add(directory);
 };
 
@@ -83,8 +79,7 @@ export const failNextSync = async (directory: string): Promise<void> => {
 What this process asks of the disk below a directory, in its order: `write data`, `sync json.tmp`, `rename to json`,
 `sync the directory`, `unlink json`. Names are those of staging files without their ids.
 */
-export const watchDisk = async (t: ExecutionContext, directory: string): Promise<string[]> => {
-	await installOnce();
+export const watchDisk = (t: ExecutionContext, directory: string): string[] => {
 	const watch = {directory, steps: []};
 	watches.add(watch);
 	t.teardown(() => watches.delete(watch));
