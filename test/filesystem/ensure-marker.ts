@@ -34,3 +34,16 @@ test('a marker that another node makes at the same moment is as good', async t =
 	await unlink;
 	t.deepEqual(await objectKeys(bucket), ['d/']);
 });
+
+test('a marker that another S3 client removed is made again, at the latest half a minute after it was seen', async t => {
+	const {bucket, a, passMs} = await startNodes(t);
+	for (const key of ['d/', 'd/a', 'd/b']) {
+		await bucket.put(key, new Uint8Array());
+	}
+
+	await a.fileSystem.unlink('d/a');
+	await bucket.delete('d/');
+	passMs(30_000);
+	await a.fileSystem.unlink('d/b');
+	t.deepEqual(await objectKeys(bucket), ['d/']);
+});

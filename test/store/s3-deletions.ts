@@ -95,6 +95,15 @@ for (const ignoredConditions of [[], ['DeleteObject', 'DeleteObjects']]) {
 	}
 }
 
+test('a batch of 1,000 keys is deleted whole', async t => {
+	const {store, server} = await startTestS3Store(t);
+	const keys = Array.from({length: 1000}, (_, index) => `file-${index}`);
+	const written = await Promise.all(keys.map(async key => store.put(key, bytes(key))));
+	t.deepEqual(await store.deleteMany(keys.map((key, index) => ({key, etag: written[index]?.etag}))), []);
+	t.deepEqual((await store.list({prefix: ''})).objects, []);
+	t.is(server.requests.count({operation: 'DeleteObject'}), 0);
+});
+
 test('a server that refuses the header is used without it', async t => {
 	const {store, server} = await startTestS3Store(t);
 	const {etag} = await store.put('file', bytes('x'));

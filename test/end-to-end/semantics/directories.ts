@@ -36,6 +36,30 @@ test('8.1 A listing has every name that is there all the time exactly once, what
 	t.is(new Set(listed).size, listed.length);
 });
 
+test('a directory that is open shows what changed since once it is read from its start again, and seekdir() finds each place', async t => {
+	const {bucket, a} = await startNodes(t);
+	const names = Array.from({length: 20_000}, (_, index) => `f${String(index).padStart(5, '0')}`);
+	await Promise.all(names.map(async name => bucket.put(`dir/${name}`, new Uint8Array())));
+	const handle = await a.fileSystem.opendir('dir');
+	const readFrom = async (offset: number) => a.fileSystem.readdir(handle, offset);
+	const seen = [];
+	for (let entries = await readFrom(0); entries.length > 0; entries = await readFrom(seen.at(-1)?.nextOffset ?? 0)) {
+		seen.push(...entries);
+	}
+
+	t.deepEqual(
+		seen.map(({name}) => name),
+		['.', '..', ...names],
+	);
+	for (const index of [19_000, 1500, 3]) {
+		t.is((await readFrom(seen[index]!.nextOffset))[0]?.name, seen[index + 1]?.name); // There are more entries.
+	}
+
+	await bucket.put('dir/a', new Uint8Array());
+	t.is((await readFrom(0))[2]?.name, 'a');
+	await a.fileSystem.releasedir(handle);
+});
+
 const kindsIn = async ({fileSystem}: VolumeNode): Promise<Record<string, string>> => {
 	const handle = await fileSystem.opendir('');
 	const entries = await fileSystem.readdir(handle, 0);

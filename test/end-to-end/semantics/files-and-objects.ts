@@ -62,11 +62,16 @@ test('1.6 A directory does not vanish because its last entry was deleted or move
 	const {bucket, a, b} = await startNodes(t);
 	await bucket.put('deleted/file', text('x'));
 	await bucket.put('moved/file', text('x'));
+	await bucket.put('removed.d/directory/', text(''));
+	await bucket.put('moved.d/directory/file', text('x'));
 	await a.fs.unlink('deleted/file');
 	await a.fs.rename('moved/file', 'elsewhere');
+	await a.fs.rmdir('removed.d/directory');
+	await a.fs.rename('moved.d/directory', 'elsewhere.d');
 	for (const {fs} of [a, b]) {
-		t.deepEqual(await fs.readdir('deleted'), []);
-		t.deepEqual(await fs.readdir('moved'), []);
+		for (const directory of ['deleted', 'moved', 'removed.d', 'moved.d']) {
+			t.deepEqual(await fs.readdir(directory), [], directory);
+		}
 	}
 });
 
