@@ -269,7 +269,12 @@ const writeFile = async (file: string, pieces: readonly Uint8Array[]): Promise<v
 	}
 
 	try {
-		await writePieces(descriptor, pieces);
+		// A disk that is nearly full takes a part, and says so by this number only.
+		const {bytesWritten} = await writePieces(descriptor, pieces);
+		const expectedBytes = pieces.reduce((total, {length}) => total + length, 0);
+		if (bytesWritten < expectedBytes) {
+			throw new Error(`Cannot cache a block in ${file}: the disk took ${bytesWritten} of its ${expectedBytes} bytes`);
+		}
 	} finally {
 		await closeFile(descriptor);
 	}

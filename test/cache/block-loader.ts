@@ -111,6 +111,31 @@ test('blocks that came from the store are put on disk, and come from there after
 	t.is(second.store.callCount('get'), 0);
 });
 
+test('a block keeps its bytes until the disk has them, whatever else is loaded meanwhile', async t => {
+	const gate = Promise.withResolvers<void>();
+	const written: Array<() => string> = [];
+	const blockCache: BlockCache = {
+		...noBlockCache,
+		async put(_version, _index, bytes) {
+			written.push(() => String.fromCharCode(bytes[0]!, bytes.at(-1)!)); // A block has bytes.
+			await gate.promise;
+		},
+	};
+	const {store, loader, load} = await setUp(t, {blockCache});
+	t.true((await load(0)).length > 0);
+	// Memory has 16 blocks, and nobody reads from these.
+	for (let index = 0; index < 40; index++) {
+		await store.put(`other ${index}`, Buffer.alloc(blockBytes, 'x'));
+		const head = (await store.head(`other ${index}`))!; // It was put just now.
+		const block = loader.pin(head, 0);
+		await block.loaded;
+		loader.unpin(block);
+	}
+
+	t.is(written[0]?.(), 'aa');
+	gate.resolve();
+});
+
 test('a block that the disk has lost comes from the store, the last one of an object in its own length', async t => {
 	const {cache} = createMapCache({claims: () => true});
 	const {store, loader, version, load} = await setUp(t, {blockCache: cache});

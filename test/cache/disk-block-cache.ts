@@ -4,6 +4,9 @@ import {join} from 'node:path';
 import test, {type ExecutionContext} from 'ava';
 import {versionIdOf} from '../../src/cache/block-cache.ts';
 import {DiskBlockCache} from '../../src/cache/disk-block-cache.ts';
+import {runCommand} from '../../src/node/host/run-command.ts';
+import {createDeadline} from '../../src/node/deadline.ts';
+import {root, testThatNeeds} from '../support/needs.ts';
 
 const version = versionIdOf({key: 'file', etag: 'etag', sizeBytes: 1000});
 const headerBytes = 16;
@@ -186,4 +189,34 @@ test('a part of the disk stays free: blocks go when others take of it, and new o
 	await putBlocks(16);
 	t.deepEqual(await blockFiles(directory), [], 'Nothing is cached on a full disk');
 	t.is(cache.usedBytes, 0);
+});
+
+const {serial: asRoot} = testThatNeeds(root);
+
+asRoot('a block of which a full disk takes a part, or nothing, leaves no half behind and does not count', async t => {
+	const directory = await createDirectory(t);
+	const deadline = createDeadline(300_000);
+	await runCommand('mount', ['-n', '-t', 'tmpfs', '-o', 'size=256k', 'small', directory], deadline);
+	t.teardown(async () => runCommand('umount', ['-l', directory], createDeadline(300_000)));
+	const errors: unknown[] = [];
+	const cache = await DiskBlockCache.open({
+		directory,
+		bytesMax: 2 ** 30,
+		onError: error => void errors.push(error),
+		// It does not notice how little is left.
+		readSpace: async () => ({freeBytes: 2 ** 40, totalBytes: 2 ** 40}),
+	});
+	t.teardown(async () => cache.close());
+	await cache.put(version, 0, Buffer.alloc(100_000));
+	for (const index of [1, 2]) {
+		await cache.put(version, index, Buffer.alloc(index * 200_000, 'x'));
+		t.is(errors.length, index);
+		t.false(cache.has(version, index));
+		t.is((await blockFiles(join(directory, 'v1'))).length, 1);
+		t.is(cache.usedBytes, headerBytes + 100_000);
+		// Nothing is left for the first byte of the next one.
+		await writeFile(join(directory, 'filler'), Buffer.alloc(2 ** 20)).catch(() => undefined);
+	}
+
+	t.is(await cache.get(version, 0, Buffer.alloc(100_000)), 100_000);
 });

@@ -67,3 +67,15 @@ test('a block that failed is forgotten, and only those who wait for it hear of i
 	t.false(blocks.has('failing'));
 	t.is(blocks.get('other'), other);
 });
+
+test('the buffer of a block that failed is not used again while somebody has the block', async t => {
+	const blocks = new MemoryBlocks({bytesMax: 4 * blockBytes});
+	const {promise, reject} = Promise.withResolvers<number>();
+	const failing = blocks.add('failing', async () => promise);
+	failing.pins++;
+	reject(new Error('S3 is away'));
+	await t.throwsAsync(failing.loaded, {message: 'S3 is away'});
+	for (let index = 0; index < 4; index++) {
+		t.not((await load(blocks, `next ${index}`)).buffer, failing.buffer);
+	}
+});

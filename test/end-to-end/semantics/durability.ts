@@ -106,6 +106,20 @@ test('4.6 A refusal for good that no `close()` reported is reported by the next 
 	}
 });
 
+test('an open that truncates takes no failure of what it replaces for its own', async t => {
+	const {bucket, a} = await startNodes(t, journal);
+	a.store.inject({method: 'put', key: 'file', error: 'invalidRequest', countMax: 1});
+	const handle = await openHandle(a, 'file', O_CREAT | O_RDWR);
+	await write(a, handle, 'refused');
+	t.is(await errnoOf(a.fileSystem.flush(handle)), undefined);
+	await eventually(t, 'it is refused', () => a.events.some(({event}) => event === 'upload failed'));
+	const replacing = await openHandle(a, 'file', O_TRUNC | O_WRONLY);
+	await write(a, replacing, 'replaced');
+	t.is(await closeHandle(a, replacing), undefined);
+	t.is(await closeHandle(a, handle), undefined);
+	await eventually(t, 'the file is in S3', async () => (await objectText(bucket, 'file')) === 'replaced');
+});
+
 test('4.7 Changes whose `close()` failed because S3 refuses them for good are dropped when nobody has the file open any more: it is again what S3 has then.', async t => {
 	const {a} = await startNodes(t);
 	await writeText(a.fs, 'file', 'old');
