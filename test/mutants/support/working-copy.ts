@@ -106,7 +106,7 @@ export class WorkingCopy {
 		});
 		const text = Buffer.concat(output).toString();
 		const [, title] = /^not ok \d+ - (.*)$/m.exec(text) ?? [];
-		const reason = isLate ? `not over after ${timeoutMs} ms` : (text.trim().split('\n').at(-1) ?? '');
+		const reason = isLate ? `not over after ${Math.round(timeoutMs / 1000)} s` : (text.trim().split('\n').at(-1) ?? '');
 		const isRed = isLate || status !== 0;
 		return {isRed, firstRed: isRed ? (title ?? reason) : undefined, durationMs: performance.now() - startMs};
 	}
