@@ -8,8 +8,10 @@ import {
 	GetBucketVersioningCommand,
 	GetPublicAccessBlockCommand,
 	PutBucketTaggingCommand,
+	PutBucketVersioningCommand,
 	type S3Client,
 } from '@aws-sdk/client-s3';
+import {setTimeout as delay} from 'node:timers/promises';
 import test, {type ExecutionContext} from 'ava';
 import {parseVolumeOptions} from '../../src/model/volume-options.ts';
 import {provisionBucket, type ProvisionRequest} from '../../src/store/provision-bucket.ts';
@@ -144,6 +146,51 @@ for (const operation of [
 		t.deepEqual(await provision(), {created: false, completed: false});
 	});
 }
+
+test('provisionBucket() applies no settings to a bucket that another node has made and finished meanwhile', async t => {
+	const {server, client, provision} = await start(t);
+	server.faults.holds = [{operation: 'CreateBucket', count: 1}];
+	const slow = provision();
+	while (server.requests.count({operation: 'CreateBucket'}) === 0) {
+		await delay(5);
+	}
+
+	t.deepEqual(await provision(), {created: true, completed: false});
+	// What an operator changes from then on stays.
+	await client.send(
+		new PutBucketVersioningCommand({Bucket: 'my-files', VersioningConfiguration: {Status: 'Suspended'}}),
+	);
+	server.faults.holds = [];
+	t.deepEqual(await slow, {created: false, completed: false});
+	t.is((await client.send(new GetBucketVersioningCommand({Bucket: 'my-files'}))).Status, 'Suspended');
+	t.is(server.requests.count({operation: 'PutPublicAccessBlock'}), 1);
+});
+
+test('provisionBucket() leaves an unfinished bucket as it is for a read-only volume, and for one that may not create', async t => {
+	const {server, client, provision} = await start(t);
+	server.faults.errors = [{operation: 'PutBucketVersioning', status: 403, code: 'AccessDenied'}];
+	await throwsStoreError(t, 'accessDenied', provision({}, {createdFor: {namespace: 'web'}}));
+	server.faults.errors = [];
+	const tags = await readTags(client);
+	t.like(tags, {'pnx-volume:provisioning': 'pending'});
+	server.requests.clear();
+	const rule = {ownedBy: {namespace: 'web', remedy: 'ask'}};
+	for (const [options, request] of [
+		[{'read-only': 'true'}, {}],
+		[{provision: 'false'}, {}],
+		[{'read-only': 'true'}, {rule}],
+		[{provision: 'false'}, {rule}],
+		[{}, {rule: {...rule, creationForbidden: {remedy: 'ask'}}}],
+	] as const) {
+		t.deepEqual(await provision(options, request), {created: false, completed: false});
+	}
+
+	t.deepEqual(
+		Object.keys(server.requests.counts()).filter(operation => operation.startsWith('Put')),
+		[],
+	);
+	t.deepEqual(await readTags(client), tags);
+});
 
 test('provisionBucket() leaves a bucket alone that somebody made by hand and did not tag', async t => {
 	const {server, client, provision} = await start(t);

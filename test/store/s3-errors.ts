@@ -2,6 +2,7 @@ import {createServer} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import test from 'ava';
 import type {StoreErrorCode} from '../../src/model/store-error.ts';
+import {parseRefusal, toRefusalError} from '../../src/store/s3-errors.ts';
 import {createS3ObjectStore} from '../../src/store/s3-object-store.ts';
 import {devCredentials, startTestDevServer} from '../support/dev-server.ts';
 import {startTestS3Store, throwsStoreError} from '../support/test-s3-store.ts';
@@ -52,6 +53,23 @@ test('head() tells why it was refused although HEAD has no body', async t => {
 	await throwsStoreError(t, 'clockSkew', connect(devCredentials, () => Date.now() + 3_600_000).head('file'));
 	server.faults.foreignBuckets = [bucket];
 	await throwsStoreError(t, 'accessDenied', connect(devCredentials).head('file'));
+});
+
+test('a refusal without a body is told from the clocks, whichever of them is ahead', t => {
+	const context = {operation: 'HeadObject', action: 'look', bucket: 'test', place: 'here'};
+	const judge = (aheadMs: number) =>
+		toRefusalError(context, parseRefusal(403, {date: new Date(Date.now() - aheadMs).toUTCString()}, ''));
+	for (const [aheadMs, words] of [
+		[3_600_000, /the clocks differ: this machine is 36\d\d s ahead of the server; set the clock/],
+		[-3_600_000, /the clocks differ: this machine is 3[56]\d\d s behind the server; set the clock/],
+	] as const) {
+		t.is(judge(aheadMs).code, 'clockSkew');
+		t.regex(judge(aheadMs).message, words);
+	}
+
+	for (const aheadMs of [600_000, -600_000]) {
+		t.is(judge(aheadMs).code, 'accessDenied');
+	}
 });
 
 test('a bucket in another region is named with its region', async t => {

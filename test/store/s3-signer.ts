@@ -35,6 +35,18 @@ test('sign() follows credentials that change, and sends a session token', t => {
 	t.regex(sign({sessionToken: 'token'})['authorization'] ?? '', /x-amz-security-token/);
 });
 
+test('sign() makes the key of the new day at midnight UTC', t => {
+	let nowMs = Date.UTC(2013, 4, 23, 23, 59, 59, 999);
+	const kept = new S3Signer({region: 'us-east-1', nowMs: () => nowMs});
+	const request = {method: 'GET', host, path: '/test.txt', query: '', headers: {range: 'bytes=0-9'}, hasBody: false};
+	t.regex(kept.sign(request, credentials)['authorization'] ?? '', /\/20130523\//);
+	nowMs = Date.UTC(2013, 4, 24);
+	t.regex(
+		kept.sign(request, credentials)['authorization'] ?? '',
+		/\/20130524\/.*Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41$/,
+	);
+});
+
 test('encodeKey() keeps slashes and dots, and encodes the rest', t => {
 	t.is(encodeKey("a//b/../c d+é!'()*~"), 'a//b/../c%20d%2B%C3%A9%21%27%28%29%2A~');
 });

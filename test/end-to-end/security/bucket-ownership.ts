@@ -186,6 +186,26 @@ test('a creator that finds the tags of another namespace gives way, although the
 	t.is(server.requests.count({operation: 'PutBucketVersioning'}), 0, 'It did nothing to a bucket that is not its own');
 });
 
+test('a bucket whose tags become those of another namespace while its settings are applied is refused', async t => {
+	const {server, client, provision} = await start(t);
+	server.faults.holds = [{operation: 'PutBucketVersioning'}];
+	const losing = provision('web');
+	while (server.requests.count({operation: 'PutBucketVersioning'}) === 0) {
+		await new Promise(resolve => {
+			setTimeout(resolve, 5);
+		});
+	}
+
+	await tag(client, {
+		'pnx-volume:created-by': 'pnx-volume',
+		'pnx-volume:provisioning': 'pending',
+		'pnx-volume:namespace': 'shop',
+	});
+	server.faults.holds = [];
+	await throwsStoreError(t, 'accessDenied', losing);
+	t.is((await readTags(client))['pnx-volume:namespace'], 'shop');
+});
+
 test('a policy without leave to create refuses an absent bucket with what would allow it, and creates nothing', async t => {
 	const {server, provision} = await start(t);
 	const error = await throwsStoreError(

@@ -1,0 +1,96 @@
+/** Signatures, clocks, and whose a bucket is. */
+import type {Mutant} from './support/mutant.ts';
+
+export const mutants: Mutant[] = [
+	{
+		name: 'the signing key is not made anew at midnight UTC',
+		file: 'src/store/s3-signer.ts',
+		before: 'if (this.#cached?.secret !== secret || this.#cached.date !== date) {',
+		after: 'if (this.#cached?.secret !== secret) {',
+		tests: ['test/store/s3-signer.ts'],
+	},
+	{
+		name: 'the signing key is not made anew for other credentials',
+		file: 'src/store/s3-signer.ts',
+		before: 'if (this.#cached?.secret !== secret || this.#cached.date !== date) {',
+		after: 'if (this.#cached?.date !== date) {',
+		tests: ['test/store/s3-signer.ts'],
+	},
+	{
+		name: 'a refusal without a body is told from the clocks only when this machine is ahead',
+		file: 'src/store/s3-errors.ts',
+		before: 'Math.abs(toSkewMs(refusal)) > clockSkewMsMax',
+		after: 'toSkewMs(refusal) > clockSkewMsMax',
+		tests: ['test/store/s3-errors.ts'],
+	},
+	{
+		name: 'the words about clocks that differ have the wrong one ahead',
+		file: 'src/store/s3-errors.ts',
+		before: "skewSeconds > 0 ? 'ahead of' : 'behind'",
+		after: "skewSeconds < 0 ? 'ahead of' : 'behind'",
+		tests: ['test/store/s3-errors.ts'],
+	},
+	{
+		name: 'doctor finds fault only with a clock that is behind',
+		file: 'src/doctor/endpoint-checks.ts',
+		before: 'const offMs = Math.abs(skewMs);',
+		after: 'const offMs = skewMs;',
+		tests: ['test/doctor/endpoint-checks.ts'],
+	},
+	{
+		name: 'the development server refuses only clocks that are behind',
+		file: 'src/dev-server/signature.ts',
+		before: 'if (Math.abs(nowMs - atMs) > skewMsMax) {',
+		after: 'if (nowMs - atMs > skewMsMax) {',
+		tests: ['test/dev-server/signature.ts'],
+	},
+	{
+		name: 'the owner of a bucket is not looked at again after the settings',
+		file: 'src/store/provision-bucket.ts',
+		before: '\t\t\tassertOwned(calls, await readTagsStrictly(calls, rule), rule);\n\t\t}\n\n\t\tlog(',
+		after: '\t\t}\n\n\t\tlog(',
+		tests: ['test/end-to-end/security/bucket-ownership.ts'],
+	},
+	{
+		name: 'the owner of a bucket is not looked at again after it was claimed',
+		file: 'src/store/bucket-ownership.ts',
+		before: 'createdFor});\n\t\tawait delay(settleMs);\n\t\ttags = await readTagsStrictly(calls, rule);\n',
+		after: 'createdFor});\n\t\treturn;\n',
+		tests: ['test/end-to-end/security/bucket-ownership.ts'],
+	},
+	{
+		name: 'the owner of a bucket that is there is not looked at',
+		file: 'src/store/provision-bucket.ts',
+		before: '\t\t\tassertOwned(calls, tags, rule);\n',
+		after: '',
+		tests: ['test/end-to-end/security/bucket-ownership.ts'],
+	},
+	{
+		name: 'settings are applied again to a bucket that another node has finished',
+		file: 'src/store/provision-bucket.ts',
+		before: "if (!isThere && !isNew && findState(await readTags(calls)) === 'done') {",
+		after: 'if (false as boolean) {',
+		tests: ['test/store/provision-bucket.ts'],
+	},
+	{
+		name: 'a read-only volume completes an unfinished bucket',
+		file: 'src/store/provision-bucket.ts',
+		before: 'const mayChange = options.provision && !options.readOnly && rule',
+		after: 'const mayChange = options.provision && rule',
+		tests: ['test/store/provision-bucket.ts'],
+	},
+	{
+		name: 'a volume that may not create completes an unfinished bucket that the namespace owns',
+		file: 'src/store/provision-bucket.ts',
+		before: "if (isThere && (findState(tags) !== 'pending' || !mayChange)) {",
+		after: "if (isThere && findState(tags) !== 'pending') {",
+		tests: ['test/store/provision-bucket.ts'],
+	},
+	{
+		name: 'a namespace that may not create completes an unfinished bucket',
+		file: 'src/store/provision-bucket.ts',
+		before: ' && rule.creationForbidden === undefined;',
+		after: ';',
+		tests: ['test/store/provision-bucket.ts'],
+	},
+];
