@@ -50,10 +50,11 @@ export const matchesPattern = (pattern: PolicyPattern, text: string, namespace: 
 	return components.length === pattern.components.length && isWithinPattern(pattern, text, namespace);
 };
 
-/** Whether a path is what the pattern says, or lies below that. */
+/** Whether a path is what the pattern says, or lies below that. The root, which is empty, is neither. */
 export const isWithinPattern = ({components}: PolicyPattern, path: string, namespace: string): boolean => {
 	const given = path.split('/');
 	return (
+		path !== '' &&
 		given.length >= components.length &&
 		components.every((tokens, index) => toExpression(tokens, namespace).test(given[index] ?? ''))
 	);

@@ -127,6 +127,18 @@ const allowances: ReadonlyArray<
 		[{prefix: 'p-1/y/x'}, {prefix: 'p-1'}],
 	],
 	[
+		'a wildcard for the last component of a prefix',
+		withNode({ownBuckets: false, buckets: [{bucket: 'media', prefix: 'teams/*'}]}),
+		[{prefix: 'teams/a'}, {prefix: 'teams/a/below'}],
+		[{}, {prefix: 'teams'}, {prefix: 'teams/'}, {prefix: '/teams//'}, {prefix: 'a'}],
+	],
+	[
+		'a wildcard for a whole prefix, and never the whole bucket',
+		withNode({ownBuckets: false, buckets: [{bucket: 'media', prefix: '*'}]}),
+		[{prefix: 'a'}, {prefix: 'a/below'}],
+		[{}, {prefix: '/'}],
+	],
+	[
 		'an endpoint by name',
 		withNode({endpoints: ['https://minio.example.com', 'http://127.0.0.1:9000']}),
 		[
