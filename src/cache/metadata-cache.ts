@@ -22,8 +22,16 @@ type Slot = {readonly entry: KnownEntry; readonly expiresAtMs: number};
 /** What this node made of a path; `undefined` when that has to be asked. */
 type Change = {readonly entry: KnownEntry | undefined; readonly token: ReadToken};
 
-/** All names of a directory. */
-type Listing = {readonly names: ReadonlySet<string>; readonly expiresAtMs: number};
+/** All names of a directory, and which of them are directories. */
+export type ListedNames = ReadonlyMap<string, boolean>;
+
+type Listing = {
+	/** As it was recorded. */
+	readonly source: ListedNames;
+	/** With what this node changed since. */
+	readonly names: Map<string, boolean>;
+	readonly expiresAtMs: number;
+};
 
 /**
 Attributes and listings for at most `ttlMs`, and what this node changed itself at once. Bounded: the oldest entries
@@ -52,6 +60,16 @@ export class MetadataCache {
 		this.#now = options.now;
 		this.#entries = new BoundedMap({countMax: this.#entryCountMax});
 		this.#listings = new BoundedMap({countMax: this.#entryCountMax, countOf: ({names}) => Math.max(1, names.size)});
+	}
+
+	/** How long an answer is good. */
+	get ttlMs(): number {
+		return this.#ttlMs;
+	}
+
+	/** Milliseconds that only ever grow. */
+	nowMs(): number {
+		return this.#now();
 	}
 
 	/** To be taken before a request is sent. */
@@ -102,25 +120,39 @@ export class MetadataCache {
 	*/
 	recordListing(
 		directory: string,
-		names: ReadonlySet<string>,
+		names: ListedNames,
 		{token, beganAtMs}: {token: ReadToken; beganAtMs: number},
 	): void {
+		const expiresAtMs = beganAtMs + this.#ttlMs;
+		const known = this.#listings.get(directory);
 		if (
-			beganAtMs + this.#ttlMs <= this.#now() ||
+			expiresAtMs <= this.#now() ||
 			names.size > this.#entryCountMax / 10 ||
+			(known?.source === names && known.expiresAtMs === expiresAtMs) ||
 			this.changeSince(`${directory}/`, token) !== undefined
 		) {
 			return;
 		}
 
-		this.#listings.set(directory, {names, expiresAtMs: beganAtMs + this.#ttlMs});
+		this.#listings.set(directory, {source: names, names: new Map(names), expiresAtMs});
+	}
+
+	/** The names that a directory had when it was listed last, if that is too long ago to be believed. */
+	outdatedNames(directory: string): ListedNames | undefined {
+		const listing = this.#listings.get(directory);
+		return listing !== undefined && listing.expiresAtMs <= this.#now() ? listing.names : undefined;
+	}
+
+	/** A directory turned out to have too many names. */
+	forgetListing(directory: string): void {
+		this.#listings.delete(directory);
 	}
 
 	/** This node changed the path: what it is now, or `undefined` when that has to be asked. */
 	change(path: string, entry: KnownEntry | undefined): void {
 		this.#sequence++;
 		this.#noteChange(path, entry);
-		this.#namesChanged(parentOf(path));
+		this.#nameChanged(path, entry);
 		if (entry === undefined) {
 			this.#entries.delete(path);
 		} else {
@@ -135,7 +167,7 @@ export class MetadataCache {
 			this.#floor = Math.max(this.#floor, token);
 		}
 
-		this.#namesChanged(parentOf(directory));
+		this.#nameChanged(directory, undefined);
 		for (const path of this.#entries.keys()) {
 			if (isWithin(path, directory)) {
 				this.#entries.delete(path);
@@ -152,7 +184,7 @@ export class MetadataCache {
 	/** Forgets what is known of a path, so that the next look-up asks. */
 	forget(path: string): void {
 		this.#entries.delete(path);
-		this.#listings.delete(parentOf(path));
+		this.#noteName(path, undefined);
 	}
 
 	/** So does a change of a directory above change a path. */
@@ -165,10 +197,31 @@ export class MetadataCache {
 		return isChanged;
 	}
 
-	/** The names in a directory are remembered under its path with a slash. */
-	#namesChanged(directory: string): void {
-		this.#noteChange(`${directory}/`, undefined);
-		this.#listings.delete(directory);
+	/** Changes of the names in a directory are remembered under its path with a slash. */
+	#nameChanged(path: string, entry: KnownEntry | undefined): void {
+		this.#noteChange(`${parentOf(path)}/`, undefined);
+		this.#noteName(path, entry);
+	}
+
+	/** All other names of the directory are still what the listing said. */
+	#noteName(path: string, entry: KnownEntry | undefined): void {
+		const directory = parentOf(path);
+		const listing = this.#listings.get(directory);
+		if (listing === undefined) {
+			return;
+		}
+
+		this.#listings.delete(directory); // It is counted anew.
+		const {names} = listing;
+		if (entry?.state === 'absent') {
+			names.delete(nameOf(path));
+		} else {
+			names.set(nameOf(path), entry?.state === 'directory');
+		}
+
+		if (names.size <= this.#entryCountMax / 10) {
+			this.#listings.set(directory, listing);
+		}
 	}
 
 	#noteChange(path: string, entry: KnownEntry | undefined): void {

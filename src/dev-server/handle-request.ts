@@ -70,7 +70,7 @@ export const handleRequest = async (parts: ServerParts, exchange: Exchange): Pro
 		}
 
 		if (course.entry !== undefined) {
-			course.entry.status = answer.status;
+			parts.requests.answer(course.entry, answer.status);
 		}
 
 		await sendAnswer({response, answer, requestId, faults: course.faults, blobs});

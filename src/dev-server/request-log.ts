@@ -7,6 +7,10 @@ export type LoggedRequest = {
 	readonly key: string;
 	readonly atMs: number;
 	readonly range?: string | undefined;
+	/** Its place among all beginnings and answers of the log: what is dependent on an answer has a higher number. */
+	readonly beganOrder: number;
+	/** The same of its answer, as it is sent; 0 until then, and when there never was one. */
+	answeredOrder: number;
 	/** 0 until it is answered, and when it never was. */
 	status: number;
 	/** The error's code, when it was refused. */
@@ -26,14 +30,21 @@ export class RequestLog {
 	// A ring: `#next` is where the next entry goes.
 	#entries: LoggedRequest[] = [];
 	#next = 0;
+	#order = 0;
 	readonly #counts = new Map<string, number>();
 
-	add(request: Omit<LoggedRequest, 'status' | 'durationMs'>): LoggedRequest {
-		const entry: LoggedRequest = {...request, status: 0, durationMs: 0};
+	add(request: Pick<LoggedRequest, 'operation' | 'bucket' | 'key' | 'atMs' | 'range'>): LoggedRequest {
+		const entry: LoggedRequest = {...request, beganOrder: ++this.#order, answeredOrder: 0, status: 0, durationMs: 0};
 		this.#entries[this.#next] = entry;
 		this.#next = (this.#next + 1) % entryCountMax;
 		this.#counts.set(entry.operation, (this.#counts.get(entry.operation) ?? 0) + 1);
 		return entry;
+	}
+
+	/** To be called before the first byte of the answer is sent. */
+	answer(entry: LoggedRequest, status: number): void {
+		entry.status = status;
+		entry.answeredOrder = ++this.#order;
 	}
 
 	/** How many came in; with a key, how many of the newest 10,000. */

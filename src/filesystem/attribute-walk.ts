@@ -1,63 +1,170 @@
 import {BoundedMap} from '../model/bounded-map.ts';
-import {parentOf} from '../model/object-key.ts';
+import {isWithin, parentOf} from '../model/object-key.ts';
 
-type ListedPage = {
-	readonly keys: readonly string[];
-	readonly positions: ReadonlyMap<string, number> /** Everything before this was asked for. */;
-	askedCount: number;
+/** An entry of a listing: its kind is known, and its attributes are not. */
+export type ListedName = {readonly path: string; readonly isDirectory: boolean};
+
+type ListedDirectory = {
+	/** In the order of the listing, all pages that were read. */
+	readonly entries: ListedName[];
+	readonly positions: Map<string, number>;
+	/** While the directory is not open: until when its listing is good. */
+	goodUntilMs: number;
 	lastPosition: number;
+	/** Everything before this was asked for. */
+	askedCount: number;
+	/** How far ahead of the program. */
+	aheadCount: number;
 };
 
 /**
 Notices a program that asks for the attributes of one entry of a listing after the other (`ls -l`, `find`, `rsync`), and
 says which ones it will ask for next, so that their requests can be on their way already.
+
+What a listing said of kinds stays good for as long as the directory is open, or the program goes on: a walk may take
+much longer than answers are remembered, and each name would be looked up as one that may be anything.
 */
 export class AttributeWalk {
-	readonly #pages = new BoundedMap<string, ListedPage>({countMax: directoryCountMax});
+	readonly #ttlMs: number;
+	readonly #now: () => number;
+	readonly #openCounts = new Map<string, number>();
+	readonly #directories = new BoundedMap<string, ListedDirectory>({
+		countMax: entryCountMax,
+		countOf: ({entries}) => Math.max(1, entries.length),
+	});
 
-	/** A page of a listing whose entries are known by name only. */
-	listed(directory: string, keys: readonly string[]): void {
-		if (keys.length > 1) {
-			this.#pages.set(directory, {
-				keys,
-				positions: new Map(keys.map((key, position) => [key, position])),
-				askedCount: 0,
-				lastPosition: -1,
-			});
-		} else {
-			this.#pages.delete(directory);
+	constructor({ttlMs, now}: {ttlMs: number; now: () => number}) {
+		this.#ttlMs = ttlMs;
+		this.#now = now;
+	}
+
+	opened(directory: string): void {
+		this.#openCounts.set(directory, (this.#openCounts.get(directory) ?? 0) + 1);
+	}
+
+	closed(directory: string): void {
+		const count = this.#openCounts.get(directory) ?? 0;
+		if (count > 1) {
+			this.#openCounts.set(directory, count - 1);
+			return;
 		}
+
+		this.#openCounts.delete(directory);
+		this.#prolong(this.#directories.get(directory));
+	}
+
+	/** A page of a listing; those after the first one belong to the pages before. */
+	listed(directory: string, names: readonly ListedName[], {isFirstPage}: {isFirstPage: boolean}): void {
+		const before = isFirstPage ? undefined : this.#directories.get(directory);
+		this.#directories.delete(directory); // It is counted anew.
+		if (names.length === 0 && before === undefined) {
+			return;
+		}
+
+		// Of a directory that is too large, the newest page has to do.
+		const isKept = before !== undefined && before.entries.length + names.length <= entryCountMax / 2;
+		const listed = isKept ? before : createListed();
+		for (const name of names) {
+			listed.positions.set(name.path, listed.entries.push(name) - 1);
+		}
+
+		this.#prolong(listed);
+		this.#directories.set(directory, listed);
+	}
+
+	/** What a listing that is still good said of the path. */
+	entry(path: string): ListedName | undefined {
+		const directory = parentOf(path);
+		const listed = this.#directories.get(directory);
+		const position = listed?.positions.get(path);
+		const isGood = listed !== undefined && (this.#openCounts.has(directory) || this.#now() < listed.goodUntilMs);
+		return isGood && position !== undefined ? listed.entries[position] : undefined;
 	}
 
 	/**
-	An entry is asked for: the entries that should be asked for with it. None for the first one, which may be the only
-	one.
+	An entry is asked for, whose attributes are known (or on their way) or not: the entries that should be asked for with
+	it. None for one that may be the only one.
 	*/
-	next(key: string): readonly string[] {
-		const page = this.#pages.get(parentOf(key));
-		const position = page?.positions.get(key);
-		if (page === undefined || position === undefined) {
+	next(path: string, {isKnown}: {isKnown: boolean}): readonly ListedName[] {
+		const directory = parentOf(path);
+		const listed = this.#directories.get(directory);
+		const position = listed?.positions.get(path);
+		if (listed === undefined || position === undefined || position === listed.lastPosition) {
 			return [];
 		}
 
-		const isWalk = position > page.lastPosition && position <= page.lastPosition + aheadCount && page.lastPosition >= 0;
-		page.lastPosition = position;
-		if (!isWalk) {
-			page.askedCount = position + 1;
+		const {lastPosition} = listed;
+		const isBeginning = position === 0 && this.#openCounts.has(directory);
+		const isStep = lastPosition >= 0 && position > lastPosition && position <= lastPosition + aheadCountFirst;
+		listed.lastPosition = position;
+		if (!isBeginning && !isStep) {
+			listed.askedCount = position + 1;
+			listed.aheadCount = aheadCountFirst;
 			return [];
 		}
 
-		const from = Math.max(page.askedCount, position + 1);
-		const to = Math.min(page.keys.length, position + 1 + aheadCount);
-		// In bunches: a request more for each step would be a step too late for all of them.
-		if (to - from < aheadCount / 2 && to < page.keys.length) {
-			return [];
+		this.#prolong(listed);
+		if (!isKnown && position < listed.askedCount) {
+			// The program is so slow that answers are forgotten before it comes to them.
+			listed.aheadCount = Math.max(aheadCountMin, listed.aheadCount / 2);
+			listed.askedCount = position + 1;
 		}
 
-		page.askedCount = Math.max(page.askedCount, to);
-		return page.keys.slice(from, to);
+		return takeAhead(listed, position);
+	}
+
+	/** This node changed the path: what listings said of it is over. */
+	forget(path: string): void {
+		this.#directories.get(parentOf(path))?.positions.delete(path);
+	}
+
+	/** As `forget`, of a directory and everything in it. */
+	forgetTree(directory: string): void {
+		this.forget(directory);
+		for (const listed of this.#directories.keys()) {
+			if (isWithin(listed, directory)) {
+				this.#directories.delete(listed);
+			}
+		}
+	}
+
+	#prolong(listed: ListedDirectory | undefined): void {
+		if (listed !== undefined) {
+			listed.goodUntilMs = this.#now() + this.#ttlMs;
+		}
 	}
 }
 
-const directoryCountMax = 16;
-const aheadCount = 64;
+const createListed = (): ListedDirectory => ({
+	entries: [],
+	positions: new Map(),
+	goodUntilMs: 0,
+	lastPosition: -1,
+	askedCount: 0,
+	aheadCount: aheadCountFirst,
+});
+
+const takeAhead = (listed: ListedDirectory, position: number): readonly ListedName[] => {
+	const {entries, positions} = listed;
+	const from = Math.max(listed.askedCount, position + 1);
+	const to = Math.min(entries.length, position + 1 + listed.aheadCount);
+	// In bunches: a request more for each step would be a step too late for all of them.
+	if (to <= from || (to - from < listed.aheadCount / 4 && to < entries.length)) {
+		return [];
+	}
+
+	listed.askedCount = to;
+	listed.aheadCount = Math.min(aheadCountMax, listed.aheadCount * 2);
+	return entries.slice(from, to).filter(({path}) => positions.has(path));
+};
+
+/** Of all directories together. */
+const entryCountMax = 100_000;
+
+/** A walk that has just begun may end at once. */
+const aheadCountFirst = 64;
+
+/** Twice the connections: so many wait that each one that ends is followed by another at once. */
+const aheadCountMax = 128;
+
+const aheadCountMin = 8;

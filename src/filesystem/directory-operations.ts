@@ -37,6 +37,7 @@ export class Directories {
 		});
 		const handle = this.#nextHandle++;
 		this.#open.set(handle, {path, stream});
+		this.#parts.namespace.opened(path);
 		this.#noteBeginning(stream);
 		return handle;
 	}
@@ -88,7 +89,11 @@ export class Directories {
 	}
 
 	releasedir(number: Handle): void {
-		this.#open.delete(number);
+		const directory = this.#open.get(number);
+		if (directory !== undefined) {
+			this.#open.delete(number);
+			this.#parts.namespace.closed(directory.path);
+		}
 	}
 
 	/** Remembers the root, for the day on which S3 cannot be reached. */

@@ -26,8 +26,8 @@ export class DirectoryStream {
 	readonly #pages: Page[] = [];
 	/** File names whose directory of the same name may still come: `a` sorts before `a/`, with others between. */
 	#shadowable = new Set<string>();
-	/** Every name of the directory, while there are few enough to be worth remembering. */
-	#names: Set<string> | undefined = new Set();
+	/** Every name of the directory and whether it is one, while there are few enough to be worth remembering. */
+	#names: Map<string, boolean> | undefined = new Map();
 
 	constructor(options: {
 		directory: string;
@@ -61,7 +61,7 @@ export class DirectoryStream {
 	}
 
 	/** All names, once the last page was read and if there were not too many. */
-	get allNames(): ReadonlySet<string> | undefined {
+	get allNames(): ReadonlyMap<string, boolean> | undefined {
 		return this.#pages.length > 0 && this.#pages.at(-1)?.next === undefined ? this.#names : undefined;
 	}
 
@@ -69,7 +69,7 @@ export class DirectoryStream {
 	rewind(): void {
 		this.#pages.length = 0;
 		this.#shadowable = new Set();
-		this.#names = new Set();
+		this.#names = new Map();
 	}
 
 	async #readPage(previous: Page | undefined): Promise<void> {
@@ -130,7 +130,7 @@ export class DirectoryStream {
 				this.#shadowable.add(name);
 			}
 
-			this.#names?.add(name);
+			this.#names?.set(name, isDirectory);
 		}
 
 		if (lastKey !== undefined) {

@@ -26,7 +26,7 @@ export type FileSystemParts = {
 	readonly staging: StagingArea;
 	readonly changes: LocalChanges;
 	readonly cache: Pick<MetadataCache, 'beginRead' | 'changeSince' | 'get' | 'recordListing'>;
-	readonly namespace: Omit<Namespace, 'forgetLookup' | 'forgetLookups'>;
+	readonly namespace: Omit<Namespace, 'forgetLookup' | 'forgetLookupsBelow'>;
 	readonly markers: Pick<KnownMarkers, 'has' | 'note'>;
 	readonly kernelPages: Pick<KernelPages, 'forget' | 'has' | 'note'>;
 	readonly files: FileTable;

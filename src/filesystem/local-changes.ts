@@ -49,7 +49,7 @@ export class LocalChanges {
 	directoryRemoved(path: string): void {
 		this.#markers.forget(path);
 		this.#cache.changeTree(path);
-		this.#namespace.forgetLookups();
+		this.#namespace.forgetLookupsBelow(path);
 	}
 
 	/** A file has another name. */
@@ -70,9 +70,8 @@ export class LocalChanges {
 		for (const directory of [from, to]) {
 			this.#cache.changeTree(directory);
 			this.#kernelPages.forgetTree(directory);
+			this.#namespace.forgetLookupsBelow(directory);
 		}
-
-		this.#namespace.forgetLookups();
 	}
 
 	/** The path has other attributes and the bytes that it had: those of the version `before`, if it is an object. */

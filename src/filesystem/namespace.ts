@@ -1,10 +1,12 @@
 import type {KnownEntry, MetadataCache, ReadToken} from '../cache/metadata-cache.ts';
 import {FsError} from '../model/fs-error.ts';
 import {type Counter, type MetricSink, noMetrics} from '../model/metric-sink.ts';
-import {isEntryName, parentOf} from '../model/object-key.ts';
+import {isWithin, parentOf} from '../model/object-key.ts';
 import type {ListPage, ListedObject, ObjectHead, ObjectStore} from '../store/object-store.ts';
 import {AttributeWalk} from './attribute-walk.ts';
 import {type AttributeDefaults, type FileAttributes, readAttributes} from './attributes.ts';
+import {noteListing} from './note-listing.ts';
+import {NameQuestions} from './name-questions.ts';
 import type {KnownMarkers} from './known-markers.ts';
 
 /** What a path is in S3. A directory without a marker object has no head. */
@@ -30,7 +32,8 @@ export class Namespace {
 	readonly #lookupCount: Counter;
 	readonly #missCount: Counter;
 	readonly #lookups = new Map<string, Promise<Entry | undefined>>();
-	readonly #walk = new AttributeWalk();
+	readonly #walk: AttributeWalk;
+	readonly #questions: NameQuestions;
 	#rootAttributes: FileAttributes;
 
 	constructor(options: {
@@ -42,6 +45,8 @@ export class Namespace {
 	}) {
 		this.#store = options.store;
 		this.#cache = options.cache;
+		this.#questions = new NameQuestions(options);
+		this.#walk = new AttributeWalk({ttlMs: options.cache.ttlMs, now: () => options.cache.nowMs()});
 		this.#defaults = options.defaults;
 		this.#markers = options.markers;
 		this.#lookupCount = (options.metrics ?? noMetrics).counter('pnx_volume_metadata_lookups_total');
@@ -62,36 +67,47 @@ export class Namespace {
 
 		this.#lookupCount.value++;
 		const known = this.#cache.get(path);
-		switch (known?.state) {
-			case 'absent': {
-				return options.doubtsAbsence === true ? this.#miss(path, async () => this.#ask(path)) : undefined;
-			}
+		this.#lookAhead(path, known);
+		if (known?.state === 'absent') {
+			return options.doubtsAbsence === true ? this.#askAgain(path) : undefined;
+		}
 
-			case 'object': {
-				return this.#toEntry(path, known);
-			}
+		return known === undefined || !this.#isWhole(known)
+			? this.#miss(path, this.#toQuestion(path, known))
+			: this.#toEntry(path, known);
+	}
 
+	/** Whether the attributes are known, too. */
+	#isWhole(known: KnownEntry): boolean {
+		switch (known.state) {
 			case 'listed': {
-				if (this.#defaults.attributes === 'uniform') {
-					return this.#toEntry(path, known);
-				}
-
-				this.#lookAhead(path);
-				return this.#miss(path, async () => this.lookupObject(path));
+				return this.#defaults.attributes === 'uniform';
 			}
 
 			case 'directory': {
-				if (known.marker !== 'unknown' || this.#defaults.attributes === 'uniform') {
-					return this.#toEntry(path, known);
-				}
-
-				return this.#miss(path, async () => this.#lookupMarker(path));
+				return known.marker !== 'unknown' || this.#defaults.attributes === 'uniform';
 			}
 
-			case undefined: {
-				return this.#miss(path, async () => this.#ask(path));
+			case 'object':
+			case 'absent': {
+				return true;
 			}
 		}
+	}
+
+	/** How to ask for the attributes of a path whose kind may be known, from an answer or from an open directory. */
+	#toQuestion(path: string, known: KnownEntry | undefined): () => Promise<Entry | undefined> {
+		if (known?.state === 'directory') {
+			return async () => this.#lookupMarker(path);
+		}
+
+		const listed = known === undefined ? this.#walk.entry(path) : undefined;
+		if (known?.state === 'listed' || listed?.isDirectory === false) {
+			// What was a file may have become a directory meanwhile.
+			return async () => (await this.lookupObject(path)) ?? this.#ask(path);
+		}
+
+		return listed === undefined ? async () => this.#ask(path) : async () => this.#lookupListedDirectory(path);
 	}
 
 	/** What the path is; ENOENT when there is nothing. */
@@ -134,39 +150,28 @@ export class Namespace {
 		const token = this.#cache.beginRead();
 		const prefix = directory === '' ? '' : `${directory}/`;
 		const page = await this.#store.list({prefix, delimiter: '/', continuationToken});
-		if (this.#defaults.attributes === 'posix') {
-			this.#walk.listed(
-				directory,
-				page.objects.map(({key}) => key),
-			);
-		}
-
-		for (const object of page.objects) {
-			if (
-				object.key !== prefix &&
-				isEntryName(object.key.slice(prefix.length)) &&
-				this.#cache.get(object.key)?.state !== 'object'
-			) {
-				this.#cache.record(object.key, {state: 'listed', object}, token);
-			}
-		}
-
-		for (const name of page.prefixes) {
-			const path = name.slice(0, -1);
-			if (isEntryName(path.slice(prefix.length)) && this.#cache.get(path)?.state !== 'directory') {
-				this.#cache.record(path, {state: 'directory', marker: 'unknown'}, token);
-			}
-		}
-
+		const names = noteListing(this.#cache, directory, page, token);
+		this.#walk.listed(directory, names, {isFirstPage: continuationToken === undefined});
 		return page;
 	}
 
+	/** A directory is open from here on to `closed`: what listings of it say of kinds stays good. */
+	opened(directory: string): void {
+		this.#walk.opened(directory);
+	}
+
+	closed(directory: string): void {
+		this.#walk.closed(directory);
+	}
+
 	/** Asks for the attributes that a walk through a listing will need next, so that it does not wait for each. */
-	#lookAhead(path: string): void {
-		for (const next of this.#walk.next(path)) {
-			if (this.#cache.get(next)?.state === 'listed') {
+	#lookAhead(path: string, known: KnownEntry | undefined): void {
+		const isKnown = (known !== undefined && this.#isWhole(known)) || this.#lookups.has(path);
+		for (const next of this.#walk.next(path, {isKnown})) {
+			const nextKnown = this.#cache.get(next.path);
+			if (nextKnown === undefined || !this.#isWhole(nextKnown)) {
 				// A failure is not reported here: whoever needs the answer asks again and gets it then.
-				this.#share(next, async () => this.lookupObject(next)).catch(() => undefined);
+				this.#share(next.path, this.#toQuestion(next.path, nextKnown)).catch(() => undefined);
 			}
 		}
 	}
@@ -217,25 +222,36 @@ export class Namespace {
 	/** This node changed the path: a look-up that is on its way must not be shared by those that come now. */
 	forgetLookup(path: string): void {
 		this.#lookups.delete(path);
+		this.#walk.forget(path);
 	}
 
-	/** As `forgetLookup`, for all paths. */
-	forgetLookups(): void {
-		this.#lookups.clear();
+	/** As `forgetLookup`, for a directory and everything below it. */
+	forgetLookupsBelow(directory: string): void {
+		this.#walk.forgetTree(directory);
+		for (const path of this.#lookups.keys()) {
+			if (isWithin(path, directory)) {
+				this.#lookups.delete(path);
+			}
+		}
 	}
 
 	async #ask(path: string): Promise<Entry | undefined> {
-		const known = await this.#askUntilCurrent(path, async () => {
-			const [head, below] = await Promise.all([
-				this.#store.head(path),
-				this.#store.list({prefix: `${path}/`, countMax: 1}),
-			]);
-			const [first] = below.objects;
-			if (first !== undefined) {
-				return {state: 'directory', marker: first.key === `${path}/` ? await this.#store.head(first.key) : undefined};
-			}
+		const known = await this.#askUntilCurrent(path, async () => this.#questions.ask(path));
+		return this.#toEntry(path, known);
+	}
 
-			return head === undefined ? {state: 'absent'} : {state: 'object', head};
+	/** A name that was absent a moment ago, whatever others are asking: what they hear may be of before. */
+	async #askAgain(path: string): Promise<Entry | undefined> {
+		this.#missCount.value++;
+		const known = await this.#askUntilCurrent(path, async () => this.#questions.askOfAbsent(path));
+		return this.#toEntry(path, known);
+	}
+
+	/** What was a directory some time ago is one when it has a marker; otherwise it may be gone. */
+	async #lookupListedDirectory(path: string): Promise<Entry | undefined> {
+		const known = await this.#askUntilCurrent(path, async () => {
+			const marker = await this.#store.head(`${path}/`);
+			return marker === undefined ? this.#questions.ask(path) : {state: 'directory', marker};
 		});
 		return this.#toEntry(path, known);
 	}
@@ -276,7 +292,7 @@ export class Namespace {
 		}
 
 		this.#cache.record(path, answer, token);
-		if (answer.state === 'directory' && answer.marker !== undefined) {
+		if (answer.state === 'directory' && answer.marker !== undefined && answer.marker !== 'unknown') {
 			this.#markers.note(path);
 		}
 	}

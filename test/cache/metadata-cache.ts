@@ -12,6 +12,8 @@ const setUp = (options: {ttlMs?: number; entryCountMax?: number} = {}) => {
 	return {clock, cache: new MetadataCache({ttlMs: 1000, now: () => clock.nowMs, ...options})};
 };
 
+const namesOf = (...names: readonly string[]) => new Map(names.map(name => [name, false]));
+
 test('an answer is believed for as long as the time to live, and no longer', t => {
 	const {cache, clock} = setUp();
 	cache.record('a', head('a'), cache.beginRead());
@@ -41,7 +43,7 @@ for (const [title, change] of [
 		change(cache);
 		cache.record('d/a', head('d/a'), token);
 		t.not(cache.get('d/a')?.state, 'object');
-		cache.recordListing('d', new Set(['x']), {token, beganAtMs: 0});
+		cache.recordListing('d', namesOf('x'), {token, beganAtMs: 0});
 		t.is(cache.get('d/other'), undefined, 'the listing is dropped too');
 		cache.record('d/a', head('d/a', 'newer'), cache.beginRead());
 		t.deepEqual(cache.get('d/a'), head('d/a', 'newer'), 'a later one is believed');
@@ -67,25 +69,46 @@ test('so many changes that they are not all remembered make every older answer c
 	t.is(cache.get('d/0'), undefined);
 });
 
-test('a listing says of every other name that it is not there, until the directory changes', t => {
-	const {cache} = setUp();
-	cache.recordListing('d', new Set(['a']), {token: cache.beginRead(), beganAtMs: 0});
+test('a listing says of every other name that it is not there, also after a change here', t => {
+	const {cache, clock} = setUp();
+	cache.recordListing('d', namesOf('a'), {token: cache.beginRead(), beganAtMs: 0});
 	t.deepEqual(cache.get('d/b'), absent);
 	t.is(cache.get('d/a'), undefined, 'that it is there does not say what it is');
 	t.is(cache.get('e/b'), undefined);
 	cache.change('d/c', head('d/c'));
-	t.is(cache.get('d/b'), undefined);
+	t.deepEqual(cache.get('d/b'), absent);
+	cache.change('d/c', undefined);
+	t.is(cache.get('d/c'), undefined, 'what was made here has to be asked for');
+	cache.change('d/c', absent);
+	clock.nowMs = 999;
+	t.deepEqual(cache.get('d/c'), absent);
+	clock.nowMs = 1000;
+	t.is(cache.get('d/c'), undefined);
+	cache.change('d/a', undefined);
+	t.is(cache.get('d/b'), undefined, 'a change makes no listing younger');
+});
+
+test('the names of a listing that is too old to be believed are still known', t => {
+	const {cache, clock} = setUp();
+	cache.recordListing('d', namesOf('a'), {token: cache.beginRead(), beganAtMs: 0});
+	t.is(cache.outdatedNames('d'), undefined, 'it is believed');
+	cache.change('d/e', {state: 'directory', marker: undefined});
+	cache.change('d/a', absent);
+	clock.nowMs = 1000;
+	t.deepEqual(cache.outdatedNames('d'), new Map([['e', true]]));
+	cache.forgetListing('d');
+	t.is(cache.outdatedNames('d'), undefined);
 });
 
 test('a listing is as old as its beginning', t => {
 	const {cache, clock} = setUp();
 	const token = cache.beginRead();
 	clock.nowMs = 900;
-	cache.recordListing('d', new Set(['a']), {token, beganAtMs: 0});
+	cache.recordListing('d', namesOf('a'), {token, beganAtMs: 0});
 	t.deepEqual(cache.get('d/b'), absent);
 	clock.nowMs = 1000;
 	t.is(cache.get('d/b'), undefined);
-	cache.recordListing('d', new Set(['a']), {token, beganAtMs: 0});
+	cache.recordListing('d', namesOf('a'), {token, beganAtMs: 0});
 	t.is(cache.get('d/b'), undefined, 'one that is read to its end late is not kept at all');
 });
 
@@ -103,7 +126,7 @@ test('the cache has a bound, and the oldest entries go first', t => {
 test('listings have a bound too', t => {
 	const {cache} = setUp({entryCountMax: 100});
 	for (let index = 0; index < 30; index++) {
-		cache.recordListing(`d${index}`, new Set(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j']), {
+		cache.recordListing(`d${index}`, namesOf('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'), {
 			token: cache.beginRead(),
 			beganAtMs: 0,
 		});
@@ -113,7 +136,7 @@ test('listings have a bound too', t => {
 		Array.from({length: 30}, (_, index) => index).filter(index => cache.get(`d${index}/x`) !== undefined).length,
 		10,
 	);
-	cache.recordListing('large', new Set(Array.from({length: 11}, (_, index) => `${index}`)), {
+	cache.recordListing('large', namesOf(...Array.from({length: 11}, (_, index) => `${index}`)), {
 		token: cache.beginRead(),
 		beganAtMs: 0,
 	});
@@ -123,7 +146,7 @@ test('listings have a bound too', t => {
 test('listings of empty directories have a bound as well', t => {
 	const {cache} = setUp({entryCountMax: 10});
 	for (let index = 0; index < 30; index++) {
-		cache.recordListing(`d${index}`, new Set(), {token: cache.beginRead(), beganAtMs: 0});
+		cache.recordListing(`d${index}`, namesOf(), {token: cache.beginRead(), beganAtMs: 0});
 	}
 
 	t.is(
@@ -132,14 +155,14 @@ test('listings of empty directories have a bound as well', t => {
 	);
 });
 
-test('changeTree() also forgets the directory itself and what was listed beside it', t => {
+test('changeTree() also forgets the directory itself, and not what was listed beside it', t => {
 	const {cache} = setUp();
 	const token = cache.beginRead();
 	cache.record('p/d', head('p/d'), token);
-	cache.recordListing('p', new Set(['d']), {token, beganAtMs: 0});
+	cache.recordListing('p', namesOf('d'), {token, beganAtMs: 0});
 	cache.changeTree('p/d');
 	t.is(cache.get('p/d'), undefined);
-	t.is(cache.get('p/other'), undefined);
+	t.deepEqual(cache.get('p/other'), absent);
 	cache.record('p/d', head('p/d'), token);
 	t.is(cache.get('p/d'), undefined);
 });

@@ -40,7 +40,14 @@ test('entries come page by page in the order of S3, without the marker and keys 
 	const {stream, listed} = await setUp(['d/', 'd/a', 'd/b/x', 'd/b/y', 'd/c', 'd//z', 'd/./z', 'e']);
 	t.deepEqual(await readAll(stream), ['a', 'b/', 'c']);
 	t.true(listed.length > 1);
-	t.deepEqual(stream.allNames, new Set(['a', 'b', 'c']));
+	t.deepEqual(
+		stream.allNames,
+		new Map([
+			['a', false],
+			['b', true],
+			['c', false],
+		]),
+	);
 	const {length} = listed;
 	t.deepEqual((await stream.entriesFrom(1))[0], {name: 'b', isDirectory: true});
 	t.deepEqual(await readAll(stream, 1), ['b/', 'c']);
@@ -50,7 +57,7 @@ test('entries come page by page in the order of S3, without the marker and keys 
 test('an empty directory is empty, and the root has no prefix', async t => {
 	const {stream} = await setUp(['d/']);
 	t.deepEqual(await readAll(stream), []);
-	t.deepEqual(stream.allNames, new Set());
+	t.deepEqual(stream.allNames, new Map());
 	const root = await setUp(['a', 'b/x'], {directory: ''});
 	t.deepEqual(await readAll(root.stream), ['a', 'b/']);
 });
