@@ -2,7 +2,7 @@
 Makes small faults in a copy of the sources, one at a time, and runs the tests near each: a fault that no test notices
 shows a test that is missing. First come the faults of the lists in `test/mutants/`, then random ones.
 
-  npm run test:mutants -- [--seed N] [--count N] [--only PATH] [--kind named|random] [--minutes N]
+  npm run test:mutants -- [--seed N] [--count N] [--only PATH,...] [--kind named|random] [--minutes N]
 
 Ends with status 1 when a list does not fit the code, or when a fault of a list survives.
 */
@@ -24,14 +24,16 @@ const {values} = parseArgs({
 		seed: {type: 'string'},
 		/** How many random ones. */
 		count: {type: 'string', default: '60'},
-		/** A file, or a folder, of `src/`, or a part of the name of a mutant of the lists. */
+		/** Files or folders of `src/`, with commas between them. */
 		only: {type: 'string', default: ''},
 		kind: {type: 'string'},
 		/** After this time nothing more is begun. */
 		minutes: {type: 'string', default: '55'},
 	},
 });
-const {only, kind} = values;
+const {kind} = values;
+/** Whether a source is among those that were asked for. */
+const isWanted = (path: string): boolean => values.only.split(',').some(start => path.startsWith(start));
 const root = resolve(import.meta.dirname, '../../..');
 const seed = Number(values.seed ?? randomInt(2 ** 31));
 const endMs = performance.now() + Number(values.minutes) * 60_000;
@@ -42,7 +44,7 @@ const isLeftOut = (path: string): boolean => path.startsWith('src/bin/') || near
 const chooseRandom = (): RandomMutant[] => {
 	const files = readdirSync(join(root, 'src'), {recursive: true, encoding: 'utf8'})
 		.map(name => join('src', name))
-		.filter(path => path.endsWith('.ts') && path.includes(only) && !isLeftOut(path))
+		.filter(path => path.endsWith('.ts') && isWanted(path) && !isLeftOut(path))
 		.toSorted();
 	const all = files.flatMap(file => findMutants(file, readFileSync(join(root, file), 'utf8')));
 	const random = createRandomSource(seed);
@@ -145,17 +147,15 @@ if (unfit.length > 0) {
 }
 
 console.log(`seed ${seed}`);
-const copy = WorkingCopy.create(root);
-process.once('exit', () => {
-	copy.remove();
-});
+// So that the copy goes with the process.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 	process.once(signal, () => process.exit(1));
 }
 
+const copy = WorkingCopy.create(root);
 const green = new GreenTests(copy);
 let namedSurvivorCount = 0;
-for (const mutant of kind === 'random' ? [] : named.filter(one => `${one.file} ${one.name}`.includes(only))) {
+for (const mutant of kind === 'random' ? [] : named.filter(({file}) => isWanted(file))) {
 	const what = `${mutant.file}:${lineOf(mutant)}: ${mutant.name}`;
 	const hasSurvived = await count(what, async () => {
 		console.log(what);

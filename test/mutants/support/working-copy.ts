@@ -29,19 +29,16 @@ export class WorkingCopy {
 		this.root = join(directory, 'copy');
 	}
 
-	/** Copies the tree below `original` as it is now, and compiles it. */
+	/** Copies the tree below `original` as it is now, and compiles it. The copy goes at the end of the process. */
 	static create(original: string): WorkingCopy {
 		const copy = new WorkingCopy(mkdtempSync(join(tmpdir(), 'pnx-mutants-')));
-		try {
-			mkdirSync(copy.#temporary);
-			cpSync(original, copy.root, {recursive: true, filter: path => path === original || !leftOut.has(basename(path))});
-			symlinkSync(join(original, 'node_modules'), join(copy.root, 'node_modules'));
-			execFileSync(process.execPath, [join(copy.root, 'scripts/build.ts')], {stdio: 'inherit'});
-		} catch (error) {
-			copy.remove();
-			throw error;
-		}
-
+		process.once('exit', () => {
+			copy.#remove();
+		});
+		mkdirSync(copy.#temporary);
+		cpSync(original, copy.root, {recursive: true, filter: path => path === original || !leftOut.has(basename(path))});
+		symlinkSync(join(original, 'node_modules'), join(copy.root, 'node_modules'));
+		execFileSync(process.execPath, [join(copy.root, 'scripts/build.ts')], {stdio: 'inherit'});
 		return copy;
 	}
 
@@ -112,7 +109,7 @@ export class WorkingCopy {
 	}
 
 	/** Ends what runs in it, and removes it. */
-	remove(): void {
+	#remove(): void {
 		this.#endTests();
 		rmSync(this.#directory, {recursive: true, force: true, maxRetries: 5});
 	}
