@@ -3,6 +3,8 @@ import {existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, wri
 import {dirname, join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import test from 'ava';
+import {finishVolume} from '../../../src/healing/finish-volume.ts';
+import {readNodeEnvironment} from '../../../src/node/node-environment.ts';
 import {mountsAt, readMountTable} from '../../../src/node/mounts/mount-table.ts';
 import {readProcessIdentity} from '../../../src/node/host/process-identity.ts';
 import {readAllVolumeStates} from '../../../src/node/volumes/volume-state.ts';
@@ -91,6 +93,39 @@ test.serial(
 		t.deepEqual(volumes(node), []);
 	},
 );
+
+test.serial('a pod that still has the mount of an earlier daemon is not forgotten when others come and go', async t => {
+	const node = createStandInHarness(t);
+	const [old, other] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
+	await node.mount(old, {name: 'bucket-1'});
+	process.kill(node.starts()[0]!.pid, 'SIGKILL');
+	await node.mount(other, {name: 'bucket-1'});
+	execFileSync('umount', [old]); // As if its mount could not be renewed.
+	t.is(mountsAt(readMountTable(), old).length, 1);
+	const {pid, request} = node.starts()[1]!;
+
+	t.is((await node.unmount(other)).reply.status, 'Success');
+	t.true(isAlive(pid));
+	t.deepEqual(
+		readAllVolumeStates(node.stateDirectory).map(({pods}) => pods.map(({path}) => path)),
+		[[old]],
+	);
+	t.is(
+		await finishVolume(request.volumeId, readNodeEnvironment(node.variables, ''), {keepMs: 0}),
+		'in use',
+		'It waits to be healed',
+	);
+
+	t.is((await node.mount(other, {name: 'bucket-1'})).reply.status, 'Success');
+	t.is(node.starts().length, 2);
+	writeFileSync(join(other, 'file'), 'shared');
+	t.is(readFileSync(join(old, 'file'), 'utf8'), 'shared');
+	for (const directory of [other, old]) {
+		t.is((await node.unmount(directory)).reply.status, 'Success');
+	}
+
+	t.deepEqual(volumes(node), []);
+});
 
 test.serial('unmount takes away mounts that are stacked at the directory', async t => {
 	const node = createStandInHarness(t);

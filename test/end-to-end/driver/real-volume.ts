@@ -5,11 +5,13 @@ import {dirname, join} from 'node:path';
 import {promisify} from 'node:util';
 import {ListObjectsV2Command, HeadObjectCommand, PutObjectCommand} from '@aws-sdk/client-s3';
 import test, {type ExecutionContext} from 'ava';
+import {MountProbe} from '../../../src/healing/mount-probe.ts';
+import {createDeadline, waitUntil} from '../../../src/node/deadline.ts';
 import {mountsAt, readMountTable} from '../../../src/node/mounts/mount-table.ts';
 import {isRunning} from '../../../src/node/host/process-identity.ts';
 import {readAllVolumeStates} from '../../../src/node/volumes/volume-state.ts';
 import {createTestClient, spawnTestDevServer, type SpawnedDevServer} from '../../support/dev-server.ts';
-import {createDriverHarness, type DriverHarness} from '../../support/driver.ts';
+import {createDriverHarness, toKubeletJson, type DriverHarness} from '../../support/driver.ts';
 
 const run = promisify(execFile);
 
@@ -107,6 +109,59 @@ test.serial('bytes that a killed daemon had not uploaded are in S3 after the nex
 	t.deepEqual(await keysOf(t, server), ['file']);
 	t.deepEqual(volumes(node), []);
 });
+
+test.serial(
+	'a pod can go while the uploads of its volume fail, as long as another one uses the volume; the last one waits for them',
+	async t => {
+		const server = await spawnTestDevServer(t);
+		const node = createDriverHarness(t, {PNX_VOLUME_DRAIN_TIMEOUT_MS: '1500'});
+		const [first, second] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
+		const options = optionsFor(server, {durability: 'journal', timeout: '1s'});
+		await node.mount(first, options);
+		await node.mount(second, options);
+		await server.setFaults({errors: [{operation: 'PutObject', status: 503, code: 'ServiceUnavailable'}]});
+		await inPod(first, 'echo precious >"$D/file"');
+		t.is((await node.unmount(first)).output, '{"status":"Success"}\n');
+		t.deepEqual(mountsAt(readMountTable(), first), []);
+		t.is(await inPod(second, 'cat "$D/file"'), 'precious\n');
+		t.is((await node.unmount(second)).reply.status, 'Failure');
+		t.is(await inPod(second, 'cat "$D/file"'), 'precious\n');
+		await server.setFaults({});
+		t.is((await node.unmount(second)).output, '{"status":"Success"}\n');
+		t.deepEqual(await keysOf(t, server), ['file']);
+		t.deepEqual(volumes(node), []);
+	},
+);
+
+test.serial(
+	'mount fails when the file system is there and does not answer, and the pods that have it keep it',
+	async t => {
+		const server = await spawnTestDevServer(t);
+		const node = createDriverHarness(t);
+		const [first, second] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
+		const options = optionsFor(server, {timeout: '10m'});
+		await node.mount(first, options);
+		await server.setFaults({stalls: [{operation: 'PutObject', when: 'before'}]});
+		const writing = inPod(first, 'for i in $(seq 80); do (echo x >"$D/file-$i") & done; wait');
+		// Each of the daemon's threads waits for S3.
+		const isSilent = async () => (await new MountProbe().ask(first, 15_000)) === 'silent';
+		t.true(await waitUntil(isSilent, createDeadline(300_000)));
+		const {reply} = await node.callWith(
+			{PNX_VOLUME_MOUNT_TIMEOUT_MS: '20000'},
+			'mount',
+			second,
+			toKubeletJson(second, options),
+		);
+		t.is(reply.status, 'Failure');
+		t.regex(reply.message ?? '', /^The file system of bucket \S+ is mounted at \S+ but does not answer; see /);
+		t.deepEqual(mountsAt(readMountTable(), second), []);
+		await server.setFaults({});
+		t.is(await writing, '');
+		t.is(await inPod(first, 'cat "$D/file-80"'), 'x\n');
+		t.is((await node.unmount(first)).output, '{"status":"Success"}\n');
+		t.is((await keysOf(t, server)).length, 80);
+	},
+);
 
 test.serial('unmount fails while S3 takes no objects and bytes wait, and succeeds once it is back', async t => {
 	const server = await spawnTestDevServer(t);

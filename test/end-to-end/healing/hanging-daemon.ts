@@ -1,7 +1,10 @@
 import {readdirSync, readFileSync, statSync} from 'node:fs';
 import {join} from 'node:path';
 import test from 'ava';
+import {healVolume} from '../../../src/healing/heal-volume.ts';
+import {isRunning} from '../../../src/node/host/process-identity.ts';
 import {mountsAt, readMountTable} from '../../../src/node/mounts/mount-table.ts';
+import {readNodeEnvironment} from '../../../src/node/node-environment.ts';
 import {spawnTestDevServer} from '../../support/dev-server.ts';
 import {startContainer} from './support/container.ts';
 import {createStandInHarness} from '../../support/driver.ts';
@@ -49,6 +52,34 @@ test.serial('watch ends a daemon in a busy loop, and the dump tells which thread
 	const volumeDirectory = join(node.stateDirectory, 'volumes', stateOf(node).volumeId);
 	const [dump] = readdirSync(volumeDirectory).filter(name => name.startsWith('hang-'));
 	t.regex(readFileSync(join(volumeDirectory, dump!), 'utf8'), new RegExp(`\n${pid} \\S+ R ticks [1-9]`));
+});
+
+test.serial('watch spares a daemon that answers again before it counts as hanging', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'bucket-1'});
+	const {daemon} = stateOf(node);
+	process.kill(daemon!.pid, 'SIGSTOP');
+	const watch = startWatch(t, node, '--silent-rounds', '1000');
+	t.true(await watch.until(() => watch.reports.filter(({volumes}) => volumes[0]?.health === 'hanging').length > 3));
+	process.kill(daemon!.pid, 'SIGCONT');
+	t.true(await watch.until(() => watch.reports.at(-1)?.volumes[0]?.health === 'healthy'));
+	t.deepEqual(stateOf(node).daemon, daemon);
+	t.deepEqual(watch.notices, []);
+	t.is((await node.unmount(directory)).reply.status, 'Success');
+});
+
+test.serial('healing spares a daemon that is slow to answer and that nobody has found to hang', async t => {
+	const node = createStandInHarness(t);
+	const directory = node.podDirectory('uid-1');
+	await node.mount(directory, {name: 'bucket-1'});
+	const {daemon, volumeId} = stateOf(node);
+	process.kill(daemon!.pid, 'SIGSTOP');
+	t.deepEqual(await healVolume(volumeId, readNodeEnvironment(node.variables, '')), {outcome: 'well'});
+	t.true(isRunning(daemon!));
+	process.kill(daemon!.pid, 'SIGCONT');
+	t.deepEqual(stateOf(node).daemon, daemon);
+	t.is((await node.unmount(directory)).reply.status, 'Success');
 });
 
 test.serial('watch leaves a daemon alone that answers on its socket while all its threads wait for S3', async t => {

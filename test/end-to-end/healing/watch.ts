@@ -98,6 +98,21 @@ test.serial(
 	},
 );
 
+test.serial("the watch renews a pod's mount of an earlier daemon although the daemon of now is well", async t => {
+	const node = createStandInHarness(t);
+	const [old, other] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
+	await node.mount(old, {name: 'bucket-1'});
+	await killDaemons(node);
+	await node.mount(other, {name: 'bucket-1'});
+	t.is(await inDirectory(old, 'umount "$1"'), ''); // As if it could not be renewed.
+	const {daemon, mountPoint} = stateOf(node);
+	const watch = startWatch(t, node);
+	const deviceAt = (path: string) => mountsAt(readMountTable(), path).at(-1)?.device;
+	t.true(await watch.until(() => deviceAt(old) === deviceAt(mountPoint)));
+	t.deepEqual(stateOf(node).daemon, daemon);
+	t.is(await watch.end(), 0);
+});
+
 test.serial('what an older boot has left brings no notice and starts nothing, and is taken away', async t => {
 	const node = createStandInHarness(t);
 	const directory = node.podDirectory('uid-1');

@@ -1,8 +1,9 @@
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync} from 'node:fs';
+import {existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
+import {DatabaseSync} from 'node:sqlite';
 import {setTimeout as delay} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
 import test, {type ExecutionContext} from 'ava';
@@ -92,6 +93,27 @@ test('tryWithLock() makes no lock file anew that its holder removes while it is 
 		}),
 	);
 	t.false(existsSync(removed));
+});
+
+test.serial('tryWithLock() takes no lock on a file in whose place another one has come', async t => {
+	const path = lockPathOf(t);
+	const {exec} = DatabaseSync.prototype;
+	t.teardown(() => {
+		DatabaseSync.prototype.exec = exec;
+	});
+	// Between the look at the path and the lock, as another process does that held it.
+	DatabaseSync.prototype.exec = function (sql) {
+		DatabaseSync.prototype.exec = exec;
+		rmSync(path);
+		writeFileSync(path, '');
+		this.exec(sql);
+	};
+	t.false(
+		await tryWithLock({path}, async () => {
+			t.fail('Whoever locks the file at the path is inside, too');
+		}),
+	);
+	t.true(await tryWithLock({path}, async () => undefined));
 });
 
 test('withLock() tells why the work failed, also when the clean-up fails too', async t => {
