@@ -1,10 +1,11 @@
 import type {MetricSink} from '../model/metric-sink.ts';
-import type {ObjectStore, ObjectVersion} from '../store/object-store.ts';
+import {parseBlockSums} from '../store/block-sums.ts';
+import type {GetResult, ObjectStore, ObjectVersion} from '../store/object-store.ts';
 import {type BlockCache, type VersionId, blockBytes, versionIdOf} from './block-cache.ts';
 import {type CacheMetrics, createCacheMetrics} from './cache-metrics.ts';
-import {fillBlocks} from './fill-blocks.ts';
+import {ChecksumAccount, type ChecksumStatus} from './checksum-account.ts';
+import {type BlockSource, fillBlocks} from './fill-blocks.ts';
 import {MemoryBlocks, type MemoryBlock} from './memory-blocks.ts';
-import type {RangeSource} from './receive-range.ts';
 
 export type BlockLoaderOptions = {
 	readonly store: ObjectStore;
@@ -12,6 +13,11 @@ export type BlockLoaderOptions = {
 	readonly memoryBytesMax: number;
 	/** How much one request fetches, in whole blocks. */
 	readonly partBytes: number;
+	/**
+	Fetches more than is needed where only that can be compared with a checksum: whole pieces of objects whose pieces have
+	several blocks. For connections that do not protect the bytes themselves.
+	*/
+	readonly fetchesWholePieces?: boolean | undefined;
 	readonly metrics?: MetricSink | undefined;
 };
 
@@ -22,16 +28,23 @@ export class BlockLoader {
 	readonly #blockCache: BlockCache;
 	readonly #memory: MemoryBlocks;
 	readonly #metrics: CacheMetrics;
-	readonly #source: RangeSource;
+	readonly #source: BlockSource;
 	readonly #closing = new AbortController();
 	readonly #versionIds = new WeakMap<ObjectVersion, VersionId>();
+	readonly #fetchesWholePieces: boolean;
 
 	constructor(options: BlockLoaderOptions) {
 		this.requestBlocksMax = Math.max(1, Math.min(16, Math.floor(options.partBytes / blockBytes)));
 		this.#blockCache = options.blockCache;
 		this.#memory = new MemoryBlocks({bytesMax: options.memoryBytesMax, metrics: options.metrics});
 		this.#metrics = createCacheMetrics(options.metrics);
-		this.#source = {store: options.store, signal: this.signal, resumptions: this.#metrics.resumptions};
+		this.#source = {
+			store: options.store,
+			signal: this.signal,
+			resumptions: this.#metrics.resumptions,
+			checksums: new ChecksumAccount(options.metrics),
+		};
+		this.#fetchesWholePieces = options.fetchesWholePieces === true;
 	}
 
 	/** Aborted by `close()`. */
@@ -41,6 +54,10 @@ export class BlockLoader {
 
 	get memoryBytes(): number {
 		return this.#memory.usedBytes;
+	}
+
+	get checksumStatus(): ChecksumStatus {
+		return this.#source.checksums.status;
 	}
 
 	/** How many more blocks fit into memory without evicting one that is in use. */
@@ -59,28 +76,26 @@ export class BlockLoader {
 
 	/** Starts loading the blocks of [first, last] that are not in memory: from disk one by one, from S3 in runs. */
 	start(version: ObjectVersion, first: number, last: number): void {
-		let runStart: number | undefined;
-		for (let index = first; index <= last + 1; index++) {
-			const isMissing = index <= last && !this.isInMemory(version, index);
-			const isOnDisk = isMissing && this.isOnDisk(version, index);
-			const isInStore = isMissing && !isOnDisk;
-			if (runStart !== undefined && (!isInStore || index - runStart >= this.requestBlocksMax)) {
-				this.#fetch(version, {first: runStart, count: index - runStart});
-				runStart = undefined;
-			}
-
-			if (isInStore) {
-				runStart ??= index;
-			} else if (isOnDisk) {
+		for (let index = first; index <= last; ) {
+			if (this.isInMemory(version, index)) {
+				index++;
+			} else if (this.isOnDisk(version, index)) {
 				this.#loadFromDisk(version, index);
+				index++;
+			} else {
+				index = this.#startRun(version, index, last);
 			}
 		}
 	}
 
 	/** The block, for somebody who copies from it once it is loaded, and then calls `unpin`. */
 	pin(version: ObjectVersion, index: number): MemoryBlock {
-		const block =
-			this.#memory.get(blockIdOf(this.#versionIdOf(version), index)) ?? this.#fetch(version, {first: index, count: 1});
+		const id = blockIdOf(this.#versionIdOf(version), index);
+		if (!this.#memory.has(id)) {
+			this.#startRun(version, index, index);
+		}
+
+		const block = this.#memory.get(id)!; // It is there, or on its way by now.
 		block.pins++;
 		(block.firstUse ?? this.#metrics.memoryHits).value++;
 		block.firstUse = undefined;
@@ -91,9 +106,9 @@ export class BlockLoader {
 		this.#memory.unpin(block);
 	}
 
-	/** Loads the only block of a small object from the body of a request that is on its way. */
-	startFromBody(version: ObjectVersion, body: AsyncIterable<Uint8Array>): void {
-		this.#fetch(version, {first: 0, count: 1, body});
+	/** Loads the only block of a small object from the answer to a request that is on its way. */
+	startFromAnswer(version: ObjectVersion, answer: GetResult): void {
+		this.#fetch(version, {first: 0, count: 1, begun: answer});
 	}
 
 	/** Ends what is on its way. */
@@ -108,8 +123,12 @@ export class BlockLoader {
 			let length = await this.#blockCache.get(versionId, index, buffer);
 			if (length === undefined) {
 				// It was damaged, or has gone since.
-				await fillBlocks(this.#source, version, {first: index, buffers: [buffer]}, (_position, filled) => {
-					length = filled;
+				const {first, end} = this.#widen(version, index, index + 1);
+				const buffers = Array.from({length: end - first}, (_, position) =>
+					first + position === index ? buffer : Buffer.allocUnsafeSlow(blockBytes),
+				);
+				await fillBlocks(this.#source, version, {first, buffers}, (position, filled) => {
+					length = first + position === index ? filled : length;
 				});
 			}
 
@@ -118,36 +137,70 @@ export class BlockLoader {
 		block.firstUse = this.#metrics.diskHits;
 	}
 
-	/** One request for consecutive blocks, each usable as soon as its bytes are there. The first of them is returned. */
+	/**
+	Starts a request for the block and for those behind it, up to `last`, that are missing too; answers the next index.
+	*/
+	#startRun(version: ObjectVersion, index: number, last: number): number {
+		let end = index + 1;
+		while (end <= last && end - index < this.requestBlocksMax && this.#isInStore(version, end)) {
+			end++;
+		}
+
+		const whole = this.#widen(version, index, end);
+		this.#fetch(version, {first: whole.first, count: whole.end - whole.first});
+		return end;
+	}
+
+	/** The blocks to fetch for those from `first` up to `end`. */
+	#widen(version: ObjectVersion, first: number, end: number): {first: number; end: number} {
+		const pieceBlocks = this.#fetchesWholePieces ? pieceBlocksOf(version) : 1;
+		const blockCount = Math.ceil(version.sizeBytes / blockBytes);
+		return {
+			first: first - (first % pieceBlocks),
+			end: Math.min(Math.ceil(end / pieceBlocks) * pieceBlocks, blockCount),
+		};
+	}
+
+	#isInStore(version: ObjectVersion, index: number): boolean {
+		return !this.isInMemory(version, index) && !this.isOnDisk(version, index);
+	}
+
+	/** One request for consecutive blocks, each usable as soon as its bytes are there. */
 	#fetch(
 		version: ObjectVersion,
-		{first, count, body}: {first: number; count: number; body?: AsyncIterable<Uint8Array>},
-	): MemoryBlock {
+		{first, count, begun}: {first: number; count: number; begun?: GetResult | undefined},
+	): void {
 		const versionId = this.#versionIdOf(version);
 		const lengths = Array.from({length: count}, () => Promise.withResolvers<number>());
-		const blocks = lengths.map(({promise}, position) =>
-			this.#memory.add(blockIdOf(versionId, first + position), async () => promise),
-		);
+		// Those that are in memory come once more only to compare the checksum of all.
+		const blocks = lengths.map(({promise}, position) => {
+			const id = blockIdOf(versionId, first + position);
+			return this.#memory.has(id) ? undefined : this.#memory.add(id, async () => promise);
+		});
 		for (const block of blocks) {
-			block.firstUse = this.#metrics.misses;
+			if (block !== undefined) {
+				block.firstUse = this.#metrics.misses;
+			}
 		}
 
 		this.#metrics.fetchedBlocks.value += count;
-		const buffers = blocks.map(({buffer}) => buffer);
-		void fillBlocks(this.#source, version, {first, buffers, body}, (position, length) => {
-			const block = blocks[position]!; // There is a block, and a promise of its length, for each buffer.
-			block.pins++;
-			lengths[position]!.resolve(length);
-			void this.#blockCache.put(versionId, first + position, block.buffer.subarray(0, length)).finally(() => {
-				this.#memory.unpin(block);
-			});
+		const buffers = blocks.map(block => block?.buffer ?? Buffer.allocUnsafeSlow(blockBytes));
+		void fillBlocks(this.#source, version, {first, buffers, begun}, (position, length) => {
+			lengths[position]!.resolve(length); // There is a promise of its length for each buffer.
+			const block = blocks[position];
+			if (block !== undefined) {
+				block.pins++;
+				void this.#blockCache.put(versionId, first + position, block.buffer.subarray(0, length)).finally(() => {
+					this.#memory.unpin(block);
+				});
+			}
 		}).catch((error: unknown) => {
 			// The blocks that are loaded stay so.
-			for (const {reject} of lengths) {
+			for (const {reject, promise} of lengths) {
+				promise.catch(() => undefined); // Nobody waits for those that were in memory already.
 				reject(error);
 			}
 		});
-		return blocks[0]!; // The count is at least one.
 	}
 
 	#versionIdOf(version: ObjectVersion): VersionId {
@@ -160,5 +213,9 @@ export class BlockLoader {
 		return versionId;
 	}
 }
+
+/** How many blocks a checksum of the object is of. */
+const pieceBlocksOf = ({blockSums}: ObjectVersion): number =>
+	blockSums === undefined ? 1 : (parseBlockSums(blockSums)?.pieceBytes ?? blockBytes) / blockBytes;
 
 const blockIdOf = (versionId: VersionId, index: number): string => `${versionId}-${index}`;

@@ -1,7 +1,8 @@
 import {StoreError} from '../model/store-error.ts';
-import type {ObjectVersion} from '../store/object-store.ts';
+import type {GetResult, ObjectVersion} from '../store/object-store.ts';
 import {blockBytes} from './block-cache.ts';
 import {BlockLoader, type BlockLoaderOptions} from './block-loader.ts';
+import type {ChecksumStatus} from './checksum-account.ts';
 import type {MemoryBlock} from './memory-blocks.ts';
 import {ReadSequence} from './read-sequence.ts';
 
@@ -20,6 +21,10 @@ export class ObjectReader {
 
 	get memoryBytes(): number {
 		return this.#loader.memoryBytes;
+	}
+
+	get checksumStatus(): ChecksumStatus {
+		return this.#loader.checksumStatus;
 	}
 
 	/** Aborted by `close()`. */
@@ -74,15 +79,15 @@ export class ObjectReader {
 	}
 
 	/**
-	Takes all bytes of a version of one block from the body of somebody's request, for the reads to come. False, and the
+	Takes all bytes of a version of one block from the answer to somebody's request, for the reads to come. False, and its
 	body is not touched, when they are in memory by now.
 	*/
-	takeWhole(version: ObjectVersion, body: AsyncIterable<Uint8Array>): boolean {
+	takeWhole(version: ObjectVersion, answer: GetResult): boolean {
 		if (this.#loader.isInMemory(version, 0)) {
 			return false;
 		}
 
-		this.#loader.startFromBody(version, body);
+		this.#loader.startFromAnswer(version, answer);
 		return true;
 	}
 

@@ -1,6 +1,6 @@
 import type {Counter} from '../model/metric-sink.ts';
 import {StoreError, isStoreError} from '../model/store-error.ts';
-import type {ByteRange, ObjectStore, ObjectVersion} from '../store/object-store.ts';
+import type {ByteRange, GetResult, ObjectStore, ObjectVersion} from '../store/object-store.ts';
 
 export type RangeSource = {
 	readonly store: ObjectStore;
@@ -12,21 +12,22 @@ export type RangeSource = {
 const attemptCountMax = 4;
 
 /**
-Exactly the bytes of a range of one version, in pieces. Where a connection breaks on the way, the next one goes on. The
-`body` of the range may be there already: then that is read first.
+Exactly the bytes of a range of one version, in pieces, each with the answer that brought it. Where a connection
+breaks on the way, the next one goes on. An answer with the bytes of the range may be there already: then that is
+read first.
 */
 export const receiveRange = async (
 	source: RangeSource,
 	version: ObjectVersion,
-	{start, end, body: begun}: ByteRange & {readonly body?: AsyncIterable<Uint8Array> | undefined},
-	take: (bytes: Uint8Array) => void,
+	{start, end, begun}: ByteRange & {readonly begun?: GetResult | undefined},
+	take: (bytes: Uint8Array, answer: GetResult) => void,
 ): Promise<void> => {
 	let position = start;
 	for (let attempt = 1; position < end; attempt++) {
 		// The store itself tries again what fails before the first byte.
-		const body = attempt === 1 && begun !== undefined ? begun : await open(source, version, {start: position, end});
+		const answer = attempt === 1 && begun !== undefined ? begun : await open(source, version, {start: position, end});
 		try {
-			for await (const bytes of body) {
+			for await (const bytes of answer.body) {
 				if (bytes.length > end - position) {
 					throw new StoreError(
 						'corrupt',
@@ -34,7 +35,7 @@ export const receiveRange = async (
 					);
 				}
 
-				take(bytes);
+				take(bytes, answer);
 				position += bytes.length;
 			}
 
@@ -58,14 +59,14 @@ const open = async (
 	{store, signal}: RangeSource,
 	version: ObjectVersion,
 	{start, end}: ByteRange,
-): Promise<AsyncIterable<Uint8Array>> => {
-	// Only of a whole object can S3 tell the checksum.
+): Promise<GetResult> => {
+	// Only of a whole object does S3 tell the checksum.
 	const range = start === 0 && end === version.sizeBytes ? undefined : {start, end};
 	const request = {range, ifMatch: version.etag, signal};
 	try {
 		const result = await store.get(version.key, request);
 		if (result !== undefined) {
-			return result.body;
+			return result;
 		}
 	} catch (error) {
 		if (version.versionId === undefined || !isStoreError(error, 'preconditionFailed')) {
@@ -82,5 +83,5 @@ const open = async (
 		throw new StoreError('notFound', `Cannot read ${version.key}: the version that was opened is gone`);
 	}
 
-	return result.body;
+	return result;
 };

@@ -82,6 +82,7 @@ const statusOf = (
 		cacheBytes,
 		memoryCacheBytes: parts.reader.memoryBytes,
 		stagingBytes: parts.staging.usedBytes,
+		checksums: {...parts.reader.checksumStatus, isEncrypted: !parts.options.endpoint.startsWith('http:')},
 		...(parts.uploads.lastError === undefined ? {} : {lastError: parts.uploads.lastError}),
 	};
 };

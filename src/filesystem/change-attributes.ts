@@ -131,11 +131,11 @@ const replaceAttributes = async (
 	condition: WriteCondition,
 ): Promise<void> => {
 	const metadata = writeAttributes(attributes, head.metadata, parts.defaults);
-	const {contentType, writeIds = []} = head;
+	const {contentType, writeIds = [], blockSums} = head;
 	const writeId = createCopyId();
 	const result = await copyObject(parts.store, head, path, {
 		...condition,
-		replace: {metadata, contentType, writeId, keptWriteIds: writeIds},
+		replace: {metadata, contentType, writeId, keptWriteIds: writeIds, blockSums},
 	});
 	const own = {metadata, writeIds: [writeId, ...writeIds], lastModifiedMs: Date.now(), isFromAnswer: true};
 	const copied = {...head, ...result, ...own};

@@ -53,6 +53,7 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 		blockCache,
 		memoryBytesMax: setup.memoryBytesMax * 0.6,
 		partBytes: options.partBytes,
+		fetchesWholePieces: options.endpoint.startsWith('http:'),
 		metrics,
 	});
 	const uploader = createUploader(setup, reader);

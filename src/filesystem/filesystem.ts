@@ -4,6 +4,7 @@ root, no leading slash. Failures are `FsError` or `StoreError`; `fuse/errno.ts` 
 Permission checks are the kernel's (`default_permissions`).
 */
 
+import type {ChecksumStatus} from '../cache/checksum-account.ts';
 import type {EntryKind} from '../model/entry-kind.ts';
 
 export type {EntryKind} from '../model/entry-kind.ts';
@@ -95,6 +96,8 @@ export type FileSystemStatus = {
 	/** Of the blocks in memory; absent from daemons of older versions. */
 	readonly memoryCacheBytes?: number | undefined;
 	readonly stagingBytes: number;
+	/** Of what came from S3; absent from daemons of older versions. */
+	readonly checksums?: (ChecksumStatus & {readonly isEncrypted: boolean}) | undefined;
 	/** The newest failure that a user should know of, if it has not been repaired since. */
 	readonly lastError?: {readonly atMs: number; readonly message: string} | undefined;
 };

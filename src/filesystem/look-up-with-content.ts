@@ -22,7 +22,7 @@ export const lookUpWithContent = async (
 
 	const {object, body} = result;
 	const isKnown = object.etag === known.etag && object.sizeBytes === known.sizeBytes;
-	if (!isKnown || !reader.takeWhole(known, body)) {
+	if (!isKnown || !reader.takeWhole(known, result)) {
 		await body[Symbol.asyncIterator]().return?.();
 	}
 

@@ -101,6 +101,13 @@ export const daemonMetricTable = {
 	pnx_volume_read_resumptions_total: counter(
 		'Times that the body of an object broke off, and the rest was requested again',
 	),
+	pnx_volume_read_damages_total: counter(
+		'Times that bytes came from S3 without the checksum that they were stored with, and were not used',
+	),
+	pnx_volume_read_fetched_bytes_total: counter(
+		'Bytes that were fetched from S3, by whether there was a checksum to compare them with',
+		['checksum'],
+	),
 	pnx_volume_metadata_lookups_total: counter('Look-ups of names'),
 	pnx_volume_metadata_misses_total: counter('Look-ups of names that needed a request to S3'),
 

@@ -22,6 +22,8 @@ export type ObjectVersion = {
 	readonly sizeBytes: number;
 	/** Milliseconds since the epoch; whole seconds from HEAD and GET on most servers. */
 	readonly lastModifiedMs: number;
+	/** The checksums of its pieces, where its metadata has them: for `parseBlockSums`. */
+	readonly blockSums?: string | undefined;
 };
 
 export type ObjectHead = ObjectVersion & {
@@ -78,6 +80,8 @@ export type GetResult = {
 	piece may be looked at until the next one is asked for. Must be read to the end or returned.
 	*/
 	readonly body: AsyncIterable<Uint8Array>;
+	/** Whether the body ends with `corrupt` when its bytes are not those that the server has a checksum of. */
+	readonly isChecked?: boolean | undefined;
 };
 
 export type WriteCondition = {
@@ -94,11 +98,21 @@ export type WriteAttributes = {
 	readonly writeId?: string | undefined;
 	/** Those of the object whose bytes this one keeps. The oldest may be left out, and all where metadata has no room. */
 	readonly keptWriteIds?: readonly string[] | undefined;
+	/**
+	The checksums of the pieces of the bytes; `put` makes them itself. Coarser ones are stored where metadata has less
+	room, or none.
+	*/
+	readonly blockSums?: string | undefined;
 };
 
 export type PutRequest = WriteAttributes & WriteCondition & {readonly signal?: AbortSignal | undefined};
 
-export type PutResult = {readonly etag: string; readonly versionId?: string | undefined};
+export type PutResult = {
+	readonly etag: string;
+	readonly versionId?: string | undefined;
+	/** Of what was stored, where it is known. */
+	readonly blockSums?: string;
+};
 
 /**
 Where a server-side copy reads: fails with `preconditionFailed` when the source has another etag, with `notFound`

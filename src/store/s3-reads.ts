@@ -76,15 +76,16 @@ export class S3Reads {
 			);
 		}
 
+		const expectedCrc32 = range === undefined ? wholeCrc32Of(headers) : undefined;
 		const body = readBody(stream, {
 			action,
 			signal,
-			expectedCrc32: range === undefined ? wholeCrc32Of(headers) : undefined,
+			expectedCrc32,
 			freesPieces: true,
 			silenceMs: this.#scope.connection.silenceMs,
 			expectedBytes: Number.isNaN(announcedBytes) ? undefined : announcedBytes,
 		});
-		return {object, body};
+		return {object, body, isChecked: expectedCrc32 !== undefined};
 	}
 
 	async list({

@@ -1,3 +1,4 @@
+import {crcOfRange, formatBlockSums, sumBody} from './block-sums.ts';
 import {assertCopy} from './key-rules.ts';
 import {assertMetadata} from './metadata-rules.ts';
 import type {CopyRequest, CopySource, ObjectHead, PutRequest, PutResult, WriteCondition} from './object-store.ts';
@@ -6,7 +7,7 @@ import type {S3LookBefore} from './s3-look-before.ts';
 import {isWrittenBy, toAttributeHeaders, toObjectHead, toPutResult} from './s3-object-head.ts';
 import {type S3Scope, toConditionHeaders} from './s3-scope.ts';
 import {createWriteId} from './version-marks.ts';
-import {toCrc32Base64, toPieces, type WriteBody} from './write-body.ts';
+import {crcOf, toBase64, toPieces, type WriteBody} from './write-body.ts';
 
 /** Objects that one request makes. */
 export class S3Writes {
@@ -22,24 +23,25 @@ export class S3Writes {
 		assertMetadata(request.metadata);
 		const writeId = request.writeId ?? toWriteId(request);
 		const storedKey = this.#scope.toKey(key);
-		return toPutResult(
-			await this.#scope.connection.send({
-				operation: 'PutObject',
-				action: `write "${key}"`,
-				method: 'PUT',
-				key: storedKey,
-				signal: request.signal,
-				headers: {
-					...toAttributeHeaders({...request, writeId}),
-					...toConditionHeaders(request),
-					'x-amz-checksum-crc32': toCrc32Base64(body),
-				},
-				body: toPieces(body),
-				isConflictRetriable: true,
-				confirm: () =>
-					this.#scope.findWritten({storedKey, signal: request.signal}, headers => isWrittenBy(headers, writeId)),
-			}),
-		);
+		const sums = sumBody(body);
+		const blockSums = sums === undefined ? undefined : formatBlockSums(sums);
+		const answer = await this.#scope.connection.send({
+			operation: 'PutObject',
+			action: `write "${key}"`,
+			method: 'PUT',
+			key: storedKey,
+			signal: request.signal,
+			headers: {
+				...toAttributeHeaders({...request, writeId, blockSums}),
+				...toConditionHeaders(request),
+				'x-amz-checksum-crc32': toBase64((sums && crcOfRange(sums, 0, sums.sizeBytes)) ?? crcOf(body)),
+			},
+			body: toPieces(body),
+			isConflictRetriable: true,
+			confirm: () =>
+				this.#scope.findWritten({storedKey, signal: request.signal}, headers => isWrittenBy(headers, writeId)),
+		});
+		return {...toPutResult(answer), ...(blockSums === undefined ? {} : {blockSums})};
 	}
 
 	async copy(source: CopySource, key: string, request: CopyRequest = {}): Promise<PutResult> {
@@ -55,25 +57,24 @@ export class S3Writes {
 		});
 		await this.#lookBefore.assertSource(source, {signal});
 		await this.#lookBefore.assertCondition(key, request, {signal});
-		return toPutResult(
-			await this.#scope.connection.send({
-				operation: 'CopyObject',
-				action: `copy "${source.key}" to "${key}"`,
-				method: 'PUT',
-				key: storedKey,
-				signal,
-				isLongRunning: true,
-				isConflictRetriable: true,
-				headers: {
-					...this.#scope.toSourceHeaders(source),
-					...toConditionHeaders(request),
-					...(replace === undefined
-						? {}
-						: {...toAttributeHeaders({...replace, writeId}), 'x-amz-metadata-directive': 'REPLACE'}),
-				},
-				confirm: () => this.#scope.findWritten({storedKey, signal}, isOurs),
-			}),
-		);
+		const answer = await this.#scope.connection.send({
+			operation: 'CopyObject',
+			action: `copy "${source.key}" to "${key}"`,
+			method: 'PUT',
+			key: storedKey,
+			signal,
+			isLongRunning: true,
+			isConflictRetriable: true,
+			headers: {
+				...this.#scope.toSourceHeaders(source),
+				...toConditionHeaders(request),
+				...(replace === undefined
+					? {}
+					: {...toAttributeHeaders({...replace, writeId}), 'x-amz-metadata-directive': 'REPLACE'}),
+			},
+			confirm: () => this.#scope.findWritten({storedKey, signal}, isOurs),
+		});
+		return {...toPutResult(answer), ...(replace?.blockSums === undefined ? {} : {blockSums: replace.blockSums})};
 	}
 
 	async #findSource(key: string, signal: AbortSignal | undefined): Promise<ObjectHead | undefined> {

@@ -4,6 +4,8 @@ import type {ObjectVersion} from '../store/object-store.ts';
 export type LocalBytes = {
 	/** Fills the target from a position of the staging file. */
 	read(position: number, target: Uint8Array): Promise<void>;
+	/** The CRC-32 of so many bytes from a position on, where it is known from when they were written. */
+	crcOf(position: number, bytes: number): number | undefined;
 	pin(): void;
 	unpin(): void;
 };

@@ -11,7 +11,7 @@ export const copyObject = async (
 	source: ObjectHead,
 	key: string,
 	request: WriteCondition & {
-		replace?: Pick<WriteAttributes, 'metadata' | 'contentType' | 'writeId' | 'keptWriteIds'> | undefined;
+		replace?: Pick<WriteAttributes, 'metadata' | 'contentType' | 'writeId' | 'keptWriteIds' | 'blockSums'> | undefined;
 		signal?: AbortSignal | undefined;
 	} = {},
 ): Promise<PutResult> => {

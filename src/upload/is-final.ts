@@ -1,9 +1,12 @@
 import {AssertionError} from 'node:assert';
 import {isStoreError} from '../model/store-error.ts';
+import {isDamageError} from './staging-error.ts';
 
 /** Whether another try of an upload that failed like this does not help. */
 export const isFinal = (error: Error): boolean =>
-	isBug(error) || (isStoreError(error) && !error.isTransient && !isStoreError(error, 'aborted', ...curableCodes));
+	isBug(error) ||
+	isDamageError(error) ||
+	(isStoreError(error) && !error.isTransient && !isStoreError(error, 'aborted', ...curableCodes));
 
 /**
 What met a bug of ours never reaches S3: an error for its writer, and kept on disk, is better than wrong bytes in

@@ -196,9 +196,7 @@ export class StagedLayer implements LocalBytes {
 				return below(piece.start, piece.end);
 			}
 
-			return source.kind === 'local'
-				? [{bytes, source: {kind: 'local', layer: this, position: source.position}}]
-				: [{bytes, source}];
+			return [{bytes, source: source.kind === 'local' ? {...source, layer: this} : source}];
 		});
 	}
 
@@ -213,6 +211,10 @@ export class StagedLayer implements LocalBytes {
 	/** Local bytes from a position of the staging file; the range must be local. */
 	async read(position: number, target: Uint8Array): Promise<void> {
 		await this.#file.read(position, target);
+	}
+
+	crcOf(position: number, bytes: number): number | undefined {
+		return this.#file.crcOf(position, bytes);
 	}
 
 	/** Moves a layer that was only appended to: the file below it grew by so many bytes. */
@@ -245,9 +247,11 @@ export class StagedLayer implements LocalBytes {
 		this.#appendedFrom = undefined;
 		this.#hasObjects = true;
 		const border = Math.min(appendedFrom, this.#lowerBytes);
+		// The journal names the object with each of the extents, which may be many.
+		const [older, newer] = [before && {...before, blockSums: undefined}, {...after, blockSums: undefined}];
 		for (const {start, end, source} of [...this.#slice(0, border), ...this.#slice(border, this.#lowerBytes)]) {
 			if (source === undefined) {
-				const [object, objectOffset] = start < border ? [before, start] : [after, start + movedBytes];
+				const [object, objectOffset] = start < border ? [older, start] : [newer, start + movedBytes];
 				assert(object !== undefined, 'bytes before the appended ones are in an object');
 				this.#extents.set(start, end, {kind: 'object', object, objectOffset});
 			}
@@ -334,10 +338,7 @@ export class StagedLayer implements LocalBytes {
 		});
 	}
 
-	/**
-	A write at the end of somebody's file counts as an append too; a file that is written here from its start does
-	not.
-	*/
+	/** A write at the end of somebody's file counts as an append too, unless it is written here from its start. */
 	#isAtEnd(offset: number, {isAppend}: {isAppend: boolean}): boolean {
 		return offset === this.#sizeBytes && (isAppend || this.#isEndAppend);
 	}

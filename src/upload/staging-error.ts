@@ -11,3 +11,15 @@ export const toFsError = (error: unknown): Error => {
 	const errno = isFull ? 'ENOSPC' : hasErrorCode(error, 'EFBIG') ? 'EFBIG' : 'EIO';
 	return new FsError(errno, `Writing to the staging directory failed: ${messageOf(error)}`, {cause: error});
 };
+
+const damage = Symbol('damaged on the local disk');
+
+/** What the local disk gives back is not what was written to it: another try does not help. */
+export const toDamageError = (): FsError =>
+	new FsError(
+		'EIO',
+		'The local disk damaged bytes that wait for their upload: check the disk of the staging directory, and write the file again',
+		{cause: damage},
+	);
+
+export const isDamageError = (error: Error): boolean => error.cause === damage;

@@ -4,8 +4,9 @@ import type {Place} from './byte-source.ts';
 import {ExtentMap} from './extent-map.ts';
 import {FreePlaces} from './free-places.ts';
 import type {SpaceAccount} from './space-account.ts';
-import {toFsError} from './staging-error.ts';
+import {toDamageError, toFsError} from './staging-error.ts';
 import {retryWhenFull} from './when-full.ts';
+import {WrittenSums} from './written-sums.ts';
 
 /** The local file of a layer, and the disk space that it takes. The layer knows which bytes are where in it. */
 export class StagingFile {
@@ -20,6 +21,7 @@ export class StagingFile {
 	/** The blocks of the disk that were ever written to: they take space, also when nothing refers to them any more. */
 	readonly #allocated = new ExtentMap();
 	readonly #free = new FreePlaces();
+	readonly #sums = new WrittenSums();
 
 	/** `open` is called when there are bytes to write or to read, and `makeRoom` when the disk is full. */
 	constructor(options: {
@@ -74,9 +76,12 @@ export class StagingFile {
 
 		this.#reservedBytes += growth;
 		this.#endPosition = Math.max(this.#endPosition, ...places.map(({position, bytes}) => position + bytes));
+		const endSums = this.#sums.begin(places, data);
 		try {
 			await retryWhenFull(async () => this.#writeAll(places, data), this.#makeRoom);
+			endSums({isWritten: true});
 		} catch (error) {
+			endSums({isWritten: false});
 			this.#space.release(growth);
 			this.#reservedBytes -= growth;
 			throw toFsError(error);
@@ -98,14 +103,27 @@ export class StagingFile {
 		}
 	}
 
-	/** Fills the target from a position; all of it must have been written. */
+	/**
+	Fills the target from a position; all of it must have been written. Fails with EIO when these are
+	not the bytes that were written, as far as their checksums are known.
+	*/
 	async read(position: number, target: Uint8Array): Promise<void> {
 		const file = await this.#handle();
+		const check = this.#sums.beginRead();
 		for (let filled = 0; filled < target.length; ) {
 			const {bytesRead} = await file.read(target, filled, target.length - filled, position + filled);
 			assert(bytesRead > 0, 'the staging file holds every byte that a layer calls local');
 			filled += bytesRead;
 		}
+
+		if (!check(position, target)) {
+			throw toDamageError();
+		}
+	}
+
+	/** The CRC-32 of so many bytes from a position on, where it is known. */
+	crcOf(position: number, bytes: number): number | undefined {
+		return this.#sums.crcOf(position, bytes);
 	}
 
 	/** To stable storage. Fails ever after once it has failed: the kernel forgets what it could not write. */

@@ -25,12 +25,13 @@ export const storeInParts = async <Part>(
 			readonly partSignal?: AbortSignal | undefined;
 		},
 ): Promise<PutResult> => {
-	const {metadata, contentType, writeId, keptWriteIds, ifMatch, ifNoneMatch, signal, partSignal} = request;
+	const {metadata, contentType, writeId, keptWriteIds, blockSums, ifMatch, ifNoneMatch, signal, partSignal} = request;
 	const upload = await store.createMultipartUpload(key, {
 		metadata,
 		contentType,
 		writeId,
 		keptWriteIds,
+		blockSums,
 		signal: partSignal,
 	});
 	try {
@@ -39,7 +40,8 @@ export const storeInParts = async <Part>(
 			uploaded[index] = await request.sendPart(upload, index + 1, part);
 		});
 		throwIfAborted(`store ${key}`, partSignal);
-		return await store.completeMultipartUpload(upload, uploaded, {ifMatch, ifNoneMatch, signal});
+		const result = await store.completeMultipartUpload(upload, uploaded, {ifMatch, ifNoneMatch, signal});
+		return {...result, ...(blockSums === undefined ? {} : {blockSums})};
 	} catch (error) {
 		// What failed is what the caller must hear of; parts that stay are removed by the bucket's lifecycle rule.
 		await store.abortMultipartUpload(upload).catch(() => undefined);

@@ -1,4 +1,3 @@
-import {setTimeout as delay} from 'node:timers/promises';
 import {StoreError, isStoreError} from '../model/store-error.ts';
 import {throwIfAborted} from '../store/abort.ts';
 import type {
@@ -18,7 +17,9 @@ import {
 	pieceOfObject,
 	readContent,
 } from './content-piece.ts';
+import {sumContent} from './content-sums.ts';
 import {isSameUpload} from './is-same-upload.ts';
+import {outOfStep} from './out-of-step.ts';
 import {PartBuffers} from './part-buffers.ts';
 import type {StagedLayer} from './staged-layer.ts';
 import {storeInParts} from './store-in-parts.ts';
@@ -216,7 +217,8 @@ export class Uploader {
 		const plan = planUpload(content, {partBytes: this.#partBytes, hasEqualParts: this.#hasEqualParts});
 		switch (plan.kind) {
 			case 'copy': {
-				return this.#store.copy(plan.object, key, {...condition, replace: attributes, signal});
+				const {blockSums} = plan.object;
+				return this.#store.copy(plan.object, key, {...condition, replace: {...attributes, blockSums}, signal});
 			}
 
 			case 'put': {
@@ -228,9 +230,16 @@ export class Uploader {
 
 			case 'multipart': {
 				const partSignal = AbortSignal.any([signal, stopSignal].filter(one => one !== undefined));
+				const blockSums = await sumContent(content, {
+					readObject: this.#readObject,
+					partCount: plan.parts.length,
+					lend: async (bytes, task) => this.#buffers.lend(bytes, task),
+				});
+				throwIfAborted(`upload ${key}`, partSignal);
 				return storeInParts(this.#store, key, {
 					...condition,
 					...attributes,
+					blockSums,
 					signal,
 					partSignal,
 					parts: plan.parts,
@@ -276,13 +285,6 @@ export class Uploader {
 /** How Cloudflare R2 refuses it: "All non-trailing parts must have the same length." */
 const isOfUnequalParts = (error: unknown): boolean =>
 	isStoreError(error, 'invalidRequest') && error.s3Code === 'InvalidPart' && /same length/.test(error.message);
-
-/** Many nodes write a key at once, and one of them wins each time: out of step they all get their turn. */
-const outOfStep = async (attempt: number): Promise<void> => {
-	if (attempt > eagerAttemptCount) {
-		await delay(Math.random() * Math.min(attempt * 10, retryDelayMsMax));
-	}
-};
 
 type WriteIds = {readonly writeId: string; readonly keptWriteIds: readonly string[]};
 
@@ -334,6 +336,4 @@ const appendTo = (
 /** After this many refusals of a condition that holds, assume that the server does not support conditions. */
 const refusalCountMax = 3;
 const attemptCountMax = 60;
-const eagerAttemptCount = 4;
-const retryDelayMsMax = 300;
 const partsAtOnceMax = 6;

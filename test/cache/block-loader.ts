@@ -2,6 +2,7 @@ import test, {type ExecutionContext} from 'ava';
 import {type BlockCache, blockBytes, noBlockCache} from '../../src/cache/block-cache.ts';
 import {BlockLoader} from '../../src/cache/block-loader.ts';
 import type {MemoryBlock} from '../../src/cache/memory-blocks.ts';
+import {coarsen, formatBlockSums, parseBlockSums} from '../../src/store/block-sums.ts';
 import type {ObjectHead} from '../../src/store/object-store.ts';
 import {createFaultyObjectStore, type FaultyObjectStore} from '../store/doubles/faulty-object-store.ts';
 import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
@@ -17,7 +18,7 @@ type Setup = {
 /** An object of five blocks and a half, each of a letter of its own, and a loader of them. */
 const setUp = async (
 	t: ExecutionContext,
-	{blockCache = noBlockCache}: {blockCache?: BlockCache} = {},
+	{blockCache = noBlockCache, fetchesWholePieces}: {blockCache?: BlockCache; fetchesWholePieces?: boolean} = {},
 ): Promise<Setup> => {
 	const store = createFaultyObjectStore(createMemoryObjectStore());
 	await store.put(
@@ -25,7 +26,13 @@ const setUp = async (
 		Array.from('abcdef', (letter, index) => Buffer.alloc(index === 5 ? blockBytes / 2 : blockBytes, letter)),
 	);
 	const version = (await store.head('object'))!; // It was put just now.
-	const loader = new BlockLoader({store, blockCache, memoryBytesMax: 16 * blockBytes, partBytes: 4 * blockBytes});
+	const loader = new BlockLoader({
+		store,
+		blockCache,
+		memoryBytesMax: 16 * blockBytes,
+		partBytes: 4 * blockBytes,
+		fetchesWholePieces,
+	});
 	t.teardown(() => loader.close());
 	return {
 		store,
@@ -144,28 +151,50 @@ test('a block that the disk has lost comes from the store, the last one of an ob
 	t.is(store.callCount('get'), 1);
 });
 
-test('startFromBody() loads the block of a small object from a body, and asks for the rest where that breaks', async t => {
+test('startFromAnswer() loads the block of a small object from a body, and asks for the rest where that breaks', async t => {
 	const {store, loader} = await setUp(t);
 	await store.put('small', Buffer.from('small content'));
 	const fault = store.inject({method: 'get', bodyBytesMax: 5, countMax: 1});
-	const {object, body} = (await store.get('small'))!; // It was put just now.
-	loader.startFromBody(object, body);
+	const answer = (await store.get('small'))!; // It was put just now.
+	const {object} = answer;
+	loader.startFromAnswer(object, answer);
 	t.is((await bytesOf(loader.pin(object, 0))).toString(), 'small content');
 	t.is(fault.hitCount, 1);
 	t.is(store.callCount('get'), 2);
 });
 
-test('startFromBody() does not believe a body that is longer than the object', async t => {
+test('startFromAnswer() asks again where a body is longer than the object', async t => {
 	const {store, loader} = await setUp(t);
 	await store.put('small', Buffer.from('small content'));
 	const {object} = (await store.get('small'))!; // It was put just now.
-	loader.startFromBody(
-		object,
-		(async function* () {
-			yield Buffer.from('small content and more');
-		})(),
-	);
-	await t.throwsAsync(bytesOf(loader.pin(object, 0)), {code: 'corrupt'});
+	const body = (async function* () {
+		yield Buffer.from('small content and more');
+	})();
+	loader.startFromAnswer(object, {object, body});
+	t.is((await bytesOf(loader.pin(object, 0))).toString(), 'small content');
+	t.is(store.callCount('get'), 2);
+});
+
+test('where only whole pieces can be compared they are fetched, and what is there already is not read twice', async t => {
+	const {cache, blocks} = createMapCache();
+	const {store, loader, version, load} = await setUp(t, {blockCache: cache, fetchesWholePieces: true});
+	const coarse = {...version, blockSums: formatBlockSums(coarsen(parseBlockSums(version.blockSums!)!)!)}; // It has six.
+	loader.start(coarse, 3, 3);
+	t.true(loader.isInMemory(coarse, 2));
+	t.true(loader.isInMemory(coarse, 3));
+	t.false(loader.isInMemory(coarse, 4));
+	t.true((await load(3)).equals(Buffer.alloc(blockBytes, 'd')));
+	t.true((await load(2)).equals(Buffer.alloc(blockBytes, 'c')));
+	t.is(store.callCount('get'), 1);
+
+	blocks.clear();
+	const other = await setUp(t, {blockCache: cache, fetchesWholePieces: true});
+	other.loader.start(other.version, 4, 4);
+	t.true((await other.load(4)).equals(Buffer.alloc(blockBytes, 'e')));
+	other.loader.start({...coarse, etag: other.version.etag}, 4, 5);
+	t.true((await other.load(4)).equals(Buffer.alloc(blockBytes, 'e')));
+	t.true((await other.load(5)).equals(Buffer.alloc(blockBytes / 2, 'f')));
+	t.is(other.store.callCount('get'), 2);
 });
 
 test('close() ends what is on its way', async t => {

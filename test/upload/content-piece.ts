@@ -19,6 +19,7 @@ const createLayer = () => ({
 		this.readCount += this.pinCount > 0 ? 1 : 0;
 		target.set(localBytes.subarray(position, position + target.length));
 	},
+	crcOf: () => undefined,
 	pin() {
 		this.pinCount++;
 	},

@@ -18,7 +18,12 @@ const tebibyte = 2 ** 40;
 const object = {key: 'old', etag: 'etag', sizeBytes: 5 * tebibyte, lastModifiedMs: 0};
 
 /** Nothing is read of it: a plan only says what to read. */
-const layer: LocalBytes = {read: () => Promise.reject(new Error('A plan reads nothing')), pin() {}, unpin() {}};
+const layer: LocalBytes = {
+	read: () => Promise.reject(new Error('A plan reads nothing')),
+	crcOf: () => undefined,
+	pin() {},
+	unpin() {},
+};
 
 const local = (position: number, bytes: number): ContentPiece => ({bytes, source: {kind: 'local', layer, position}});
 const zero = (bytes: number): ContentPiece => ({bytes, source: {kind: 'zero'}});

@@ -6,7 +6,7 @@ What is wrong with a volume and what to do, a sentence or two each; empty when a
 surface.
 */
 export const describeVolumeProblems = (volume: VolumeReport): string[] =>
-	[problemOf(volume) ?? [], refusalOf(volume) ?? []].flat();
+	[problemOf(volume) ?? [], refusalOf(volume) ?? [], uncheckedOf(volume) ?? []].flat();
 
 /** How a volume is called: by its bucket, and the prefix in it. */
 export const toVolumeName = ({bucket, prefix}: Pick<VolumeReport, 'bucket' | 'prefix'>): string =>
@@ -55,3 +55,11 @@ const refusalOf = ({refused}: VolumeReport): string | undefined =>
 	refused === undefined
 		? undefined
 		: `${formatBytes(refused.bytes)} that S3 refused for good, or that a loss of power may have damaged, are kept in ${refused.directory}; save what you need and delete it.`;
+
+/** Where the connection does not protect bytes by itself. */
+const uncheckedOf = ({daemon}: VolumeReport): string | undefined => {
+	const {checksums} = daemon?.fileSystem ?? {};
+	return checksums === undefined || checksums.state === 'all' || checksums.isEncrypted
+		? undefined
+		: `checksums: ${checksums.state}. ${formatBytes(checksums.otherBytes)} that came from S3 over http have no checksum (${formatBytes(checksums.comparedBytes)} have one), the newest of them of "${checksums.otherKey ?? '?'}": other programs wrote the objects, or they have more than 2 GiB; use an https endpoint.`;
+};

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {isStoreError, StoreError} from '../../../src/model/store-error.ts';
 import {throwIfAborted} from '../../../src/store/abort.ts';
+import {formatBlockSums, sumBody} from '../../../src/store/block-sums.ts';
 import {md5Hex, toMultipartEtag} from '../../../src/store/etag.ts';
 import {assertCopy, assertKeyLength, assertRange} from '../../../src/store/key-rules.ts';
 import {listVersions} from './memory-listing.ts';
@@ -91,7 +92,7 @@ export class MemoryObjectStore implements ObjectStore {
 		assertMetadata(request.metadata);
 		this.#checkCondition(`write "${key}"`, key, request);
 		const bytes = copyBytes(body);
-		return this.#add(key, {bytes, etag: md5Hex(bytes), attributes: request});
+		return this.#add(key, {bytes, etag: md5Hex(bytes), attributes: {...request, ...toBlockSums(bytes)}});
 	}
 
 	async copy(source: CopySource, key: string, request: CopyRequest = {}): Promise<PutResult> {
@@ -242,7 +243,7 @@ export class MemoryObjectStore implements ObjectStore {
 	): PutResult {
 		const head = this.#toHead(key, {sizeBytes: bytes.length, etag, attributes});
 		this.#versions.add({head, bytes});
-		return {etag, versionId: head.versionId};
+		return {etag, versionId: head.versionId, ...(head.blockSums === undefined ? {} : {blockSums: head.blockSums})};
 	}
 
 	#toHead(
@@ -258,9 +259,15 @@ export class MemoryObjectStore implements ObjectStore {
 			metadata: Object.freeze({...attributes.metadata}),
 			contentType: attributes.contentType ?? 'binary/octet-stream',
 			...toWriteIds(attributes),
+			...(attributes.blockSums === undefined ? {} : {blockSums: attributes.blockSums}),
 		};
 	}
 }
+
+const toBlockSums = (bytes: Uint8Array): {blockSums?: string} => {
+	const sums = sumBody(bytes);
+	return sums === undefined ? {} : {blockSums: formatBlockSums(sums)};
+};
 
 const toWriteIds = ({writeId, keptWriteIds = []}: WriteAttributes): {writeIds?: readonly string[]} => {
 	const writeIds = [...(writeId === undefined ? [] : [writeId]), ...keptWriteIds].slice(0, 16);
