@@ -164,7 +164,7 @@ const entryCountMax = 100_000;
 /** A walk that has just begun may end at once. */
 const aheadCountFirst = 64;
 
-/** Twice the connections: so many wait that each one that ends is followed by another at once. */
-const aheadCountMax = 128;
+/** Several for each connection: one that is answered is followed by another at once, also while the program is slow. */
+const aheadCountMax = 256;
 
 const aheadCountMin = 8;

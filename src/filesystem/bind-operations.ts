@@ -21,7 +21,7 @@ export const bindOperations = (
 	const directories = new Directories(parts);
 	const status = () => statusOf(parts, {openDirectories: directories.openCount, cacheBytes: cacheBytes()});
 	return {
-		getattr: async target => getattr(parts, target),
+		getattr: async (target, options) => getattr(parts, target, options),
 		statfs: () => fileSystemStat,
 		open: async (path, flags, create) => {
 			if (flags.create) {

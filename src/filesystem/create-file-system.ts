@@ -19,6 +19,7 @@ import {KnownMarkers} from './known-markers.ts';
 import {LocalChanges} from './local-changes.ts';
 import {Namespace} from './namespace.ts';
 import type {OpenFile} from './open-file.ts';
+import {Openings} from './openings.ts';
 import {PathLocks} from './path-locks.ts';
 
 export type FileSystemSetup = {
@@ -77,6 +78,7 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 		staging,
 		...tables,
 		files,
+		openings: new Openings({now}),
 		uploads,
 		locks: new PathLocks(),
 		now,

@@ -17,6 +17,7 @@ export const createObject = async (
 	const contentType = isDirectory ? directoryContentType : undefined;
 	const metadata = writeAttributes(attributes, {}, parts.defaults);
 	const writeId = createWriteId();
+	const token = parts.cache.beginRead();
 	try {
 		const result = await parts.store.put(key, body, {ifNoneMatch: '*', metadata, contentType, writeId});
 		const head = {
@@ -30,6 +31,11 @@ export const createObject = async (
 			...result,
 		};
 		parts.changes.created(path, isDirectory ? {state: 'directory', marker: head} : {state: 'object', head});
+		if (isDirectory) {
+			// Nothing was below its name when that was looked up.
+			parts.cache.recordListing(path, new Map(), {token, beganAtMs: parts.now()});
+		}
+
 		return head;
 	} catch (error) {
 		if (isStoreError(error, 'preconditionFailed')) {

@@ -12,6 +12,7 @@ import type {KnownMarkers} from './known-markers.ts';
 import type {LocalChanges} from './local-changes.ts';
 import type {Namespace} from './namespace.ts';
 import type {OpenFile} from './open-file.ts';
+import type {Openings} from './openings.ts';
 import type {PathLocks} from './path-locks.ts';
 
 /**
@@ -30,6 +31,7 @@ export type FileSystemParts = {
 	readonly markers: Pick<KnownMarkers, 'has' | 'note'>;
 	readonly kernelPages: Pick<KernelPages, 'forget' | 'has' | 'note'>;
 	readonly files: FileTable;
+	readonly openings: Openings;
 	readonly uploads: UploadQueue<OpenFile>;
 	readonly locks: PathLocks;
 	/** Milliseconds that only ever grow. */

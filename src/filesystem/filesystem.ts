@@ -37,7 +37,16 @@ export type OpenFlags = {
 	readonly truncate: boolean;
 	readonly create: boolean;
 	readonly exclusive: boolean;
+	/** The thread that opens, where it is known: its open may have begun with a look-up. */
+	readonly threadId?: number | undefined;
 };
+
+/** Why a program's call has the kernel look a name up. */
+export type LookupPurpose =
+	/** It asks for the name, as stat(2) does, or makes one that must be free: what is known is good enough. */
+	| {readonly call: 'ask'}
+	/** It opens this file: what others have closed must be seen. */
+	| {readonly call: 'open'; readonly threadId: number; readonly flags: OpenFlags};
 
 /** An open file. The numbers are never used twice in the life of a file system. */
 export type Handle = number;
@@ -112,8 +121,11 @@ export type AllocationRequest = {
 };
 
 export interface FileSystem {
-	/** ENOENT when there is nothing; the root is answered from memory. */
-	getattr(target: Target): Promise<EntryStat>;
+	/**
+	ENOENT when there is nothing; the root is answered from memory. `purpose` is asked only where it matters, and
+	`undefined` when it cannot be told.
+	*/
+	getattr(target: Target, options?: {purpose?: () => Promise<LookupPurpose | undefined>}): Promise<EntryStat>;
 	statfs(): FileSystemStat;
 
 	/** For `create` the mode is that of a new file. Errors: ENOENT, EEXIST, EISDIR, ELOOP (a symlink), EROFS. */

@@ -1,23 +1,26 @@
 import {FsError} from '../model/fs-error.ts';
 import {type FileAttributes, presentAttributes} from './attributes.ts';
 import type {FileSystemParts} from './file-system-parts.ts';
-import type {EntryStat, Target} from './filesystem.ts';
+import type {EntryStat, LookupPurpose, Target} from './filesystem.ts';
+import {lookUpFor} from './look-up-for.ts';
 import type {Entry} from './namespace.ts';
 import {catchUp, hasGrownTo} from './follow-growth.ts';
 import {assertCurrent, isOutdated, type OpenFile} from './open-file.ts';
 
-export const getattr = async (parts: FileSystemParts, target: Target): Promise<EntryStat> => {
+export const getattr = async (
+	parts: FileSystemParts,
+	target: Target,
+	{purpose}: {purpose?: () => Promise<LookupPurpose | undefined>} = {},
+): Promise<EntryStat> => {
 	if ('handle' in target) {
 		return statOfHandle(parts, target.handle);
 	}
 
-	// The kernel asks whether a name exists before it opens it: an open must find what was closed elsewhere just now.
-	const doubtsAbsence = parts.options.consistency === 'close-to-open';
 	const {path} = target;
 	let file = parts.files.changed(path);
 	let entry: Entry | undefined;
 	if (file === undefined) {
-		entry = await parts.namespace.lookup(path, {doubtsAbsence});
+		entry = await lookUpFor(parts, path, purpose ?? (async () => undefined));
 		file = parts.files.changed(path); // Somebody of this node may have written meanwhile.
 	}
 

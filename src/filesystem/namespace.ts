@@ -67,14 +67,15 @@ export class Namespace {
 
 		this.#lookupCount.value++;
 		const known = this.#cache.get(path);
-		this.#lookAhead(path, known);
 		if (known?.state === 'absent') {
 			return options.doubtsAbsence === true ? this.#askAgain(path) : undefined;
 		}
 
-		return known === undefined || !this.#isWhole(known)
-			? this.#miss(path, this.#toQuestion(path, known))
-			: this.#toEntry(path, known);
+		const isWhole = known !== undefined && this.#isWhole(known);
+		const isKnown = isWhole || this.#lookups.has(path);
+		const entry = isWhole ? this.#toEntry(path, known) : this.#miss(path, this.#toQuestion(path, known));
+		this.#lookAhead(path, {isKnown}); // Behind the request that somebody waits for.
+		return entry;
 	}
 
 	/** Whether the attributes are known, too. */
@@ -165,8 +166,7 @@ export class Namespace {
 	}
 
 	/** Asks for the attributes that a walk through a listing will need next, so that it does not wait for each. */
-	#lookAhead(path: string, known: KnownEntry | undefined): void {
-		const isKnown = (known !== undefined && this.#isWhole(known)) || this.#lookups.has(path);
+	#lookAhead(path: string, {isKnown}: {isKnown: boolean}): void {
 		for (const next of this.#walk.next(path, {isKnown})) {
 			const nextKnown = this.#cache.get(next.path);
 			if (nextKnown === undefined || !this.#isWhole(nextKnown)) {
@@ -217,6 +217,11 @@ export class Namespace {
 		}
 
 		return lookup;
+	}
+
+	/** Whether a look-up of the path is on its way. */
+	isAskedFor(path: string): boolean {
+		return this.#lookups.has(path);
 	}
 
 	/** This node changed the path: a look-up that is on its way must not be shared by those that come now. */

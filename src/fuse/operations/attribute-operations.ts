@@ -1,6 +1,7 @@
 import type Fuse from 'fuse-native';
 import type {EntryStat} from '../../filesystem/filesystem.ts';
 import type {FuseSession} from '../fuse-session.ts';
+import {lookupPurposeOf} from '../lookup-purpose.ts';
 import {permissionsOfMode, toFuseStat, toFuseStatfs, toTimeChange} from '../fuse-stat.ts';
 
 /** chown(2): this id stays as it is. */
@@ -24,10 +25,12 @@ export const createAttributeOperations = (session: FuseSession) => {
 			session.ask(
 				{name: 'getattr', path, callback},
 				async () =>
-					fileSystem.getattr(session.targetOf(path)).catch((error: unknown) => {
-						shown.answered(path ?? '', threadId); // An open that was refused is not tried again.
-						throw error;
-					}),
+					fileSystem
+						.getattr(session.targetOf(path), {purpose: async () => lookupPurposeOf(threadId, path ?? '')})
+						.catch((error: unknown) => {
+							shown.answered(path ?? '', threadId); // An open that was refused is not tried again.
+							throw error;
+						}),
 				stat => tell(path, stat, {threadId, callback}),
 			);
 		},

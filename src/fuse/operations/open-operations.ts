@@ -99,7 +99,7 @@ const openAsShown = async (
 
 	let result: OpenResult;
 	try {
-		result = await hidden.open(toPath(fusePath), flags);
+		result = await hidden.open(toPath(fusePath), {...flags, threadId});
 	} catch (error) {
 		if (mayRefuse && errnoNameOf(error) === 'ENOENT') {
 			refuse();

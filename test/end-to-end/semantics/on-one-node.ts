@@ -109,7 +109,11 @@ onMounts(
 		);
 		t.deepEqual(creates, Array(8).fill('EIO'));
 		const asked = (await server.listRequests()).filter(({key}) => key.startsWith('new-'));
-		t.is(new Set(asked.map(({key}) => key.replace(/\/$/, ''))).size, 1, 'The kernel lets in one create of a directory at a time');
+		t.is(
+			new Set(asked.map(({key}) => key.replace(/\/$/, ''))).size,
+			1,
+			'The kernel lets in one create of a directory at a time',
+		);
 		await server.setFaults({});
 		await eventually(t, 'it works again', async () => (await errnoOf(a.python("write('new-0', b'x')"))) === undefined);
 	},
