@@ -15,6 +15,9 @@ type ListedDirectory = {
 	askedCount: number;
 	/** How far ahead of the program. */
 	aheadCount: number;
+	/** Where and when the walk began. */
+	beganPosition: number;
+	beganAtMs: number;
 };
 
 /**
@@ -89,28 +92,44 @@ export class AttributeWalk {
 		const directory = parentOf(path);
 		const listed = this.#directories.get(directory);
 		const position = listed?.positions.get(path);
-		if (listed === undefined || position === undefined || position === listed.lastPosition) {
-			return [];
+		if (listed === undefined || position === undefined || position === listed.lastPosition || this.#ttlMs === 0) {
+			return []; // What is not remembered need not be asked for ahead.
 		}
 
 		const {lastPosition} = listed;
 		const isBeginning = position === 0 && this.#openCounts.has(directory);
 		const isStep = lastPosition >= 0 && position > lastPosition && position <= lastPosition + aheadCountFirst;
 		listed.lastPosition = position;
-		if (!isBeginning && !isStep) {
+		if (isBeginning || !isStep) {
 			listed.askedCount = position + 1;
 			listed.aheadCount = aheadCountFirst;
+			listed.beganPosition = position;
+			listed.beganAtMs = this.#now();
+		}
+
+		if (!isBeginning && !isStep) {
 			return [];
 		}
 
 		this.#prolong(listed);
-		if (!isKnown && position < listed.askedCount) {
+		if (!isBeginning && !isKnown && position < listed.askedCount) {
 			// The program is so slow that answers are forgotten before it comes to them.
 			listed.aheadCount = Math.max(aheadCountMin, listed.aheadCount / 2);
 			listed.askedCount = position + 1;
 		}
 
-		return takeAhead(listed, position);
+		return takeAhead(listed, position, this.#aheadCountAtPace(listed, position));
+	}
+
+	/** As many as the program comes to while their answers are good. */
+	#aheadCountAtPace({beganPosition, beganAtMs}: ListedDirectory, position: number): number {
+		const stepCount = position - beganPosition;
+		if (stepCount < pacedStepCount) {
+			return aheadCountFirst * 2;
+		}
+
+		const msPerStep = (this.#now() - beganAtMs) / stepCount;
+		return Math.max(aheadCountMin, Math.min(aheadCountMax, Math.floor(this.#ttlMs / 2 / msPerStep)));
 	}
 
 	/** This node changed the path: what listings said of it is over. */
@@ -142,14 +161,17 @@ const createListed = (): ListedDirectory => ({
 	lastPosition: -1,
 	askedCount: 0,
 	aheadCount: aheadCountFirst,
+	beganPosition: 0,
+	beganAtMs: 0,
 });
 
-const takeAhead = (listed: ListedDirectory, position: number): readonly ListedName[] => {
+const takeAhead = (listed: ListedDirectory, position: number, aheadCountAtMost: number): readonly ListedName[] => {
 	const {entries, positions} = listed;
+	const aheadCount = Math.min(listed.aheadCount, aheadCountAtMost);
 	const from = Math.max(listed.askedCount, position + 1);
-	const to = Math.min(entries.length, position + 1 + listed.aheadCount);
+	const to = Math.min(entries.length, position + 1 + aheadCount);
 	// In bunches: a request more for each step would be a step too late for all of them.
-	if (to <= from || (to - from < listed.aheadCount / 4 && to < entries.length)) {
+	if (to <= from || (to - from < aheadCount / 4 && to < entries.length)) {
 		return [];
 	}
 
@@ -168,3 +190,6 @@ const aheadCountFirst = 64;
 const aheadCountMax = 256;
 
 const aheadCountMin = 8;
+
+/** After so many steps it is known how fast a program is. */
+const pacedStepCount = 8;

@@ -117,6 +117,33 @@ test('a walk through a listing has its look-ups sent ahead', async t => {
 	t.is(store.callCount('head'), names.length);
 });
 
+test('a walk through an open directory that takes much longer than answers are good asks once for each name', async t => {
+	for (const [msPerStep, isOpen] of [
+		[5, true],
+		[30, true],
+		[5, false],
+	] as const) {
+		const names = Array.from({length: 300}, (_, index) => `d/${String(index).padStart(3, '0')}`);
+		const {namespace, store, clock} = await setUp([...names, 'd/dir/']);
+		if (isOpen) {
+			namespace.opened('d');
+		}
+
+		await namespace.list('d', undefined);
+		store.calls.length = 0;
+		for (const name of [...names, 'd/dir']) {
+			t.not(await namespace.lookup(name), undefined);
+			clock.nowMs += msPerStep;
+		}
+
+		const asked = store.calls.filter(({method}) => method === 'head').map(({key}) => key);
+		t.is(new Set(asked).size, 301, 'each name');
+		// A program that turns out to be slow has had some asked for too early.
+		t.true(asked.length <= 301 + (msPerStep === 30 ? 100 : 0), `${asked.length} requests at ${msPerStep} ms a step`);
+		t.is(store.callCount('list'), 0);
+	}
+});
+
 test('lookupObject() asks S3 whatever is known', async t => {
 	const {namespace, bucket} = await setUp(['a']);
 	await namespace.lookup('a');
