@@ -116,7 +116,10 @@ export class S3Reads {
 		return parseListing(text, this.#scope.keyPrefix);
 	}
 
-	/** HEAD is refused without a reason; the same question as a GET of one byte has one. */
+	/**
+	HEAD is refused without a reason; the same question as a GET of one byte has one. If GET is answered, what was wrong
+	is over (credentials that were just renewed), and HEAD may be tried again: nobody may take it for a refusal for good.
+	*/
 	async #explainHead(request: S3Request, error: unknown): Promise<unknown> {
 		if (!isStoreError(error, 'accessDenied', 'invalidRequest') || error.s3Code !== undefined) {
 			return error;
@@ -125,14 +128,16 @@ export class S3Reads {
 		try {
 			await this.#scope.connection.send({...request, method: 'GET', headers: {range: 'bytes=0-0'}});
 		} catch (explained) {
-			return isStoreError(explained) &&
-				explained.s3Code !== undefined &&
-				explained.code !== 'notFound' &&
-				explained.status !== 416
-				? explained
-				: error;
+			if (!isStoreError(explained, 'notFound') && !(isStoreError(explained) && explained.status === 416)) {
+				const isUnexplained = isStoreError(explained, error.code) && explained.s3Code === undefined;
+				return isUnexplained ? error : explained;
+			}
 		}
 
-		return error;
+		return new StoreError(
+			'unavailable',
+			`Cannot ${request.action}: the server refused HEAD and gave no reason, and did not refuse GET just after`,
+			{cause: error, ...(error.status === undefined ? {} : {status: error.status})},
+		);
 	}
 }

@@ -72,6 +72,25 @@ test('a refusal without a body is told from the clocks, whichever of them is ahe
 	}
 });
 
+for (const [what, faults] of [
+	['is answered', {}],
+	['has no answer', {drops: [{operation: 'GetObject', when: 'before'} as const]}],
+] as const) {
+	test(`a refusal of head() without a reason is not for good when a GET just after ${what}`, async t => {
+		const {store, server} = await startTestS3Store(t, {timeoutMs: 2000});
+		await store.put('file', Buffer.from('x'));
+		for (const [status, code] of [
+			[400, 'ExpiredToken'],
+			[403, 'RequestTimeTooSkewed'],
+		] as const) {
+			server.faults.errors = [{operation: 'HeadObject', status, code}];
+			server.faults.drops = [...(faults.drops ?? [])];
+			const error = await throwsStoreError(t, 'unavailable', store.head('file'));
+			t.true(error.isTransient);
+		}
+	});
+}
+
 test('a bucket in another region is named with its region', async t => {
 	const {endpoint, bucket, credentials} = await startTestDevServer(t);
 	const store = createS3ObjectStore({bucket, region: 'eu-central-1', endpoint, credentials});
