@@ -62,13 +62,15 @@ about a name, each ends in its time, and what was acknowledged is there in the e
 */
 export const failingS3: Scenario = {
 	name: 'failing-s3',
-	needsControls: true,
+	needs: 'faults',
 	async run(request) {
 		const random = createRandomSource(request.seed);
 		const isLong = request.size === 'long';
 		const timeoutMs = isLong ? 20_000 : 15_000;
 		const options = {timeout: `${timeoutMs}ms`, 'part-size': '5MiB', 'cache-size': random.pick(['0', '1GiB'])};
-		return onRoundNodes(request, {options}, async nodes => {
+		// Ceph 16 refuses If-Match in versioned buckets: there two nodes that append at the same moment may lose a line.
+		const asked = request.s3 === undefined ? request : {...request, isVersioned: request.isVersioned ?? false};
+		return onRoundNodes(asked, {options}, async nodes => {
 			const round = new Round(nodes, random, {
 				// The kernel may try a call again, and a loaded machine needs its time.
 				callMsMax: 2 * timeoutMs + 20_000,

@@ -33,7 +33,7 @@ In some rounds the machine dies with it. What a close() or fsync() has acknowled
 */
 export const kills: Scenario = {
 	name: 'kills',
-	needsControls: false,
+	needs: 'any',
 	async run(request) {
 		const random = createRandomSource(request.seed);
 		const isPowerLost = random.chance(0.5);

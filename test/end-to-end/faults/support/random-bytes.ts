@@ -34,7 +34,7 @@ node has the same bytes.
 */
 export const randomBytes: Scenario = {
 	name: 'random-bytes',
-	needsControls: false,
+	needs: 'any',
 	async run(request) {
 		const random = createRandomSource(request.seed);
 		const isLong = request.size === 'long';

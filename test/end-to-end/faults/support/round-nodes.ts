@@ -49,7 +49,7 @@ export const onRoundNodes = async <Result>(
 	}: {
 		readonly count?: number;
 		readonly options?: Readonly<Record<string, string>>;
-		/** From the start on; not on a server that runs already. */
+		/** From the start on, where the server can fail on command. */
 		readonly faults?: Partial<FaultSettings>;
 	},
 	task: (nodes: MountedNodes, setting: Setting) => Promise<Result>,
@@ -59,9 +59,8 @@ export const onRoundNodes = async <Result>(
 	const {s3} = request;
 	const nodes = await startMountedNodes({
 		...(count === undefined ? {} : {count}),
-		...(s3 === undefined
-			? {isVersioned, ...(faults === undefined ? {} : {faults})}
-			: {s3: {...s3, bucket: `${s3.bucket}-${request.seed}-${roundCount++}`}}),
+		...(faults === undefined || (s3 !== undefined && s3.setFaults === undefined) ? {} : {faults}),
+		...(s3 === undefined ? {isVersioned} : {s3: {...s3, bucket: `${s3.bucket}-${request.seed}-${roundCount++}`}}),
 		// Of a bucket that the nodes make: on a server that runs already.
 		options: {durability, versioning: String(isVersioned), ...options},
 	});
@@ -73,6 +72,7 @@ export const onRoundNodes = async <Result>(
 			: error;
 	} finally {
 		await nodes.close();
+		await s3?.setFaults?.({});
 	}
 };
 

@@ -7,6 +7,7 @@ prints what each round counted. A failure ends the run with status 1, and says h
 */
 import {randomInt, randomUUID} from 'node:crypto';
 import {parseArgs} from 'node:util';
+import {startFaultyProxy} from '../../rgw/support/faulty-proxy.ts';
 import {rgwServer} from '../../rgw/support/rgw-server.ts';
 import {addFigures, durabilities, runRound, type Figures, type RoundRequest} from './scenario.ts';
 import {scenarios} from './scenarios.ts';
@@ -36,7 +37,7 @@ const roundsMax = values.rounds === undefined ? Number.POSITIVE_INFINITY : Numbe
 const minutes = Number(values.minutes ?? (values.rounds === undefined ? 25 : Number.POSITIVE_INFINITY));
 const names = values.only?.split(',');
 const chosen = scenarios.filter(
-	({name, needsControls}) => (names?.includes(name) ?? true) && !(values.rgw && needsControls),
+	({name, needs}) => (names?.includes(name) ?? true) && !(values.rgw && needs === 'ours'),
 );
 const unknown = names?.filter(name => !scenarios.some(scenario => scenario.name === name)) ?? [];
 if (unknown.length > 0) {
@@ -56,13 +57,14 @@ if (values.rgw && rgwServer.endpoint === '') {
 	);
 }
 
+const proxy = values.rgw ? await startFaultyProxy(rgwServer.endpoint) : undefined;
 const toRequest = (round: number): RoundRequest => ({
 	seed: seed + round,
 	size: values.short ? 'short' : 'long',
 	durability,
 	isVersioned: values.versioned,
 	mayDropCaches: values['drop-caches'],
-	...(values.rgw ? {s3: {bucket: `faults-${randomUUID()}`, ...rgwServer}} : {}),
+	...(proxy === undefined ? {} : {s3: {...rgwServer, ...proxy, bucket: `faults-${randomUUID()}`}}),
 });
 
 console.log(`seed ${seed}`);
@@ -92,6 +94,7 @@ for (let round = 0; round < roundsMax && performance.now() < endMs; round++) {
 	}
 }
 
+await proxy?.close();
 console.log('In all:');
 for (const [name, figures] of totals) {
 	console.log(`${name}: ${JSON.stringify(figures)}`);

@@ -23,8 +23,8 @@ export type RoundRequest = {
 /** One kind of trouble. A round sets everything up, makes the trouble, checks, and leaves nothing. */
 export type Scenario = {
 	readonly name: string;
-	/** Whether any S3 server will do. */
-	readonly needsControls: boolean;
+	/** `any` S3 server, one that fails on command (`faults`), or ours. */
+	readonly needs: 'any' | 'faults' | 'ours';
 	/** Throws a `Finding` when something is not as promised. */
 	readonly run: (request: RoundRequest) => Promise<Figures>;
 };

@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('../../../../', import.meta.url));
 /** Tests of `npm test` that take what they do from a seed, with the seed of the round. */
 const toScenario = (name: string, files: string): Scenario => ({
 	name,
-	needsControls: true,
+	needs: 'ours',
 	async run({seed, size}) {
 		const variables = {
 			PNX_VOLUME_TEST_SEED: String(seed),

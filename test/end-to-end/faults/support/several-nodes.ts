@@ -56,7 +56,7 @@ the promises of close-to-open are checked.
 */
 export const severalNodes: Scenario = {
 	name: 'several-nodes',
-	needsControls: true,
+	needs: 'ours',
 	async run(request) {
 		const random = createRandomSource(request.seed);
 		const count = random.pick([2, 2, 3]);

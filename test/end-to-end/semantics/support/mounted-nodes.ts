@@ -24,10 +24,11 @@ export type NodeOptions = {
 	readonly isEachLogged?: boolean | undefined;
 };
 
-/** An S3 server that somebody else has started. */
-export type RunningServer = Pick<SpawnedDevServer, 'endpoint' | 'bucket'> & {
-	readonly credentials: {readonly accessKeyId: string; readonly secretAccessKey: string};
-};
+/** An S3 server that somebody else has started; it fails on command if there is a proxy before it that does. */
+export type RunningServer = Pick<SpawnedDevServer, 'endpoint' | 'bucket'> &
+	Partial<Pick<SpawnedDevServer, 'setFaults'>> & {
+		readonly credentials: {readonly accessKeyId: string; readonly secretAccessKey: string};
+	};
 
 /** One machine: a daemon with a directory of its own, and the mount that it serves. */
 export type MountedNode = {
@@ -60,7 +61,7 @@ export type MountedNode = {
 };
 
 export type MountedNodes = {
-	readonly server: Omit<SpawnedDevServer, 'credentials'> & RunningServer;
+	readonly server: Omit<SpawnedDevServer, 'credentials'> & Pick<RunningServer, 'credentials'>;
 	/** The bucket, as other S3 clients see it. */
 	readonly bucket: ObjectStore;
 	readonly nodes: readonly MountedNode[];
@@ -179,7 +180,7 @@ const withoutControls = (s3: RunningServer): MountedNodes['server'] => {
 		pid: 0,
 		port: 0,
 		directory: '',
-		setFaults: refuse,
+		setFaults: s3.setFaults ?? refuse,
 		countRequests: refuse,
 		listRequests: refuse,
 		clearRequests: refuse,
