@@ -5,6 +5,7 @@ import {isStoreError, type StoreErrorCode} from '../../../../src/model/store-err
 import {toMultipartEtag} from '../../../../src/store/etag.ts';
 import {testThatNeeds, type Need} from '../../../support/needs.ts';
 import {listAll, toBytes, toText} from '../../../support/store-answers.ts';
+import {checkBlockSums} from './check-block-sums.ts';
 
 type ObjectStoreContract = {
 	/** Stands before every title. */
@@ -358,6 +359,8 @@ export const objectStoreContract = ({name, needs = [], createStore, supports}: O
 		t.deepEqual(await store.deleteMany([]), []);
 		t.deepEqual(await listAll(store, {prefix: ''}), []);
 	});
+
+	check('the checksums of pieces come with each answer, also of copies and of uploads in parts', checkBlockSums);
 
 	check('copy() takes metadata along unless it is replaced', async (t, store) => {
 		await store.put('from', bytes('content'), {metadata: {a: '1'}, contentType: 'text/plain'});
