@@ -18,7 +18,7 @@ import type {S3LookBefore} from './s3-look-before.ts';
 import {toAttributeHeaders, toPutResult} from './s3-object-head.ts';
 import {type CallOptions, type S3Scope, toConditionHeaders} from './s3-scope.ts';
 import {findXmlText} from './s3-xml.ts';
-import {crcOf, toBase64, toPieces, type WriteBody} from './write-body.ts';
+import {crcOf, toPieces, type WriteBody} from './write-body.ts';
 
 /** Objects that are made of parts. */
 export class S3Multipart {
@@ -60,7 +60,6 @@ export class S3Multipart {
 		{signal}: CallOptions = {},
 	): Promise<UploadedPart> {
 		assertPartNumber(partNumber);
-		const checksum = toBase64(crcOf(body));
 		const answer = await this.#scope.connection.send({
 			operation: 'UploadPart',
 			action: `upload part ${partNumber} of "${key}"`,
@@ -68,9 +67,10 @@ export class S3Multipart {
 			key: this.#scope.toKey(key),
 			signal,
 			query: {partNumber: String(partNumber), uploadId},
-			headers: {'x-amz-checksum-crc32': checksum},
+			headers: this.#scope.bodyChecksums.headersOf(body, crcOf(body)),
 			body: toPieces(body),
 		});
+		this.#scope.bodyChecksums.note(answer);
 		return {partNumber, etag: toPutResult(answer).etag, ...toPartChecksum(answer.headers['x-amz-checksum-crc32'])};
 	}
 

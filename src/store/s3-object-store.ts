@@ -15,7 +15,8 @@ export type S3ObjectStoreOptions = S3ConnectionOptions & {
 /** The objects of one bucket (below one prefix) on any server that speaks S3. */
 export const createS3ObjectStore = ({keyPrefix = '', ...options}: S3ObjectStoreOptions): ObjectStore => {
 	const connection = new S3Connection(options);
-	const scope = new S3Scope(connection, {bucket: options.bucket, keyPrefix});
+	const isEncrypted = options.endpoint?.startsWith('http:') !== true;
+	const scope = new S3Scope(connection, {bucket: options.bucket, keyPrefix, isEncrypted});
 	const deletions = new S3Deletions(scope);
 	const lookBefore = new S3LookBefore(scope, {knowsConditions: async () => deletions.isConditional()});
 	const [reads, writes, multipart] = [

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {isStoreError, StoreError} from '../model/store-error.ts';
+import {BodyChecksums} from './body-checksums.ts';
 import {assertKeyLength} from './key-rules.ts';
 import type {CopySource, WriteCondition} from './object-store.ts';
 import type {S3Answer, S3Connection, S3Request} from './s3-connection.ts';
@@ -12,14 +13,19 @@ export class S3Scope {
 	readonly connection: S3Connection;
 	/** Empty, or ending in a slash. */
 	readonly keyPrefix: string;
+	readonly bodyChecksums: BodyChecksums;
 	readonly #bucket: string;
 
-	constructor(connection: S3Connection, {bucket, keyPrefix}: {bucket: string; keyPrefix: string}) {
+	constructor(
+		connection: S3Connection,
+		{bucket, keyPrefix, isEncrypted}: {bucket: string; keyPrefix: string; isEncrypted: boolean},
+	) {
 		assert(
 			keyPrefix === '' || keyPrefix.endsWith('/'),
 			`A key prefix must end in a slash: current value is "${keyPrefix}"`,
 		);
 		this.connection = connection;
+		this.bodyChecksums = new BodyChecksums({isEncrypted});
 		this.#bucket = bucket;
 		this.keyPrefix = keyPrefix;
 	}

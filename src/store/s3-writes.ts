@@ -7,7 +7,7 @@ import type {S3LookBefore} from './s3-look-before.ts';
 import {isWrittenBy, toAttributeHeaders, toObjectHead, toPutResult} from './s3-object-head.ts';
 import {type S3Scope, toConditionHeaders} from './s3-scope.ts';
 import {createWriteId} from './version-marks.ts';
-import {crcOf, toBase64, toPieces, type WriteBody} from './write-body.ts';
+import {crcOf, toPieces, type WriteBody} from './write-body.ts';
 
 /** Objects that one request makes. */
 export class S3Writes {
@@ -34,13 +34,14 @@ export class S3Writes {
 			headers: {
 				...toAttributeHeaders({...request, writeId, blockSums}),
 				...toConditionHeaders(request),
-				'x-amz-checksum-crc32': toBase64((sums && crcOfRange(sums, 0, sums.sizeBytes)) ?? crcOf(body)),
+				...this.#scope.bodyChecksums.headersOf(body, (sums && crcOfRange(sums, 0, sums.sizeBytes)) ?? crcOf(body)),
 			},
 			body: toPieces(body),
 			isConflictRetriable: true,
 			confirm: () =>
 				this.#scope.findWritten({storedKey, signal: request.signal}, headers => isWrittenBy(headers, writeId)),
 		});
+		this.#scope.bodyChecksums.note(answer);
 		return {...toPutResult(answer), ...(blockSums === undefined ? {} : {blockSums})};
 	}
 
