@@ -1,12 +1,10 @@
 import {existsSync, readFileSync, readdirSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 
-/** Journeys that go through a folder of `src/`, without a kernel: they find what its own tests do not. */
+/** Journeys, without a kernel, that hold most of a folder of `src/`. */
 const journeys: Readonly<Record<string, readonly string[]>> = {
-	cache: ['test/end-to-end/filesystem'],
 	filesystem: ['test/end-to-end/filesystem', 'test/end-to-end/semantics'],
 	store: ['test/end-to-end/contract'],
-	upload: ['test/end-to-end/filesystem'],
 };
 
 /** Whether a file of journeys mounts something, and so needs a minute: these are left out. */

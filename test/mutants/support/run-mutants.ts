@@ -80,7 +80,7 @@ class GreenTests {
 	}
 }
 
-const timeoutMsMax = 600_000;
+const timeoutMsMax = 1_200_000;
 
 /** The first group of tests near it that notices a random mutant. */
 const judgeRandom = async (green: GreenTests, {file, text}: RandomMutant): Promise<string | undefined> => {
