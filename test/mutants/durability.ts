@@ -107,10 +107,10 @@ export const mutants: Mutant[] = [
 	},
 	{
 		name: 'a mount that fails before its state is written removes the journal of an earlier one',
-		file: 'src/node/calls/mount-volume.ts',
-		before: 'removeVolumeDirectory(paths, {keepStaging: hadStaging});',
+		file: 'src/node/volumes/volume-lock.ts',
+		before: 'removeVolumeDirectory(paths, {keepStaging: stagingFileCount(paths) > 0});',
 		after: 'removeVolumeDirectory(paths, {keepStaging: false});',
-		tests: ['test/end-to-end/driver/failed-mounts.ts'],
+		tests: ['test/node/volumes/volume-lock.ts'],
 	},
 	{
 		name: 'a mount by hand that fails removes the journal of an earlier one',
