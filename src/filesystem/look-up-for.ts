@@ -74,7 +74,7 @@ const lookUpListed = async (
 	}
 
 	const token = parts.cache.beginRead();
-	const entry = await namespace.lookupObject(object.key, async key =>
+	const entry = await namespace.lookupToOpen(object.key, async key =>
 		needsContent(purpose.flags) ? lookUpWithContent(parts, key, object) : store.head(key),
 	);
 	noteOpening(parts, purpose, {path: object.key, entry, token});

@@ -146,6 +146,13 @@ export class Namespace {
 		return this.#toEntry(path, known);
 	}
 
+	/** As `lookup`, of a file that a listing named, to open it: S3 is asked whatever is known. */
+	async lookupToOpen(path: string, ask: (key: string) => Promise<ObjectHead | undefined>): Promise<Entry | undefined> {
+		this.#lookupCount.value++;
+		this.#missCount.value++;
+		return this.lookupObject(path, ask);
+	}
+
 	/** One page of the entries of a directory, into the cache as well. */
 	async list(directory: string, continuationToken: string | undefined): Promise<ListPage> {
 		const token = this.#cache.beginRead();

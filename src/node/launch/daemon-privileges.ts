@@ -3,7 +3,8 @@ What root's daemon keeps of root's powers, whichever way it is launched (capabil
 
 - `SYS_ADMIN`: mount(2) and umount(2) of its file system, and the limits of its connection in /sys/fs/fuse.
 - `SYS_PTRACE` and `DAC_READ_SEARCH`: /proc/<pid>/fd and /proc/<pid>/syscall of the process that an operation comes
-from; and directories of other users on the way to a mount that was made by hand, and files with credentials.
+from, and of /proc/<pid>/mem the path that it gave to open(2); and directories of other users on the way to a mount that
+was made by hand, and files with credentials.
 - `LINUX_IMMUTABLE`: to take the mark off its mount point's directory when it ends by itself.
 
 It may read what root may, and write only what is root's own.

@@ -343,11 +343,11 @@ onMounts(
 		for (let round = 0; round < 3; round++) {
 			for (const takeAway of ["os.unlink(at('rotated'))", "os.rename(at('rotated'), at('rotated.1'))"]) {
 				await b.python("write('rotated', b'old')");
-				await program.run("os.stat(at('rotated'))");
+				await program.run("read('rotated')");
 				await b.python(takeAway);
 				t.is(await errnoOf(program.run("read('rotated')")), 'ENOENT');
 				await b.python("write('rotated', b'old')");
-				await program.run("os.stat(at('rotated'))");
+				await program.run("read('rotated')");
 				await b.python(takeAway);
 				await program.run("append('rotated', b'x')");
 				t.is(await objectText(bucket, 'rotated'), 'x');
