@@ -5,6 +5,7 @@ import {createContentOperations} from './operations/content-operations.ts';
 import {createDirectoryOperations} from './operations/directory-operations.ts';
 import {createNameOperations} from './operations/name-operations.ts';
 import {createOpenOperations} from './operations/open-operations.ts';
+import {createRangeOperations} from './operations/range-operations.ts';
 import {createXattrOperations} from './operations/xattr-operations.ts';
 
 /**
@@ -18,6 +19,7 @@ export const createFuseOperations = (options: FuseSessionOptions & {readonly has
 		...createAttributeOperations(session),
 		...createOpenOperations(session),
 		...createContentOperations(session),
+		...createRangeOperations(session),
 		...createNameOperations(session),
 		...createDirectoryOperations(session),
 		...(options.hasExtendedAttributes ? createXattrOperations(session) : {}),

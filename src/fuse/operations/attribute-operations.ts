@@ -7,10 +7,13 @@ import {permissionsOfMode, toFuseStat, toFuseStatfs, toTimeChange} from '../fuse
 /** chown(2): this id stays as it is. */
 const idUnchanged = 0xff_ff_ff_ff;
 
-export const createAttributeOperations = (session: FuseSession) => {
-	const {fileSystem, shown} = session;
-	/** Of an open file too: the kernel takes its size for that of the path, also where the path has a newer version. */
-	const tell = (
+/**
+Answers with attributes, and notes the size. Of an open file too: the kernel takes its size for that of the path, also
+where the path has a newer version.
+*/
+const createTeller =
+	({shown}: FuseSession) =>
+	(
 		path: Fuse.HandlePath,
 		stat: EntryStat,
 		{threadId, callback}: {threadId: number; callback: (result: number, stats?: Fuse.Stats) => void},
@@ -19,6 +22,9 @@ export const createAttributeOperations = (session: FuseSession) => {
 		callback(0, toFuseStat(stat));
 	};
 
+export const createAttributeOperations = (session: FuseSession) => {
+	const {fileSystem, shown} = session;
+	const tell = createTeller(session);
 	return {
 		getattr(path, callback) {
 			const threadId = session.callingThreadId();
