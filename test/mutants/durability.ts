@@ -134,6 +134,13 @@ export const mutants: Mutant[] = [
 		tests: ['test/node/volumes/list-volumes.ts'],
 	},
 	{
+		name: 'what a loss of power may have damaged is neither kept nor told',
+		file: 'src/upload/staging-area.ts',
+		before: 'unproven.push({key, keptAt: await this.#keepFailed(id)});',
+		after: 'void id;',
+		tests: ['test/upload/staging-area.ts'],
+	},
+	{
 		name: 'a layer that is kept for a person is not closed',
 		file: 'src/upload/staging-area.ts',
 		before: '\t\tthis.#layers.delete(layer);\n\t\tawait layer.close();\n\t\treturn keptAt;\n',

@@ -105,6 +105,20 @@ test('a start leaves alone what this run has made meanwhile', async t => {
 	await staging.close();
 });
 
+test('what may have lost bytes with the power is not taken, and kept for a person', async t => {
+	const staging = await openStaging(t, {bootId: 'before'});
+	const layer = staging.createLayer({lowerBytes: 0});
+	await layer.write(0, Buffer.from('content'), {isAppend: false});
+	layer.seal();
+	await staging.record(layer, request);
+	await staging.close();
+	const restarted = await openStaging(t, {directory: staging.directory, bootId: 'after'});
+	const keptAt = join(staging.directory, 'failed', `${layer.id}.data`);
+	t.deepEqual(await restarted.recover(), {layers: [], damaged: [], unproven: [{key: 'file', keptAt}]});
+	t.is(await readFile(keptAt, 'utf8'), 'content');
+	t.deepEqual(await readdir(staging.directory), ['failed']);
+});
+
 test('a record that lies on one that is gone is not taken, and stays for a person to look at', async t => {
 	const staging = await openStaging(t);
 	const layer = staging.createLayer({lowerBytes: 10});
