@@ -97,8 +97,8 @@ export const mutants: Mutant[] = [
 	{
 		name: 'look-ups that were sent before a directory moved are shared after it',
 		file: 'src/filesystem/namespace.ts',
-		before: '\t\tthis.#lookups.clear();\n',
-		after: '',
+		before: 'for (const path of this.#lookups.keys()) {\n\t\t\tif (isWithin(path, directory)) {',
+		after: "for (const path of this.#lookups.keys()) {\n\t\t\tif (isWithin(path, directory) && path === '') {",
 		tests: ['test/filesystem/local-changes.ts'],
 	},
 	{

@@ -124,8 +124,8 @@ export const mutants: Mutant[] = [
 	{
 		name: 'a mount ends a daemon that lives and does not answer, although pods use it',
 		file: 'src/node/calls/volume-daemon.ts',
-		before: 'if (inUse && mountsAt(readMountTable(), request.mountPoint).length > 0) {',
-		after: 'if (inUse && previous.pid === 0) {',
+		before: 'if (inUse && canAnswer(previous) && mountsAt(readMountTable(), request.mountPoint).length > 0) {',
+		after: 'if (inUse && canAnswer(previous) && previous.pid === 0) {',
 		tests: ['test/end-to-end/driver/bad-days.ts'],
 	},
 	{

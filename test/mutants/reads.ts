@@ -40,8 +40,9 @@ export const mutants: Mutant[] = [
 	{
 		name: 'a block is not pinned while it goes to disk',
 		file: 'src/cache/block-loader.ts',
-		before: '\t\t\tblock.pins++;\n\t\t\tlengths',
-		after: '\t\t\tvoid Promise.resolve().then(() => block.pins++);\n\t\t\tthis.#memory.unpin(block);\n\t\t\tlengths',
+		before: '\t\t\t\tblock.pins++;\n\t\t\t\tvoid this',
+		after:
+			'\t\t\t\tvoid Promise.resolve().then(() => block.pins++);\n\t\t\t\tthis.#memory.unpin(block);\n\t\t\t\tvoid this',
 		tests: ['test/cache/block-loader.ts'],
 	},
 	{
