@@ -3,7 +3,6 @@ Promise 5.1 of docs/SEMANTICS.md where the kernel believes something else: it cu
 last.
 */
 import test from 'ava';
-import {setTimeout as delay} from 'node:timers/promises';
 import {startMountedNodes, type MountedNodes} from './support/mounted-nodes.ts';
 import type {Program} from './support/program.ts';
 import {fuse, isMet, python, testThatNeeds} from '../../support/needs.ts';
@@ -50,23 +49,5 @@ onMounts(
 		await appender.run("os.write(fd, b'three\\n'); os.close(fd)");
 		t.is(await reader.run("content('log')"), 'one\ntwo\nthree\n');
 		t.is(await a.python("read('log')"), 'one\ntwo\nthree\n');
-	},
-);
-
-onMounts(
-	'5.1 With `durability: close`, an `open()` that comes after a `close()` on another node sees what was closed there. (after a program read to the end of the version that it has open)',
-	async t => {
-		const own = await startMountedNodes({options: {'metadata-ttl': '4s'}});
-		t.teardown(own.close);
-		const [older, newer] = await Promise.all([startOnB(t, own), startOnB(t, own)]);
-		const expireMs = 2500; // The kernel has one half of the time.
-		await own.a.python("write('log', b'one\\n')");
-		await older.run("fd = os.open(at('log'), os.O_RDONLY)");
-		await own.a.python("append('log', b'two\\n')");
-		await delay(expireMs);
-		t.is(await newer.run("os.stat(at('log')).st_size"), 8);
-		await delay(expireMs);
-		t.is(await older.run('content = os.read(fd, 4096); os.close(fd); content'), 'one\n');
-		t.is(await newer.run("content('log')"), 'one\ntwo\n');
 	},
 );
