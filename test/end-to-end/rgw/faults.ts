@@ -5,11 +5,13 @@ import {failingS3} from '../faults/support/failing-s3.ts';
 import {kills} from '../faults/support/kills.ts';
 import {randomBytes} from '../faults/support/random-bytes.ts';
 import {testScenario} from '../faults/support/test-scenario.ts';
+import {isMet} from '../../support/needs.ts';
 import {startFaultyProxy} from './support/faulty-proxy.ts';
 import {rgw, rgwServer} from './support/rgw-server.ts';
 
-const proxy = await startFaultyProxy(rgwServer.endpoint);
-test.after.always(async () => proxy.close());
+// Where all tests are left out, nothing would close it.
+const proxy = isMet(rgw) ? await startFaultyProxy(rgwServer.endpoint) : undefined;
+test.after.always(async () => proxy?.close());
 
 const onRgw = {needs: [rgw], s3: {...rgwServer, ...proxy, bucket: `faults-${randomUUID()}`}};
 
