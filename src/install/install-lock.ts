@@ -1,7 +1,6 @@
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {join} from 'node:path';
-import {createDeadline} from '../node/deadline.ts';
 import {NodeError} from '../node/node-error.ts';
 import {systemPath} from '../node/host/run-command.ts';
 import {reach, type NodeRoot} from './node-root.ts';
@@ -38,13 +37,12 @@ export const withInstallLock = async <Result>(
 		message ||= error.message;
 	});
 	try {
-		const deadline = createDeadline(lockMs);
-		const timer = setTimeout(() => child.kill('SIGKILL'), deadline.remainingMs());
+		const timer = setTimeout(() => child.kill('SIGKILL'), lockMs);
 		const [first] = (await Promise.race([once(child.stdout, 'data'), closed])) as [unknown];
 		clearTimeout(timer);
 		if (String(first) !== 'locked\n') {
 			throw new NodeError(
-				deadline.remainingMs() === 0
+				child.killed
 					? `Another installer is still busy in ${directory} on the node; it is tried again`
 					: `Cannot lock ${join(directory, lockName)} on the node: ${message || 'flock(1) failed'}`,
 			);

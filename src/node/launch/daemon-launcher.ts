@@ -27,6 +27,8 @@ import type {DaemonLaunch} from './daemon-launch.ts';
 /** How long the kernel may take to end a killed process. */
 const exitMs = 2000;
 const abortMs = 5000;
+/** A timer may be so early: it counts from when the event loop last looked at the clock. */
+const earlyMs = 100;
 /** How often to see whether a daemon that is not ready yet was killed. */
 const deathIntervalMs = 200;
 
@@ -241,7 +243,7 @@ const waitUntilReady = async (
 
 	if (ready === undefined) {
 		throw new NodeError(
-			deadline.remainingMs() === 0
+			deadline.remainingMs() < earlyMs
 				? `The volume did not become ready in time; is S3 reachable from this node? See ${where}`
 				: `The volume's daemon ended before it was ready; see ${where}`,
 		);
