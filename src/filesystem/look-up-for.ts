@@ -17,16 +17,20 @@ export const lookUpFor = async (
 	askPurpose: AskPurpose,
 ): Promise<Entry | undefined> => {
 	const {cache, namespace, options} = parts;
-	const known = path === '' || options.consistency === 'ttl' ? 'enough' : cache.get(path);
+	if (path === '' || options.consistency === 'ttl') {
+		return namespace.lookup(path);
+	}
+
+	const known = cache.get(path);
 	if (known === undefined) {
 		return lookUpUnknown(parts, path, askPurpose);
 	}
 
-	if (known !== 'enough' && known.state === 'absent') {
+	if (known.state === 'absent') {
 		return lookUpAbsent(parts, path, askPurpose);
 	}
 
-	if (known !== 'enough' && known.state === 'listed' && options.attributes === 'posix') {
+	if (known.state === 'listed' && options.attributes === 'posix') {
 		return lookUpListed(parts, known.object, askPurpose);
 	}
 
@@ -91,6 +95,6 @@ const noteOpening = (
 	{path, entry, token}: {path: string; entry: Entry | undefined; token: number},
 ): void => {
 	if (purpose?.call === 'open' && entry?.kind === 'object') {
-		openings.note(purpose.threadId, {path, entry, token});
+		openings.note(purpose.threadId, {path, flags: purpose.flags, entry, token});
 	}
 };

@@ -141,7 +141,7 @@ const assertFile = (path: string, entry: Entry | undefined): Extract<Entry, {kin
 
 /** Close-to-open: what S3 has now, not what the cache remembers. */
 const lookupForOpen = async (parts: FileSystemParts, path: string, flags: OpenFlags): Promise<Entry | undefined> => {
-	const begun = parts.openings.take(flags.threadId, path);
+	const begun = parts.openings.take(path, flags);
 	if (begun !== undefined && parts.cache.changeSince(path, begun.token) === undefined) {
 		return begun.entry;
 	}

@@ -14,6 +14,7 @@ test('a node that has listed a directory opens what others made there since, and
 		}
 
 		const program = a.start();
+		t.teardown(() => program.kill());
 		t.deepEqual(await program.run("sorted(os.listdir(at('d')))"), ['grown', 'old', 'read', 'replaced']);
 		t.is(await program.run("read('d/read')"), 'before');
 		await b.python(`
@@ -42,7 +43,6 @@ os.symlink('new', at('d/link'))`);
 
 		await b.python("os.mkdir(at('d/late')); write('d/late/file', b'of b')");
 		t.is(await program.run("append('d/late/file', b' and a'); read('d/late/file')"), 'of b and a');
-		await program.close();
 	} finally {
 		await nodes.close();
 	}
@@ -54,12 +54,30 @@ test('an open that follows a look-up of another call asks again', async t => {
 	try {
 		await nodes.bucket.put('d/file', Buffer.from('before'));
 		const program = nodes.a.start();
+		t.teardown(() => program.kill());
 		t.is(await program.run("os.listdir(at('d')); os.stat(at('d/file')).st_size"), 6);
 		await nodes.b.python("write('d/file', b'of b')");
 		t.is(await program.run("read('d/file')"), 'of b');
 		await nodes.b.python("write('d/file', b'again of b')");
 		t.is(await program.run("read('d/file')"), 'again of b', 'Nor is the look-up of the open before used again');
-		await program.close();
+	} finally {
+		await nodes.close();
+	}
+});
+
+test('an open does not use the look-up of one that the kernel refused', async t => {
+	t.timeout(600_000);
+	const nodes = await startMountedNodes({options: {'metadata-ttl': '1h'}});
+	try {
+		await nodes.bucket.put('d/file', Buffer.from('before'));
+		const [a, b] = [nodes.a.start(), nodes.b.start()];
+		t.teardown(() => a.kill());
+		t.teardown(() => b.kill());
+		await a.run("os.listdir(at('d'))");
+		await b.run("os.listdir(at('d'))");
+		t.is(await errnoOf(a.run("os.open(at('d/file'), os.O_CREAT | os.O_EXCL | os.O_WRONLY)")), 'EEXIST');
+		await b.run("write('d/file', b'of b')");
+		t.is(await a.run("read('d/file')"), 'of b');
 	} finally {
 		await nodes.close();
 	}
