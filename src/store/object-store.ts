@@ -122,6 +122,8 @@ export type CopySource = {
 	readonly key: string;
 	readonly etag?: string | undefined;
 	readonly versionId?: string | undefined;
+	/** Where it is known: how long the copy may take depends on it. */
+	readonly sizeBytes?: number | undefined;
 };
 
 export type CopyRequest = WriteCondition & {

@@ -2,6 +2,7 @@ import type {IncomingHttpHeaders, IncomingMessage} from 'node:http';
 import type {S3Client} from '@aws-sdk/client-s3';
 import {StoreError} from '../model/store-error.ts';
 import {throwIfAborted} from './abort.ts';
+import {CallLimits, type LimitedCall} from './call-limits.ts';
 import {CircuitBreaker} from './circuit-breaker.ts';
 import {readText} from './s3-body.ts';
 import {guardedLookup} from './guarded-lookup.ts';
@@ -44,7 +45,7 @@ export type S3ConnectionOptions = S3Place & {
 	readonly nowMs?: (() => number) | undefined;
 };
 
-export type S3Request = {
+export type S3Request = LimitedCall & {
 	readonly operation: string;
 	/** As people say it: `write "a/b"`. */
 	readonly action: string;
@@ -56,15 +57,11 @@ export type S3Request = {
 	readonly body?: readonly Uint8Array[];
 	/** `stream`: 2xx answers are not read. Default: they are read as text. */
 	readonly answerBody?: 'stream' | 'text';
-	/** S3 answers 200 before it knows how these end, and they may take minutes. */
-	readonly isLongRunning?: boolean;
 	/** Whether a 409 of two writes at once is worth another attempt. */
 	readonly isConflictRetriable?: boolean;
 	readonly confirm?: () => Promise<S3Answer | undefined>;
 	/** As that of `RetryLimits`. */
 	readonly beforeRetry?: ((leftMs: number) => Promise<S3Answer | undefined>) | undefined;
-	/** How long this call keeps trying, when that is less than usual. */
-	readonly timeoutMs?: number | undefined;
 	readonly signal?: AbortSignal | undefined;
 };
 
@@ -79,17 +76,7 @@ export type S3Answer = {
 
 const attemptCountMaxDefault = 20;
 const connectMsMax = 5000;
-const silenceMsMax = 20_000;
 const probeMsMax = 1000;
-
-/**
-A call gets this much more time than its deadline says for each of the bytes that it sends: a slow line is not a
-dead one.
-*/
-const bytesPerMsMin = 256;
-
-/** Server-side copies and completions of large objects take longer than an answer usually may. */
-const longRunningFactor = 4;
 
 /**
 Requests to one bucket, without the SDK's cost per request (about 1 ms of CPU), by its rules for addresses and
@@ -98,6 +85,7 @@ credentials. Each call is tried several times; what comes back is a 2xx answer o
 export class S3Connection {
 	readonly #options: S3ConnectionOptions;
 	readonly #timeoutMs: number;
+	readonly #limits: CallLimits;
 	readonly #client: S3Client;
 	readonly #transport: HttpTransport;
 	readonly #signer: S3Signer;
@@ -119,6 +107,7 @@ export class S3Connection {
 		} = options;
 		this.#options = options;
 		this.#timeoutMs = timeoutMs;
+		this.#limits = new CallLimits(timeoutMs);
 		this.#client = createSdkClient(options);
 		const {url, properties} = this.#client.config.endpointProvider({
 			Bucket: bucket,
@@ -142,7 +131,7 @@ export class S3Connection {
 
 	/** How long there may be no byte from the server. */
 	get silenceMs(): number {
-		return Math.min(silenceMsMax, this.#timeoutMs / 2);
+		return this.#limits.silenceMs();
 	}
 
 	async send(request: S3Request): Promise<S3Answer> {
@@ -152,12 +141,6 @@ export class S3Connection {
 
 		throwIfAborted(request.action, request.signal);
 		const bodyBytes = countBytes(request.body);
-		const deadlineMs =
-			Math.min(
-				this.#timeoutMs * (request.isLongRunning === true ? longRunningFactor : 1),
-				request.timeoutMs ?? Infinity,
-			) +
-			bodyBytes / bytesPerMsMin;
 		const path = this.#basePath + (request.key === undefined ? '/' : `/${encodeKey(request.key)}`);
 		const query = toQueryString(request.query ?? {});
 		const headers = withoutAbsent(request.headers);
@@ -170,7 +153,7 @@ export class S3Connection {
 				({attemptCount, leftMs}) => this.#attempt(request, {path, query, headers, bodyBytes, attemptCount, leftMs}),
 				{
 					action: request.action,
-					deadlineMs,
+					deadlineMs: this.#limits.deadlineMs(request, bodyBytes),
 					signal: request.signal,
 					confirm: request.confirm,
 					beforeRetry: request.beforeRetry,
@@ -238,7 +221,7 @@ export class S3Connection {
 			{
 				totalMs: leftMs,
 				connectMs: connectMsMax,
-				silenceMs: request.isLongRunning === true ? leftMs : this.silenceMs,
+				silenceMs: Math.min(leftMs, this.#limits.silenceMs(request)),
 				signal,
 			},
 		);

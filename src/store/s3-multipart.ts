@@ -91,6 +91,7 @@ export class S3Multipart {
 			key: this.#scope.toKey(key),
 			signal,
 			isLongRunning: true,
+			workBytes: range.end - range.start,
 			query: {partNumber: String(partNumber), uploadId},
 			headers: {
 				...this.#scope.toSourceHeaders(source),

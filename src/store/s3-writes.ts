@@ -65,6 +65,7 @@ export class S3Writes {
 			key: storedKey,
 			signal,
 			isLongRunning: true,
+			workBytes: source.sizeBytes,
 			isConflictRetriable: true,
 			headers: {
 				...this.#scope.toSourceHeaders(source),

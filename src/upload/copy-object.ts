@@ -16,7 +16,7 @@ export const copyObject = async (
 	} = {},
 ): Promise<PutResult> => {
 	if (source.sizeBytes <= partBytesMax) {
-		return store.copy({key: source.key, etag: source.etag}, key, request);
+		return store.copy({key: source.key, etag: source.etag, sizeBytes: source.sizeBytes}, key, request);
 	}
 
 	const {replace, signal, ...condition} = request;

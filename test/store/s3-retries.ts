@@ -128,6 +128,15 @@ test('a server that is silent costs a bounded time and fails with timeout', asyn
 	}
 });
 
+test('the copy of a small object that gets no answer is tried again, like any other request', async t => {
+	const {store, server} = await startTestS3Store(t, patient);
+	const {etag} = await store.put('file', bytes('content'));
+	server.faults.stalls = [{operation: 'CopyObject', when: 'before', count: 1}];
+	await store.copy({key: 'file', etag, sizeBytes: 7}, 'copy');
+	t.is(server.requests.count({operation: 'CopyObject'}), 2);
+	t.is((await store.head('copy'))?.sizeBytes, 7);
+});
+
 test('a body that stops coming fails with timeout, and one that breaks off with unavailable', async t => {
 	const {store, server} = await startTestS3Store(t, patient);
 	await store.put('file', new Uint8Array(4 << 20));
