@@ -28,7 +28,10 @@ if (isMet(fuse, python)) {
 
 const renameNoReplace = 1;
 
-/** Runs `act`, and `meanwhile` while so many requests of the operation that came of it are held. */
+/**
+Runs `act`, and `meanwhile` while so many requests of the operation that came of it are held. All deletions are: a node
+that got no answer for long, while `meanwhile` was slow, asks again.
+*/
 const whileHeld = async <Result>(
 	t: Parameters<typeof eventually>[0],
 	{operation, count = 1, ...faults}: {operation: string; count?: number} & Partial<FaultSettings>,
@@ -36,7 +39,8 @@ const whileHeld = async <Result>(
 ): Promise<Result> => {
 	const {server} = nodes;
 	await server.clearRequests();
-	await server.setFaults({holds: [{operation, count}], ...faults});
+	const hold = operation.startsWith('Delete') ? {operation} : {operation, count};
+	await server.setFaults({holds: [hold], ...faults});
 	const acting = act();
 	await eventually(t, `${operation} is held`, async () => (await server.countRequests({operation})) >= count);
 	await meanwhile();
