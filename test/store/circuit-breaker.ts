@@ -6,7 +6,7 @@ import {eventually} from '../support/volume-nodes.ts';
 
 /** One call that uses up its whole time without an answer. */
 const startAway = async (t: ExecutionContext) => {
-	const started = await startTestS3Store(t, {timeoutMs: 1000});
+	const started = await startTestS3Store(t, {timeoutMs: 5000});
 	const {store, server} = started;
 	await store.put('file', Buffer.from('content'));
 	server.faults.stalls = [{when: 'before'}];
@@ -72,7 +72,7 @@ test('any answer says that S3 is not away, be it a refusal', async t => {
 });
 
 test('S3 is not away while it answers other calls', async t => {
-	const {store, server} = await startTestS3Store(t, {timeoutMs: 1000});
+	const {store, server} = await startTestS3Store(t, {timeoutMs: 5000});
 	await store.put('file', Buffer.from('content'));
 	server.faults.stalls = [{operation: 'PutObject', when: 'before'}];
 	let isOver = false;

@@ -77,7 +77,7 @@ for (const [what, faults] of [
 	['has no answer', {drops: [{operation: 'GetObject', when: 'before'} as const]}],
 ] as const) {
 	test(`a refusal of head() without a reason is not for good when a GET just after ${what}`, async t => {
-		const {store, server} = await startTestS3Store(t, {timeoutMs: 2000});
+		const {store, server} = await startTestS3Store(t, {timeoutMs: 5000});
 		await store.put('file', Buffer.from('x'));
 		for (const [status, code] of [
 			[400, 'ExpiredToken'],

@@ -114,9 +114,9 @@ test.serial(
 	'a pod can go while the uploads of its volume fail, as long as another one uses the volume; the last one waits for them',
 	async t => {
 		const server = await spawnTestDevServer(t);
-		const node = createDriverHarness(t, {PNX_VOLUME_DRAIN_TIMEOUT_MS: '1500'});
+		const node = createDriverHarness(t, {PNX_VOLUME_DRAIN_TIMEOUT_MS: '7500'});
 		const [first, second] = [node.podDirectory('uid-1'), node.podDirectory('uid-2')];
-		const options = optionsFor(server, {durability: 'journal', timeout: '1s'});
+		const options = optionsFor(server, {durability: 'journal', timeout: '5s'});
 		await node.mount(first, options);
 		await node.mount(second, options);
 		await server.setFaults({errors: [{operation: 'PutObject', status: 503, code: 'ServiceUnavailable'}]});
@@ -165,9 +165,9 @@ test.serial(
 
 test.serial('unmount fails while S3 takes no objects and bytes wait, and succeeds once it is back', async t => {
 	const server = await spawnTestDevServer(t);
-	const node = createDriverHarness(t, {PNX_VOLUME_DRAIN_TIMEOUT_MS: '1500'});
+	const node = createDriverHarness(t, {PNX_VOLUME_DRAIN_TIMEOUT_MS: '7500'});
 	const directory = node.podDirectory('uid-1');
-	await node.mount(directory, optionsFor(server, {durability: 'journal', timeout: '1s'}));
+	await node.mount(directory, optionsFor(server, {durability: 'journal', timeout: '5s'}));
 	await server.setFaults({errors: [{operation: 'PutObject', status: 503, code: 'ServiceUnavailable'}]});
 	await inPod(directory, 'echo precious >"$D/file"');
 	const {reply} = await node.unmount(directory);

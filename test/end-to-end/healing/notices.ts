@@ -23,7 +23,7 @@ test.serial('failing requests, and their recovery, are reported once each', asyn
 	const node = await createHealingNode(t);
 	const directory = node.podDirectory('uid-1');
 	t.is(
-		(await node.mount(directory, secretOptions(server, {durability: 'journal', timeout: '1s'}))).reply.status,
+		(await node.mount(directory, secretOptions(server, {durability: 'journal', timeout: '5s'}))).reply.status,
 		'Success',
 	);
 	const watch = startWatch(t, node);

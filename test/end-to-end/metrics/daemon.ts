@@ -209,7 +209,7 @@ testOnMount('throttling, refusals and broken answers of S3 show as such', async 
 });
 
 testOnMount('an upload that waits has an age, which goes on after the daemon was killed', async t => {
-	const {server, daemon, restart} = await start(t, {durability: 'journal', timeout: '1s'});
+	const {server, daemon, restart} = await start(t, {durability: 'journal', timeout: '5s'});
 	await server.setFaults({errors: [{operation: 'PutObject', status: 503, code: 'SlowDown'}]});
 	await fs.writeFile(join(daemon.mountPoint, 'waiting'), 'x'.repeat(5000));
 	const waiting = await ask(t, daemon);

@@ -69,7 +69,7 @@ synced = os.open(at('synced'), os.O_CREAT | os.O_WRONLY); os.write(synced, b'con
 onMounts(
 	'15.1 What was closed or synced, and not uploaded yet, is uploaded at the next start of the daemon on this node. (after SIGKILL, with `durability: close`, when S3 was away)',
 	async t => {
-		const {a, server, bucket} = await start(t, {timeout: '1s'});
+		const {a, server, bucket} = await start(t, {timeout: '10s'});
 		await server.setFaults({errors: [{operation: 'PutObject', status: 503, code: 'ServiceUnavailable'}]});
 		t.is(await errnoOf(a.python("write('closed', b'content')")), 'EIO');
 		await eventually(t, 'it is in the journal', async () => (await stagingOf(a)).some(name => name.endsWith('.json')));

@@ -223,9 +223,9 @@ test('14.2 The root shows the names that it had when S3 was last reached.', asyn
 });
 
 test('14.3 Every call that needs S3 fails when `timeout` is over, also when S3 takes the connection and never answers.', async t => {
-	const {store, server} = await startTestS3Store(t, {timeoutMs: 1000});
+	const {store, server} = await startTestS3Store(t, {timeoutMs: 5000});
 	await store.put('file', Buffer.from('content'));
-	const node = await startNode(t, store, {options: {timeout: '1s'}});
+	const node = await startNode(t, store, {options: {timeout: '5s'}});
 	server.faults.stalls = [{when: 'before'}];
 	const writer = await openHandle(node, 'new', O_CREAT | O_WRONLY).catch(() => undefined);
 	t.is(writer, undefined, 'Whether the name is free has to be asked');

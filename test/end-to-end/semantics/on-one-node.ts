@@ -72,7 +72,7 @@ onMounts(
 onMounts(
 	'14.3 Every call that needs S3 fails when `timeout` is over, also when S3 takes the connection and never answers. (through the kernel)',
 	async t => {
-		const {a, server} = await start(t, {timeout: '1s', 'metadata-ttl': '0s'});
+		const {a, server} = await start(t, {timeout: '5s', 'metadata-ttl': '0s'});
 		await a.python("os.mkdir(at('directory')); write('file', b'content'); write('directory/file', b'content')");
 		await server.setFaults({stalls: [{when: 'before'}]});
 		for (const call of [
@@ -100,7 +100,7 @@ onMounts(
 onMounts(
 	'14.6 Once a call has used up its time without an answer of S3, further calls fail after one short try, until S3 answers again.',
 	async t => {
-		const {a, server} = await start(t, {timeout: '2s'});
+		const {a, server} = await start(t, {timeout: '5s'});
 		await a.python("write('known', b'content')");
 		await server.setFaults({stalls: [{when: 'before'}]});
 		await server.clearRequests();
