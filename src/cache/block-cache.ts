@@ -20,8 +20,11 @@ export interface BlockCache {
 	The block's bytes into `target`; how many there were, or `undefined` when the block is not here (or was damaged).
 	*/
 	get(version: VersionId, index: number, target: Uint8Array): Promise<number | undefined>;
-	/** Keeps a block if it can. The bytes are not looked at any more once the promise is resolved. Never fails. */
-	put(version: VersionId, index: number, bytes: Uint8Array): Promise<void>;
+	/**
+	Keeps a block if it can. The bytes are not looked at any more once the promise is resolved. Never fails. What is busy
+	drops the block, unless it `isWaitedFor`.
+	*/
+	put(version: VersionId, index: number, bytes: Uint8Array, options?: {isWaitedFor?: boolean}): Promise<void>;
 	/** Bytes in use. */
 	readonly usedBytes: number;
 	close(): Promise<void>;

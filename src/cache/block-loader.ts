@@ -1,11 +1,13 @@
 import type {MetricSink} from '../model/metric-sink.ts';
 import {parseBlockSums} from '../store/block-sums.ts';
 import type {GetResult, ObjectStore, ObjectVersion} from '../store/object-store.ts';
-import {type BlockCache, type VersionId, blockBytes, versionIdOf} from './block-cache.ts';
+import {type BlockCache, type VersionId, blockBytes} from './block-cache.ts';
 import {type CacheMetrics, createCacheMetrics} from './cache-metrics.ts';
 import {ChecksumAccount, type ChecksumStatus} from './checksum-account.ts';
 import {type BlockSource, fillBlocks} from './fill-blocks.ts';
 import {MemoryBlocks, type MemoryBlock} from './memory-blocks.ts';
+import {sliceBytes, SliceReader} from './slice-reader.ts';
+import {VersionIds} from './version-ids.ts';
 
 export type BlockLoaderOptions = {
 	readonly store: ObjectStore;
@@ -14,8 +16,8 @@ export type BlockLoaderOptions = {
 	/** How much one request fetches, in whole blocks. */
 	readonly partBytes: number;
 	/**
-	Fetches more than is needed where only that can be compared with a checksum: whole pieces of objects whose pieces have
-	several blocks. For connections that do not protect the bytes themselves.
+	For connections that do not protect the bytes themselves. Fetches more than is needed where only that can be compared
+	with a checksum: whole pieces of objects whose pieces have several blocks. Slices, which have none, come twice.
 	*/
 	readonly fetchesWholePieces?: boolean | undefined;
 	readonly metrics?: MetricSink | undefined;
@@ -25,26 +27,38 @@ export type BlockLoaderOptions = {
 export class BlockLoader {
 	/** How many blocks one request fetches at most. */
 	readonly requestBlocksMax: number;
+	/** For what is less than a block. */
+	readonly slices: SliceReader;
 	readonly #blockCache: BlockCache;
 	readonly #memory: MemoryBlocks;
 	readonly #metrics: CacheMetrics;
 	readonly #source: BlockSource;
 	readonly #closing = new AbortController();
-	readonly #versionIds = new WeakMap<ObjectVersion, VersionId>();
+	readonly #versionIds = new VersionIds();
 	readonly #fetchesWholePieces: boolean;
 
 	constructor(options: BlockLoaderOptions) {
 		this.requestBlocksMax = Math.max(1, Math.min(16, Math.floor(options.partBytes / blockBytes)));
 		this.#blockCache = options.blockCache;
-		this.#memory = new MemoryBlocks({bytesMax: options.memoryBytesMax, metrics: options.metrics});
-		this.#metrics = createCacheMetrics(options.metrics);
+		const {metrics, memoryBytesMax} = options;
+		this.#memory = new MemoryBlocks({bytesMax: memoryBytesMax * (1 - sliceShare), metrics});
+		this.#metrics = createCacheMetrics(metrics);
 		this.#source = {
 			store: options.store,
 			signal: this.signal,
 			resumptions: this.#metrics.resumptions,
-			checksums: new ChecksumAccount(options.metrics),
+			checksums: new ChecksumAccount(metrics),
 		};
 		this.#fetchesWholePieces = options.fetchesWholePieces === true;
+		this.slices = new SliceReader({
+			source: this.#source,
+			versionIds: this.#versionIds,
+			memoryBytesMax: memoryBytesMax * sliceShare,
+			fetchesTwice: this.#fetchesWholePieces,
+			wholeBytesOf: version => this.#pieceBlocksOf(version) * blockBytes,
+			cacheMetrics: this.#metrics,
+			metrics,
+		});
 	}
 
 	/** Aborted by `close()`. */
@@ -53,7 +67,7 @@ export class BlockLoader {
 	}
 
 	get memoryBytes(): number {
-		return this.#memory.usedBytes;
+		return this.#memory.usedBytes + this.slices.memoryBytes;
 	}
 
 	get checksumStatus(): ChecksumStatus {
@@ -65,9 +79,14 @@ export class BlockLoader {
 		return this.#memory.spareCount;
 	}
 
+	/** How many more objects of so many bytes fit into memory, none larger than a block. */
+	spareCountOf(sizeBytes: number): number {
+		return (sizeBytes <= sliceBytes ? this.slices.memory : this.#memory).spareCount;
+	}
+
 	/** Whether the block is in memory, or on its way there. */
 	isInMemory(version: ObjectVersion, index: number): boolean {
-		return this.#memory.has(blockIdOf(this.#versionIdOf(version), index));
+		return this.#memoryOf(version).has(blockIdOf(this.#versionIdOf(version), index));
 	}
 
 	isOnDisk(version: ObjectVersion, index: number): boolean {
@@ -91,15 +110,48 @@ export class BlockLoader {
 	/** The block, for somebody who copies from it once it is loaded, and then calls `unpin`. */
 	pin(version: ObjectVersion, index: number): MemoryBlock {
 		const id = blockIdOf(this.#versionIdOf(version), index);
-		if (!this.#memory.has(id)) {
+		const memory = this.#memoryOf(version);
+		if (!memory.has(id)) {
 			this.#startRun(version, index, index);
 		}
 
-		const block = this.#memory.get(id)!; // It is there, or on its way by now.
+		const block = memory.get(id)!; // It is there, or on its way by now.
 		block.pins++;
 		(block.firstUse ?? this.#metrics.memoryHits).value++;
 		block.firstUse = undefined;
 		return block;
+	}
+
+	/**
+	Brings the blocks of [first, last] onto the disk, which is waited for; how many of them it has then. Fails as the
+	requests do. Their memory is in use meanwhile.
+	*/
+	async keep(version: ObjectVersion, first: number, last: number): Promise<number> {
+		const versionId = this.#versionIdOf(version);
+		const kept: Array<Promise<void>> = [];
+		for (let index = first; index <= last; index++) {
+			if (!this.isOnDisk(version, index)) {
+				if (!this.isInMemory(version, index)) {
+					this.#startRun(version, index, last);
+				}
+
+				const block = this.#memoryOf(version).get(blockIdOf(versionId, index))!; // It is there, or on its way by now.
+				block.pins++;
+				kept.push(this.#keepBlock(versionId, index, block));
+			}
+		}
+
+		const failure = (await Promise.allSettled(kept)).find(({status}) => status === 'rejected');
+		if (failure?.status === 'rejected') {
+			throw failure.reason;
+		}
+
+		let count = 0;
+		for (let index = first; index <= last; index++) {
+			count += this.isOnDisk(version, index) ? 1 : 0;
+		}
+
+		return count;
 	}
 
 	unpin(block: MemoryBlock): void {
@@ -115,11 +167,22 @@ export class BlockLoader {
 	close(): void {
 		this.#closing.abort();
 		this.#memory.clear();
+		this.slices.clear();
+	}
+
+	async #keepBlock(versionId: VersionId, index: number, block: MemoryBlock): Promise<void> {
+		try {
+			await block.loaded;
+			const bytes = block.buffer.subarray(0, block.length);
+			await this.#blockCache.put(versionId, index, bytes, {isWaitedFor: true});
+		} finally {
+			this.#memory.unpin(block);
+		}
 	}
 
 	#loadFromDisk(version: ObjectVersion, index: number): void {
 		const versionId = this.#versionIdOf(version);
-		const block = this.#memory.add(blockIdOf(versionId, index), async buffer => {
+		const block = this.#memoryOf(version).add(blockIdOf(versionId, index), async buffer => {
 			let length = await this.#blockCache.get(versionId, index, buffer);
 			if (length === undefined) {
 				// It was damaged, or has gone since.
@@ -153,12 +216,17 @@ export class BlockLoader {
 
 	/** The blocks to fetch for those from `first` up to `end`. */
 	#widen(version: ObjectVersion, first: number, end: number): {first: number; end: number} {
-		const pieceBlocks = this.#fetchesWholePieces ? pieceBlocksOf(version) : 1;
+		const pieceBlocks = this.#pieceBlocksOf(version);
 		const blockCount = Math.ceil(version.sizeBytes / blockBytes);
 		return {
 			first: first - (first % pieceBlocks),
 			end: Math.min(Math.ceil(end / pieceBlocks) * pieceBlocks, blockCount),
 		};
+	}
+
+	/** How many blocks one fetch has to bring. */
+	#pieceBlocksOf(version: ObjectVersion): number {
+		return this.#fetchesWholePieces ? pieceBlocksOf(version) : 1;
 	}
 
 	#isInStore(version: ObjectVersion, index: number): boolean {
@@ -171,11 +239,12 @@ export class BlockLoader {
 		{first, count, begun}: {first: number; count: number; begun?: GetResult | undefined},
 	): void {
 		const versionId = this.#versionIdOf(version);
+		const memory = this.#memoryOf(version);
 		const lengths = Array.from({length: count}, () => Promise.withResolvers<number>());
 		// Those that are in memory come once more only to compare the checksum of all.
 		const blocks = lengths.map(({promise}, position) => {
 			const id = blockIdOf(versionId, first + position);
-			return this.#memory.has(id) ? undefined : this.#memory.add(id, async () => promise);
+			return memory.has(id) ? undefined : memory.add(id, async () => promise);
 		});
 		for (const block of blocks) {
 			if (block !== undefined) {
@@ -191,7 +260,7 @@ export class BlockLoader {
 			if (block !== undefined) {
 				block.pins++;
 				void this.#blockCache.put(versionId, first + position, block.buffer.subarray(0, length)).finally(() => {
-					this.#memory.unpin(block);
+					memory.unpin(block);
 				});
 			}
 		}).catch((error: unknown) => {
@@ -203,19 +272,21 @@ export class BlockLoader {
 		});
 	}
 
-	#versionIdOf(version: ObjectVersion): VersionId {
-		let versionId = this.#versionIds.get(version);
-		if (versionId === undefined) {
-			versionId = versionIdOf(version);
-			this.#versionIds.set(version, versionId);
-		}
+	/** Small objects would waste most of the buffer of a block. */
+	#memoryOf({sizeBytes}: ObjectVersion): MemoryBlocks {
+		return sizeBytes <= sliceBytes ? this.slices.memory : this.#memory;
+	}
 
-		return versionId;
+	#versionIdOf(version: ObjectVersion): VersionId {
+		return this.#versionIds.of(version);
 	}
 }
 
 /** How many blocks a checksum of the object is of. */
 const pieceBlocksOf = ({blockSums}: ObjectVersion): number =>
 	blockSums === undefined ? 1 : (parseBlockSums(blockSums)?.pieceBytes ?? blockBytes) / blockBytes;
+
+/** Of the memory, for slices. */
+const sliceShare = 1 / 8;
 
 const blockIdOf = (versionId: VersionId, index: number): string => `${versionId}-${index}`;

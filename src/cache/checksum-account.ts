@@ -6,6 +6,8 @@ export type ChecksumStatus = {
 	readonly state: 'all' | 'none' | 'some';
 	readonly comparedBytes: number;
 	readonly otherBytes: number;
+	/** What was not compared with a checksum, but came twice and was the same. */
+	readonly twiceBytes?: number | undefined;
 	/** The newest object without one. */
 	readonly otherKey?: string | undefined;
 };
@@ -16,12 +18,14 @@ export class ChecksumAccount {
 	readonly damages: Counter;
 	readonly #compared: Counter;
 	readonly #other: Counter;
+	readonly #twice: Counter;
 	#otherKey: string | undefined;
 
 	constructor(metrics: MetricSink = noMetrics) {
 		this.damages = metrics.counter('pnx_volume_read_damages_total');
 		this.#compared = metrics.counter('pnx_volume_read_fetched_bytes_total', {checksum: 'compared'});
 		this.#other = metrics.counter('pnx_volume_read_fetched_bytes_total', {checksum: 'none'});
+		this.#twice = metrics.counter('pnx_volume_read_fetched_bytes_total', {checksum: 'twice'});
 	}
 
 	/** So many bytes of an object have come, and go to their readers. */
@@ -30,9 +34,14 @@ export class ChecksumAccount {
 		this.#otherKey = isCompared ? this.#otherKey : key;
 	}
 
+	/** So many bytes have come twice, and were the same. */
+	noteTwice(bytes: number): void {
+		this.#twice.value += bytes;
+	}
+
 	get status(): ChecksumStatus {
 		const [comparedBytes, otherBytes] = [this.#compared.value, this.#other.value];
 		const state = otherBytes === 0 ? 'all' : comparedBytes === 0 ? 'none' : 'some';
-		return {state, comparedBytes, otherBytes, otherKey: this.#otherKey};
+		return {state, comparedBytes, otherBytes, twiceBytes: this.#twice.value, otherKey: this.#otherKey};
 	}
 }

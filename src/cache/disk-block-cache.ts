@@ -38,7 +38,7 @@ export class DiskBlockCache implements BlockCache {
 	readonly #files = new Map<string, number>();
 	#usedBytes = 0;
 	/** Blocks that are being written. */
-	readonly #writing = new Set<string>();
+	readonly #writing = new Map<string, Promise<void>>();
 	#pendingBytes = 0;
 	#closed = false;
 	readonly #onError: (error: unknown) => void;
@@ -46,6 +46,7 @@ export class DiskBlockCache implements BlockCache {
 	readonly #evictions: Counter;
 	readonly #timer: NodeJS.Timeout;
 	#givingWay: Promise<void> | undefined;
+	#givingWayAgain: Promise<void> | undefined;
 	/** How many bytes may be cached before the disk is looked at again. */
 	#allowedBytes = 0;
 
@@ -119,9 +120,18 @@ export class DiskBlockCache implements BlockCache {
 		return undefined;
 	}
 
-	async put(version: VersionId, index: number, bytes: Uint8Array): Promise<void> {
+	async put(
+		version: VersionId,
+		index: number,
+		bytes: Uint8Array,
+		{isWaitedFor = false}: {isWaitedFor?: boolean} = {},
+	): Promise<void> {
 		const name = fileNameOf(version, index);
 		const fileBytes = bytes.length + headerBytes;
+		while (isWaitedFor && !this.#closed && (this.#writing.has(name) || this.#writing.size >= writesPendingMax)) {
+			await (this.#writing.get(name) ?? Promise.race(this.#writing.values()));
+		}
+
 		// A slow disk must not slow down reads: what it cannot take now is not cached.
 		if (
 			this.#closed ||
@@ -133,7 +143,13 @@ export class DiskBlockCache implements BlockCache {
 			return;
 		}
 
-		this.#writing.add(name);
+		const writing = this.#write(name, bytes, fileBytes);
+		this.#writing.set(name, writing);
+		await writing;
+	}
+
+	/** Never rejects. */
+	async #write(name: string, bytes: Uint8Array, fileBytes: number): Promise<void> {
 		// Counted before it is there, so that writes at the same time do not pass the bound together.
 		this.#pendingBytes += fileBytes;
 		this.#usedBytes += fileBytes;
@@ -175,15 +191,26 @@ export class DiskBlockCache implements BlockCache {
 
 	/** Removes blocks until the disk has the room again that is to stay free. */
 	async giveWay(): Promise<void> {
-		this.#givingWay ??= this.#keepFree().finally(() => {
-			this.#givingWay = undefined;
+		if (this.#givingWay === undefined) {
+			this.#givingWay = this.#keepFree().finally(() => {
+				this.#givingWay = undefined;
+			});
+			await this.#givingWay;
+			return;
+		}
+
+		// The one that is running may have looked at the disk before this call.
+		this.#givingWayAgain ??= this.#givingWay.then(async () => {
+			this.#givingWayAgain = undefined;
+			await this.giveWay();
 		});
-		await this.#givingWay;
+		await this.#givingWayAgain;
 	}
 
 	async close(): Promise<void> {
 		this.#closed = true;
 		clearInterval(this.#timer);
+		await this.#givingWayAgain;
 		await this.#givingWay;
 	}
 

@@ -18,20 +18,23 @@ The blocks in memory, the least recently used first to go. Buffers are used agai
 not depend on how fast the garbage collector is.
 */
 export class MemoryBlocks {
+	readonly #bufferBytes: number;
 	readonly #blocks = new Map<string, MemoryBlock>();
 	readonly #free: Buffer[] = [];
 	readonly #countMax: number;
 	readonly #evictions: Counter;
 	#bufferCount = 0;
 
-	constructor(options: {bytesMax: number; metrics?: MetricSink | undefined}) {
-		this.#countMax = Math.max(4, Math.floor(options.bytesMax / blockBytes));
+	/** Each block is in a buffer of `bufferBytes`, which is that of a whole block unless they are known to be shorter. */
+	constructor(options: {bytesMax: number; bufferBytes?: number; metrics?: MetricSink | undefined}) {
+		this.#bufferBytes = options.bufferBytes ?? blockBytes;
+		this.#countMax = Math.max(4, Math.floor(options.bytesMax / this.#bufferBytes));
 		this.#evictions = (options.metrics ?? noMetrics).counter('pnx_volume_cache_evictions_total', {tier: 'memory'});
 	}
 
 	/** Of all buffers, also of those that wait to be used again. */
 	get usedBytes(): number {
-		return this.#bufferCount * blockBytes;
+		return this.#bufferCount * this.#bufferBytes;
 	}
 
 	/** How many more blocks fit without evicting one that is in use. */
@@ -106,7 +109,7 @@ export class MemoryBlocks {
 
 	#allocate(): Buffer {
 		this.#bufferCount++;
-		return Buffer.allocUnsafeSlow(blockBytes);
+		return Buffer.allocUnsafeSlow(this.#bufferBytes);
 	}
 
 	/** Makes room for one more: more than one block goes when there were too many while all were in use. */

@@ -1,4 +1,5 @@
-import {StoreError} from '../model/store-error.ts';
+import {forEachParallel, Semaphore} from '../model/semaphore.ts';
+import {isStoreError, StoreError} from '../model/store-error.ts';
 import type {GetResult, ObjectVersion} from '../store/object-store.ts';
 import {blockBytes} from './block-cache.ts';
 import {BlockLoader, type BlockLoaderOptions} from './block-loader.ts';
@@ -13,10 +14,12 @@ one version: every request carries its etag.
 export class ObjectReader {
 	readonly #loader: BlockLoader;
 	readonly #windowBytesMax: number;
+	readonly #keeping: Semaphore;
 
 	constructor(options: BlockLoaderOptions) {
 		this.#loader = new BlockLoader(options);
 		this.#windowBytesMax = Math.max(blockBytes, Math.floor(options.memoryBytesMax / 2));
+		this.#keeping = new Semaphore(Math.floor(this.#windowBytesMax / blockBytes));
 	}
 
 	get memoryBytes(): number {
@@ -46,9 +49,13 @@ export class ObjectReader {
 			return;
 		}
 
+		const {aheadCount, isRandom} = sequence?.advance(offset, target.length) ?? {aheadCount: 0, isRandom: false};
+		if (isRandom && (await this.#readSlices(version, offset, target))) {
+			return;
+		}
+
 		const first = Math.floor(offset / blockBytes);
 		const last = Math.floor((offset + target.length - 1) / blockBytes);
-		const aheadCount = sequence?.advance(offset, target.length) ?? 0;
 		this.#loader.start(version, first, last);
 		const blocks: MemoryBlock[] = [];
 		for (let index = first; index <= last; index++) {
@@ -78,6 +85,11 @@ export class ObjectReader {
 		);
 	}
 
+	/** How many objects of so many bytes, up to a block, may be read ahead of programs. */
+	aheadCountMax(sizeBytes: number): number {
+		return Math.floor(this.#loader.spareCountOf(sizeBytes) / 2);
+	}
+
 	/**
 	Takes all bytes of a version of one block from the answer to somebody's request, for the reads to come. False, and its
 	body is not touched, when they are in memory by now.
@@ -91,9 +103,55 @@ export class ObjectReader {
 		return true;
 	}
 
+	/**
+	Brings all bytes of a version into the disk cache; whether it has them then. Fails as `read`. With half of the memory
+	for blocks at most, all such calls together.
+	*/
+	async keepOnDisk(version: ObjectVersion): Promise<boolean> {
+		const blockCount = Math.ceil(version.sizeBytes / blockBytes);
+		const {requestBlocksMax} = this.#loader;
+		const runs = Array.from({length: Math.ceil(blockCount / requestBlocksMax)}, (_, index) => index * requestBlocksMax);
+		let keptCount = 0;
+		await forEachParallel(runs, keptRunsMax, async first => {
+			const last = Math.min(first + requestBlocksMax, blockCount) - 1;
+			const count = await this.#keeping.run(async () => this.#loader.keep(version, first, last), last - first + 1);
+			keptCount += count;
+		});
+		return keptCount === blockCount;
+	}
+
 	/** Ends reads that are on their way. */
 	async close(): Promise<void> {
 		this.#loader.close();
+	}
+
+	/**
+	For a reader that jumps about: whether it was done by slices of blocks. Not where a block is near, nor where copies of
+	a slice were not the same: then whole blocks are compared with their checksums.
+	*/
+	async #readSlices(version: ObjectVersion, offset: number, target: Uint8Array): Promise<boolean> {
+		const end = offset + target.length;
+		for (let index = Math.floor(offset / blockBytes); index * blockBytes < end; index++) {
+			if (this.#loader.isInMemory(version, index) || this.#loader.isOnDisk(version, index)) {
+				return false;
+			}
+		}
+
+		const {slices} = this.#loader;
+		if (!slices.isBetter(version, {start: offset, end})) {
+			return false;
+		}
+
+		try {
+			await slices.read(version, offset, target);
+			return true;
+		} catch (error) {
+			if (isStoreError(error, 'corrupt')) {
+				return false;
+			}
+
+			throw error;
+		}
 	}
 
 	/** Starts loading what a sequential reader will need after the block `last`. */
@@ -125,6 +183,9 @@ export class ObjectReader {
 		this.#loader.start(version, missing, Math.min(aheadLast, missing + spareCount - 1));
 	}
 }
+
+/** Requests for one object at the same time. */
+const keptRunsMax = 8;
 
 /** Copies what a read wants of a loaded block into the read's target. */
 const copyBlock = (

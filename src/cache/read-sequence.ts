@@ -1,15 +1,25 @@
 import {blockBytes} from './block-cache.ts';
 
-/**
-How far to read ahead for one reader of a file.
+/** What a read makes of its reader. */
+export type ReadPlan = {
+	/** How many blocks after those of the read should be on their way. */
+	readonly aheadCount: number;
+	/** The reader jumps about: little else of the blocks of this read is likely to be needed. */
+	readonly isRandom: boolean;
+};
 
-Linux' own readahead asks in pieces of up to 1 MiB, several at once and not always in order, so a reader counts
-as sequential while it stays near where it is expected. Growing only after a second sequential read keeps one
-stray readahead from turning a random reader into a streaming one.
+/**
+How one reader of a file reads: in sequence, and then how far to read ahead, or here and there.
+
+Linux' own readahead asks in pieces of up to 1 MiB, several at once and not always in order, so a reader that was
+sequential stays so while it is near where it is expected. One that was not has to be nearer: in a small file, random
+reads are often near each other. Growing only after a second sequential read keeps one stray readahead from turning a
+random reader into a streaming one.
 */
 export class ReadSequence {
 	#expectedOffset = 0;
 	#sequentialCount = 0;
+	#jumpCount = 0;
 	#windowBlocks = 1;
 	readonly #windowBlocksMax: number;
 
@@ -17,29 +27,48 @@ export class ReadSequence {
 		this.#windowBlocksMax = Math.max(1, Math.floor(options.windowBytesMax / blockBytes));
 	}
 
-	/** Notes a read; the answer is how many blocks after it should be on their way: 0 for a random reader. */
-	advance(offset: number, length: number): number {
-		const distance = offset - this.#expectedOffset;
-		if (distance > jumpBytesMax || distance < -jumpBytesMax) {
+	/** Notes a read. */
+	advance(offset: number, length: number): ReadPlan {
+		if (Math.abs(offset - this.#expectedOffset) > this.#reachOf(length)) {
 			this.#sequentialCount = 0;
 			this.#windowBlocks = 1;
+			this.#jumpCount++;
 			this.#expectedOffset = offset + length;
-			return 0;
+			return {aheadCount: 0, isRandom: this.#isRandom(length)};
 		}
 
 		this.#expectedOffset = Math.max(this.#expectedOffset, offset + length);
 		this.#sequentialCount++;
-		if (this.#sequentialCount >= 2) {
-			this.#windowBlocks = Math.min(this.#windowBlocks * 2, this.#windowBlocksMax);
+		if (!this.#isSequential) {
+			return {aheadCount: 0, isRandom: this.#isRandom(length)};
 		}
 
-		return this.#sequentialCount >= 2 ? this.#windowBlocks : 0;
+		this.#jumpCount = 0;
+		this.#windowBlocks = Math.min(this.#windowBlocks * 2, this.#windowBlocksMax);
+		return {aheadCount: this.#windowBlocks, isRandom: false};
 	}
 
 	/** Memory is short: ask for less. */
 	shrink(): void {
 		this.#windowBlocks = Math.max(1, this.#windowBlocks >>> 1);
 	}
+
+	get #isSequential(): boolean {
+		return this.#sequentialCount >= 2;
+	}
+
+	#reachOf(length: number): number {
+		return this.#isSequential ? reachBytesMax : Math.min(reachBytesMax, Math.max(reachBytesMin, length * 4));
+	}
+
+	/** The first jump of a reader of little is enough: one that only begins there loses the time of one request. */
+	#isRandom(length: number): boolean {
+		return length <= randomBytesMax && this.#jumpCount >= (length <= littleBytesMax ? 1 : 2);
+	}
 }
 
-const jumpBytesMax = 4 * 2 ** 20;
+const reachBytesMax = 4 * 2 ** 20;
+const reachBytesMin = 2 ** 18;
+const littleBytesMax = 2 ** 17;
+/** Who reads more at once gets whole blocks. */
+const randomBytesMax = 2 ** 19;

@@ -7,12 +7,13 @@ import type {StagingArea} from '../upload/staging-area.ts';
 import type {UploadEvent} from '../upload/upload-event.ts';
 import {UploadQueue, type UploadStep} from '../upload/upload-queue.ts';
 import {Uploader} from '../upload/uploader.ts';
-import type {ObjectStore} from '../store/object-store.ts';
+import type {ListRequest, ObjectStore} from '../store/object-store.ts';
 import {addFile} from './add-file.ts';
 import {type AttributeDefaults, readAttributes} from './attributes.ts';
 import {bindOperations} from './bind-operations.ts';
 import type {FileSystemParts} from './file-system-parts.ts';
 import {FileTable} from './file-table.ts';
+import {FilesAhead} from './files-ahead.ts';
 import type {FileSystem} from './filesystem.ts';
 import {KernelPages} from './kernel-pages.ts';
 import {KnownMarkers} from './known-markers.ts';
@@ -59,7 +60,7 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 	});
 	const uploader = createUploader(setup, reader);
 	const files = new FileTable();
-	const tables = createTables({store, options, defaults, metrics, now});
+	const tables = createTables({store, options, defaults, reader, metrics, now});
 	const uploads = new UploadQueue<OpenFile>({
 		uploader,
 		onEvent,
@@ -116,19 +117,26 @@ const createTables = ({
 	store,
 	options,
 	defaults,
+	reader,
 	metrics,
 	now,
 }: Pick<FileSystemSetup, 'store' | 'options' | 'metrics'> & {
 	defaults: AttributeDefaults;
+	reader: ObjectReader;
 	now: () => number;
 }) => {
 	// The kernel keeps attributes for the other half of the time.
 	const cache = new MetadataCache({ttlMs: options.metadataTtlMs / 2, now});
 	const markers = new KnownMarkers({now});
-	const namespace = new Namespace({store, cache, markers, defaults, metrics});
+	const filesAhead = new FilesAhead({store, reader, cache}, {isOn: options.consistency === 'ttl'});
+	const asked = {
+		head: async (key: string) => filesAhead.ask(key),
+		list: async (request: ListRequest) => store.list(request),
+	};
+	const namespace = new Namespace({store: asked, cache, markers, defaults, metrics});
 	const kernelPages = new KernelPages();
 	const changes = new LocalChanges({cache, namespace, markers, kernelPages});
-	return {cache, markers, namespace, kernelPages, changes};
+	return {cache, markers, namespace, filesAhead, kernelPages, changes};
 };
 
 /** What the tables of names know after a step of an upload. */

@@ -6,6 +6,7 @@ import type {StagingArea} from '../upload/staging-area.ts';
 import type {UploadQueue} from '../upload/upload-queue.ts';
 import type {ObjectStore} from '../store/object-store.ts';
 import type {AttributeDefaults} from './attributes.ts';
+import type {FilesAhead} from './files-ahead.ts';
 import type {FileTable} from './file-table.ts';
 import type {KernelPages} from './kernel-pages.ts';
 import type {KnownMarkers} from './known-markers.ts';
@@ -28,6 +29,7 @@ export type FileSystemParts = {
 	readonly changes: LocalChanges;
 	readonly cache: Pick<MetadataCache, 'beginRead' | 'changeSince' | 'get' | 'recordListing'>;
 	readonly namespace: Omit<Namespace, 'forgetLookup' | 'forgetLookupsBelow'>;
+	readonly filesAhead: FilesAhead;
 	readonly markers: Pick<KnownMarkers, 'has' | 'note'>;
 	readonly kernelPages: Pick<KernelPages, 'forget' | 'has' | 'note'>;
 	readonly files: FileTable;

@@ -8,13 +8,21 @@ import {noteFlatListing, noteListing} from './note-listing.ts';
 
 /** Asks S3 what a path is. What the answers say of other names goes into the cache. */
 export class NameQuestions {
-	readonly #store: ObjectStore;
+	readonly #store: Pick<ObjectStore, 'head' | 'list'>;
 	readonly #cache: MetadataCache;
 	readonly #isUniform: boolean;
 	/** When a name of a directory was last asked for. */
 	readonly #askedAtMs = new BoundedMap<string, number>({countMax: 1000});
 
-	constructor({store, cache, defaults}: {store: ObjectStore; cache: MetadataCache; defaults: AttributeDefaults}) {
+	constructor({
+		store,
+		cache,
+		defaults,
+	}: {
+		store: Pick<ObjectStore, 'head' | 'list'>;
+		cache: MetadataCache;
+		defaults: AttributeDefaults;
+	}) {
 		this.#store = store;
 		this.#cache = cache;
 		this.#isUniform = defaults.attributes === 'uniform';

@@ -25,7 +25,7 @@ Names in S3: which path is what. A name is a directory when any key begins with 
 the same name: the directory is shown, the object of that name is not reached.
 */
 export class Namespace {
-	readonly #store: ObjectStore;
+	readonly #store: Pick<ObjectStore, 'head' | 'list'>;
 	readonly #cache: MetadataCache;
 	readonly #defaults: AttributeDefaults;
 	readonly #markers: KnownMarkers;
@@ -37,7 +37,7 @@ export class Namespace {
 	#rootAttributes: FileAttributes;
 
 	constructor(options: {
-		store: ObjectStore;
+		store: Pick<ObjectStore, 'head' | 'list'>;
 		cache: MetadataCache;
 		defaults: AttributeDefaults;
 		markers: KnownMarkers;

@@ -22,6 +22,10 @@ export const open = async (
 	creation?: Creation,
 ): Promise<OpenResult> => {
 	const number = await openHandle(parts, path, flags, creation);
+	if (flags.read && !flags.truncate) {
+		parts.filesAhead.opened(path);
+	}
+
 	const handle = parts.files.handle(number);
 	return {
 		handle: number,
@@ -46,8 +50,9 @@ export const openHandle = async (
 		}
 	}
 
+	const order = parts.openings.begin();
 	return parts.locks.run([{path}], async () => {
-		const file = await openFile(parts, path, flags, creation);
+		const file = await openFile(parts, path, flags, {creation, order});
 		reportEarlierFailure(file, flags);
 		if (parts.files.get(path) === undefined) {
 			// It was forgotten since, as nobody had it open and its upload ended.
@@ -88,7 +93,7 @@ const openFile = async (
 	parts: FileSystemParts,
 	path: string,
 	flags: OpenFlags,
-	creation: Creation | undefined,
+	{creation, order}: {creation: Creation | undefined; order: number},
 ): Promise<OpenFile> => {
 	const changed = parts.files.changed(path);
 	if (changed !== undefined) {
@@ -105,7 +110,7 @@ const openFile = async (
 
 	for (;;) {
 		const token = parts.cache.beginRead();
-		const entry = await lookupForOpen(parts, path, flags);
+		const entry = await lookupForOpen(parts, path, flags, order);
 		const change = parts.cache.changeSince(path, token);
 		const file = parts.files.get(path);
 		if (file !== undefined && (file.hasChanges || isVersionOf(file, change?.entry))) {
@@ -140,8 +145,13 @@ const assertFile = (path: string, entry: Entry | undefined): Extract<Entry, {kin
 };
 
 /** Close-to-open: what S3 has now, not what the cache remembers. */
-const lookupForOpen = async (parts: FileSystemParts, path: string, flags: OpenFlags): Promise<Entry | undefined> => {
-	const begun = parts.openings.take(path, flags);
+const lookupForOpen = async (
+	parts: FileSystemParts,
+	path: string,
+	flags: OpenFlags,
+	order: number,
+): Promise<Entry | undefined> => {
+	const begun = parts.openings.take(path, flags) ?? parts.openings.answerSince(path, order);
 	if (begun !== undefined && parts.cache.changeSince(path, begun.token) === undefined) {
 		return begun.entry;
 	}
@@ -161,9 +171,14 @@ const lookupForOpen = async (parts: FileSystemParts, path: string, flags: OpenFl
 		known?.kind === 'object' && !flags.write
 			? async (key: string) => lookUpWithContent(parts, key, known.head)
 			: undefined;
-	return (
-		(await parts.namespace.lookupObject(path, ask)) ?? (known === undefined ? undefined : parts.namespace.lookup(path))
-	);
+	const asked = {order: parts.openings.begin(), token: parts.cache.beginRead()};
+	const entry = await parts.namespace.lookupObject(path, ask);
+	if (entry !== undefined) {
+		parts.openings.noteAnswer(path, {...asked, entry});
+		return entry;
+	}
+
+	return known === undefined ? undefined : parts.namespace.lookup(path);
 };
 
 const adoptVersion = (parts: FileSystemParts, path: string, entry: Extract<Entry, {kind: 'object'}>): OpenFile => {

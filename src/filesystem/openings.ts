@@ -11,6 +11,9 @@ export type Opening = {
 	readonly token: ReadToken;
 };
 
+/** What S3 said of a path to an open, and when it was asked. */
+type Answer = {readonly order: number; readonly entry: Entry; readonly token: ReadToken};
+
 /**
 Opens that have begun: within one open(2) the kernel looks the name up and then opens it. What the look-up found is as
 new as the open has to see it, so S3 is not asked twice. A thread is in one system call at a time. One whose open(2) the
@@ -19,10 +22,31 @@ allowed. What it opens next with other flags is another open, which has to see w
 */
 export class Openings {
 	readonly #openings = new BoundedMap<number, Opening & {readonly goodUntilMs: number}>({countMax: openingCountMax});
+	readonly #answers = new BoundedMap<string, Answer>({countMax: openingCountMax});
 	readonly #now: () => number;
+	#order = 0;
 
 	constructor({now}: {now: () => number}) {
 		this.#now = now;
+	}
+
+	/** The place of now among opens that begin and questions that are sent. */
+	begin(): number {
+		return ++this.#order;
+	}
+
+	/** What S3 said of the path; `order` is of just before it was asked. */
+	noteAnswer(path: string, answer: Answer): void {
+		this.#answers.set(path, answer);
+	}
+
+	/**
+	What S3 was asked by another open after the one of this place had begun, and had to wait for it: so many opens of one
+	file at the same time do not ask one after the other.
+	*/
+	answerSince(path: string, order: number): Answer | undefined {
+		const answer = this.#answers.get(path);
+		return answer !== undefined && answer.order > order ? answer : undefined;
 	}
 
 	note(threadId: number, opening: Opening): void {

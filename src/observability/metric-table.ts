@@ -88,10 +88,10 @@ export const daemonMetricTable = {
 		['tier'],
 	),
 	pnx_volume_cache_misses_total: counter(
-		'Blocks that reads needed and that had to come from S3, be it ahead of the read',
+		'Blocks, or slices of them for random reads, that reads needed and that had to come from S3, be it ahead of the read',
 	),
 	pnx_volume_cache_fetched_blocks_total: counter(
-		'Blocks that were fetched from S3, needed or ahead; those in excess of the misses were not used',
+		'Blocks, or runs of slices, that were fetched from S3, needed or ahead; those in excess of the misses were not used',
 	),
 	pnx_volume_cache_evictions_total: counter('Blocks that were evicted to make room for others', ['tier']),
 	pnx_volume_cache_errors_total: counter(
@@ -102,10 +102,10 @@ export const daemonMetricTable = {
 		'Times that the body of an object broke off, and the rest was requested again',
 	),
 	pnx_volume_read_damages_total: counter(
-		'Times that bytes came from S3 without the checksum that they were stored with, and were not used',
+		'Times that bytes came from S3 without the checksum that they were stored with, or in two copies that differed, and were not used',
 	),
 	pnx_volume_read_fetched_bytes_total: counter(
-		'Bytes that were fetched from S3, by whether there was a checksum to compare them with',
+		'Bytes that were fetched from S3, by whether there was a checksum to compare them with; `twice`: there was none for so little, but two copies were the same, and count once',
 		['checksum'],
 	),
 	pnx_volume_metadata_lookups_total: counter('Look-ups of names'),

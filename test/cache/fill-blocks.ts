@@ -89,6 +89,7 @@ test('a damaged block is asked for again, and those before it are not', async t 
 		state: 'all',
 		comparedBytes: 4 * blockBytes + 10,
 		otherBytes: 0,
+		twiceBytes: 0,
 		otherKey: undefined,
 	});
 });

@@ -17,6 +17,18 @@ test('what a look-up found is taken once, by the thread that opens the path', t 
 	t.is(openings.take('f', flagsOf(constants.O_RDWR, 7)), undefined);
 });
 
+test('an open that waits uses what another one asked after it had begun, and not what was asked before', t => {
+	const openings = new Openings({now: () => 0});
+	const before = openings.begin();
+	const answer = {order: openings.begin(), entry, token: 1};
+	const after = openings.begin();
+	t.is(openings.answerSince('f', before), undefined);
+	openings.noteAnswer('f', answer);
+	t.is(openings.answerSince('f', before), answer);
+	t.is(openings.answerSince('f', after), undefined);
+	t.is(openings.answerSince('g', before), undefined);
+});
+
 test('a thread that opens something else has left its opening', t => {
 	const openings = new Openings({now: () => 0});
 	openings.note(7, opening);

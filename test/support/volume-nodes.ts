@@ -3,6 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import type {ExecutionContext} from 'ava';
+import type {BlockCache} from '../../src/cache/block-cache.ts';
 import type {FileSystem} from '../../src/filesystem/filesystem.ts';
 import {createFileSystem} from '../../src/filesystem/create-file-system.ts';
 import type {UploadEvent} from '../../src/upload/upload-event.ts';
@@ -35,6 +36,8 @@ export type NodeOptions = {
 	readonly bootId?: string;
 	/** Milliseconds that only grow. Default: a clock that stands still. */
 	readonly now?: () => number;
+	/** Default: none. */
+	readonly blockCache?: BlockCache;
 };
 
 export type Nodes = {
@@ -71,7 +74,7 @@ export const startNodes = async (
 export const startNode = async (
 	t: ExecutionContext,
 	inner: ObjectStore,
-	{options: values = {}, fsGroup, stagingDirectory, bootId, now = () => 0}: NodeOptions = {},
+	{options: values = {}, fsGroup, stagingDirectory, bootId, blockCache, now = () => 0}: NodeOptions = {},
 ): Promise<VolumeNode> => {
 	const directory = stagingDirectory ?? (await createStagingDirectory(t));
 	const options = parseVolumeOptions({name: 'bucket', ...values});
@@ -86,6 +89,7 @@ export const startNode = async (
 	const fileSystem = await createFileSystem({
 		store,
 		staging,
+		blockCache,
 		options,
 		fsGroup,
 		now,

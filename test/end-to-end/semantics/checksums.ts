@@ -118,6 +118,51 @@ failure()`),
 	},
 );
 
+/** What a program reads at the beginning of each of these mebibytes: bytes, or the errno that it gets. */
+const readAt = async ({python: run}: MountedNode, name: string, positions: readonly number[]): Promise<unknown> =>
+	run(`def readAt(fd, position):
+    try:
+        return os.pread(fd, 16, position * ${mebibyte} + 99).hex()
+    except OSError as error:
+        return errno.errorcode[error.errno]
+fd = os.open(at('${name}'), os.O_RDONLY)
+[readAt(fd, position) for position in ${JSON.stringify(positions)}]`);
+
+onMounts(
+	'11.11 Over plain HTTP, a random reader of a file that was written through a mount gets bytes that were compared with a checksum, or that came twice and were the same.',
+	async t => {
+		await withNodes(t, {'cache-size': '0'}, async ({server, a, b}) => {
+			await a.python(`with open(at('file'), 'wb') as file:
+    for position in range(24):
+        file.write(bytes([position]) * ${mebibyte})`);
+			const expectedAt = (position: number) => position.toString(16).padStart(2, '0').repeat(16);
+			const read = async (positions: readonly number[]) => {
+				await server.clearRequests();
+				const bytes = await readAt(b, 'file', positions);
+				return {bytes, ranges: (await server.listRequests({operation: 'GetObject'})).map(({range}) => sizeOf(range))};
+			};
+
+			const sound = await read([5, 20, 11]);
+			t.deepEqual(sound.bytes, [5, 20, 11].map(expectedAt));
+			t.is(sound.ranges.length, 6, 'Each twice');
+			t.true(sound.ranges.every(bytes => bytes <= 2 ** 16));
+
+			await server.setFaults({corruptions: [{operation: 'GetObject', key: 'file', count: 1}]});
+			const once = await read([8, 16]);
+			t.deepEqual(once.bytes, [8, 16].map(expectedAt));
+			t.is(once.ranges.length, 5, 'One twice, then its whole block, and the other one twice');
+
+			await server.setFaults({corruptions: [{operation: 'GetObject', key: 'file'}]});
+			t.deepEqual((await read([22, 2])).bytes, ['EIO', 'EIO']);
+		});
+	},
+);
+
+const sizeOf = (range = ''): number => {
+	const [, start, last] = /^bytes=(\d+)-(\d+)$/.exec(range) ?? [];
+	return Number(last) - Number(start) + 1;
+};
+
 onMounts('what another S3 client makes of an object is read, also when it keeps the metadata', async t => {
 	await withNodes(t, {}, async ({server, a, b}) => {
 		const client = createTestClient(t, server);
