@@ -18,6 +18,7 @@ import {provisionCommand} from '../cli/provision.ts';
 import {statusCommand} from '../cli/status.ts';
 import {unmountCommand} from '../cli/unmount.ts';
 import {describeUsageError, UsageError} from '../cli/usage-error.ts';
+import {warmupCommand} from '../cli/warmup.ts';
 import {watchCommand} from '../cli/watch.ts';
 import {OptionError} from '../model/option-value.ts';
 import {findHomeDirectory} from '../node/host/home-directory.ts';
@@ -33,6 +34,7 @@ const main = async (): Promise<void> => {
 		.command(mountCommand(environment))
 		.command(unmountCommand(environment))
 		.command(statusCommand(environment))
+		.command(warmupCommand(environment))
 		.command(doctorCommand(environment))
 		.command(healCommand(environment))
 		.command(watchCommand(environment))

@@ -1,5 +1,6 @@
 import {chmod, rm} from 'node:fs/promises';
 import {createServer, type Server, type Socket} from 'node:net';
+import type {WarmUpOptions, WarmUpProgress} from '../filesystem/filesystem.ts';
 import {messageOf} from '../model/error-text.ts';
 import type {MetricSamples} from '../model/metric-samples.ts';
 import type {ControlReply, ControlRequest, DaemonStatus} from '../node/launch/daemon-protocol.ts';
@@ -15,14 +16,17 @@ export type ControlHandler = {
 		onProgress: (progress: Progress) => void;
 		signal: AbortSignal;
 	}) => Promise<void>;
+	/** Reads ahead what lies below a path; rejects when the signal ends it first. */
+	readonly warmUp: (path: string, options: WarmUpOptions) => Promise<WarmUpProgress>;
 	readonly linger: (options: {forMs: number}) => void;
 	readonly stop: (options: {timeoutMs: number; onProgress: (progress: Progress) => void}) => Promise<void>;
 };
 
-const requestBytesMax = 4096;
+const requestBytesMax = 8192;
 const requestMsMax = 5000;
 const connectionCountMax = 16;
 const timeoutMsMax = 86_400_000;
+const warmUpReportMs = 500;
 
 /** Answers as `daemon-protocol.ts` says: one request per connection. */
 export class ControlServer {
@@ -107,6 +111,12 @@ const serve = async (socket: Socket, handler: ControlHandler): Promise<void> => 
 				break;
 			}
 
+			case 'warmup': {
+				await warmUp(handler, request, {send, signal: gone.signal});
+				send({reply: 'done'});
+				break;
+			}
+
 			case 'linger': {
 				handler.linger({forMs: request.forMs});
 				send({reply: 'done'});
@@ -123,6 +133,32 @@ const serve = async (socket: Socket, handler: ControlHandler): Promise<void> => 
 		send({reply: 'failed', message: messageOf(error)});
 	} finally {
 		socket.end();
+	}
+};
+
+/** Says how far it is now and then, and at the end. */
+const warmUp = async (
+	handler: ControlHandler,
+	{path, isMetadataOnly}: Extract<ControlRequest, {request: 'warmup'}>,
+	{send, signal}: {send: (reply: ControlReply) => void; signal: AbortSignal},
+): Promise<void> => {
+	let latest: WarmUpProgress | undefined;
+	const timer = setInterval(() => {
+		if (latest !== undefined) {
+			send({reply: 'warmed', progress: latest});
+		}
+	}, warmUpReportMs);
+	try {
+		const progress = await handler.warmUp(path, {
+			isMetadataOnly,
+			signal,
+			onProgress(now) {
+				latest = now;
+			},
+		});
+		send({reply: 'warmed', progress});
+	} finally {
+		clearInterval(timer);
 	}
 };
 
@@ -157,10 +193,9 @@ const readLine = async (socket: Socket): Promise<string> => {
 /** What came over the socket, or a `SyntaxError` that says what is wrong with it. */
 export const parseControlRequest = (line: string): ControlRequest => {
 	const parsed: unknown = JSON.parse(line);
-	const {request, timeoutMs, forMs} = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Record<
-		string,
-		unknown
-	>;
+	const {request, timeoutMs, forMs, path, isMetadataOnly} = (
+		typeof parsed === 'object' && parsed !== null ? parsed : {}
+	) as Record<string, unknown>;
 	if (request === 'status' || request === 'metrics') {
 		return {request};
 	}
@@ -169,8 +204,18 @@ export const parseControlRequest = (line: string): ControlRequest => {
 		return {request, forMs: parseMs(request, 'forMs', forMs)};
 	}
 
+	if (request === 'warmup') {
+		if (typeof path !== 'string' || typeof isMetadataOnly !== 'boolean') {
+			throw new SyntaxError('Cannot serve the request "warmup": path must be a text, and isMetadataOnly true or false');
+		}
+
+		return {request, path, isMetadataOnly};
+	}
+
 	if (request !== 'drain' && request !== 'stop') {
-		throw new SyntaxError('Cannot serve the request: it must be "status", "metrics", "drain", "linger" or "stop"');
+		throw new SyntaxError(
+			'Cannot serve the request: it must be "status", "metrics", "drain", "warmup", "linger" or "stop"',
+		);
 	}
 
 	return {request, timeoutMs: parseMs(request, 'timeoutMs', timeoutMs)};

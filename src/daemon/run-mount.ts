@@ -165,6 +165,7 @@ const listenForControl = async ({
 		metrics: () => metrics.samples(),
 		drain: async ({timeoutMs, onProgress, signal}) =>
 			fileSystem.drain({onProgress, signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])}),
+		warmUp: async (path, options) => fileSystem.warmUp(path, options),
 		linger: ({forMs}) => idleShutdown.start(forMs),
 		stop: async options => shutdown.stop(options),
 	});

@@ -12,6 +12,7 @@ import type {OpenFile} from './open-file.ts';
 import {open} from './open-operation.ts';
 import * as ranges from './range-operations.ts';
 import {rename} from './rename.ts';
+import {warmUp} from './warm-up.ts';
 
 /** The file system over its parts: each operation is in the file of its kind. */
 export const bindOperations = (
@@ -62,6 +63,7 @@ export const bindOperations = (
 		fsyncdir: async () => undefined,
 		status,
 		drain: async options => drain(parts, status, options),
+		warmUp: async (path, options) => warmUp(parts, path, options),
 		close,
 		primeRoot: async () => directories.primeRoot(),
 	};

@@ -111,6 +111,25 @@ export type FileSystemStatus = {
 	readonly lastError?: {readonly atMs: number; readonly message: string} | undefined;
 };
 
+/** How far a warm-up is. */
+export type WarmUpProgress = {
+	/** Whose bytes are on disk, or whose attributes were asked for. */
+	readonly files: number;
+	readonly bytes: number;
+	/** For which the disk cache has no room. */
+	readonly skippedFiles: number;
+	/** That could not be read. */
+	readonly failedFiles: number;
+	readonly lastFailure?: string | undefined;
+};
+
+export type WarmUpOptions = {
+	/** Asks for attributes only. */
+	readonly isMetadataOnly: boolean;
+	readonly onProgress?: ((progress: WarmUpProgress) => void) | undefined;
+	readonly signal?: AbortSignal | undefined;
+};
+
 export type AllocationRequest = {
 	offset: number;
 	length: number;
@@ -203,6 +222,8 @@ export interface FileSystem {
 	status(): FileSystemStatus;
 	/** Uploads everything that is dirty; resolves when nothing is left, rejects when the signal ends it first. */
 	drain(options?: {signal?: AbortSignal; onProgress?: (status: FileSystemStatus) => void}): Promise<void>;
+	/** Reads ahead of those who will read: see `warmUp`. */
+	warmUp(path: string, options: WarmUpOptions): Promise<WarmUpProgress>;
 	/** Ends background work. What is dirty stays in the journal. */
 	close(): Promise<void>;
 }

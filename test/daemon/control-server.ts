@@ -4,7 +4,7 @@ import {connect} from 'node:net';
 import {join} from 'node:path';
 import {text} from 'node:stream/consumers';
 import test, {type ExecutionContext} from 'ava';
-import {askMetrics, askStatus, askToEnd} from '../../src/node/launch/control-client.ts';
+import {askMetrics, askStatus, askToEnd, askToWarmUp} from '../../src/node/launch/control-client.ts';
 import {ControlServer, parseControlRequest, type ControlHandler} from '../../src/daemon/control-server.ts';
 import {createDeadline} from '../../src/node/deadline.ts';
 import type {MetricSamples} from '../../src/model/metric-samples.ts';
@@ -44,6 +44,7 @@ const start = async (t: ExecutionContext, handler: Partial<ControlHandler> = {})
 		status: () => status,
 		metrics: () => samples,
 		drain: async () => undefined,
+		warmUp: async () => ({files: 0, bytes: 0, skippedFiles: 0, failedFiles: 0}),
 		linger: () => undefined,
 		stop: async () => undefined,
 		...handler,
@@ -85,6 +86,28 @@ test('drain and stop report progress, then done or why they failed', async t => 
 	});
 });
 
+test('warmup reports how far it was, then done or why it failed', async t => {
+	const progress = {files: 3, bytes: 4096, skippedFiles: 0, failedFiles: 0};
+	const path = await start(t, {
+		async warmUp(where, {isMetadataOnly}) {
+			if (where === 'absent') {
+				throw new Error('Nothing is called absent');
+			}
+
+			t.is(where, 'models');
+			t.true(isMetadataOnly);
+			return progress;
+		},
+	});
+	const request = {path: 'models', isMetadataOnly: true};
+	t.deepEqual(await askToWarmUp(path, request, createDeadline(300_000)), {outcome: 'done', progress});
+	t.deepEqual(await askToWarmUp(path, {...request, path: 'absent'}, createDeadline(300_000)), {
+		outcome: 'failed',
+		message: 'Nothing is called absent',
+	});
+	t.deepEqual(await askToWarmUp(`${path}.none`, request, createDeadline(300_000)), {outcome: 'unreachable'});
+});
+
 test('drain ends when nobody waits for it any more', async t => {
 	const {promise: ended, resolve: end} = Promise.withResolvers<void>();
 	const path = await start(t, {
@@ -107,7 +130,8 @@ test('drain ends when nobody waits for it any more', async t => {
 test('a request that is too long or unknown is refused with a reason', async t => {
 	const path = await start(t);
 	for (const [request, reason] of [
-		['x'.repeat(5000), /longer than 4096/],
+		['x'.repeat(9000), /longer than 8192/],
+		['{"request":"warmup","path":1}\n', /path must be a text/],
 		['{"request":"explode"}\n', /must be/],
 		['nonsense\n', /JSON/],
 		['{"request":"drain","timeoutMs":-1}\n', /timeoutMs/],

@@ -1,6 +1,6 @@
 import {connect, type Socket} from 'node:net';
 import {parseMetricSamples, type MetricSamples} from '../../model/metric-samples.ts';
-import type {ControlReply, ControlRequest, DaemonStatus} from './daemon-protocol.ts';
+import type {ControlReply, ControlRequest, DaemonStatus, WarmUpProgress} from './daemon-protocol.ts';
 import type {Deadline} from '../deadline.ts';
 
 /** What a `drain` or `stop` came to. */
@@ -69,7 +69,8 @@ export const askToEnd = async (
 			}
 
 			case 'status':
-			case 'metrics': {
+			case 'metrics':
+			case 'warmed': {
 				return false;
 			}
 		}
@@ -85,6 +86,35 @@ export const askToLinger = async (socketPath: string, forMs: number, deadline: D
 		return true;
 	});
 	return isAgreed;
+};
+
+export type WarmUpOutcome =
+	| {readonly outcome: 'done'; readonly progress: WarmUpProgress}
+	| {readonly outcome: 'failed'; readonly message: string}
+	| {readonly outcome: 'timeout' | 'unreachable'};
+
+/** Asks a daemon to read ahead what lies below a path of its volume. */
+export const askToWarmUp = async (
+	socketPath: string,
+	request: {readonly path: string; readonly isMetadataOnly: boolean},
+	deadline: Deadline,
+	onProgress: (progress: WarmUpProgress) => void = () => undefined,
+): Promise<WarmUpOutcome> => {
+	let progress: WarmUpProgress = {files: 0, bytes: 0, skippedFiles: 0, failedFiles: 0};
+	let ended: WarmUpOutcome | undefined;
+	const how = await converse(socketPath, {request: 'warmup', ...request}, deadline, reply => {
+		if (reply.reply === 'warmed') {
+			({progress} = reply);
+			onProgress(progress);
+		} else if (reply.reply === 'done') {
+			ended = {outcome: 'done', progress};
+		} else if (reply.reply === 'failed') {
+			ended = {outcome: 'failed', message: reply.message};
+		}
+
+		return ended !== undefined;
+	});
+	return ended ?? {outcome: how === 'timeout' ? 'timeout' : 'unreachable'};
 };
 
 /**
@@ -136,7 +166,7 @@ const parseReply = (line: string): ControlReply | undefined => {
 			typeof parsed === 'object' &&
 			parsed !== null &&
 			'reply' in parsed &&
-			['status', 'metrics', 'progress', 'done', 'failed'].includes(String(parsed.reply));
+			['status', 'metrics', 'progress', 'warmed', 'done', 'failed'].includes(String(parsed.reply));
 		return known ? (parsed as ControlReply) : undefined;
 	} catch {
 		return undefined;

@@ -10,9 +10,11 @@ Then: a Unix socket `<volumeDirectory>/control.sock` (0600) takes one `ControlRe
 connection and answers with lines of JSON. SIGTERM and SIGINT mean `stop`.
 */
 
-import type {FileSystemStatus} from '../../filesystem/filesystem.ts';
+import type {FileSystemStatus, WarmUpProgress} from '../../filesystem/filesystem.ts';
 import type {MetricSamples} from '../../model/metric-samples.ts';
 import type {VolumeRule} from '../../model/volume-rule.ts';
+
+export type {WarmUpProgress} from '../../filesystem/filesystem.ts';
 
 export type Credentials = {
 	readonly accessKeyId: string;
@@ -55,6 +57,11 @@ export type ControlRequest =
 	/** Uploads what is dirty: `progress` lines, then `done` or `failed`. */
 	| {readonly request: 'drain'; readonly timeoutMs: number}
 	/**
+	Reads what lies below a path of the volume ahead of those who will: `warmed` lines, then `done` or `failed`. It ends
+	with the connection. Older daemons answer `failed`.
+	*/
+	| {readonly request: 'warmup'; readonly path: string; readonly isMetadataOnly: boolean}
+	/**
 	Ends by itself, as `stop` does, after this time if no pod uses the volume then; the latest request wins.
 	`done` at once. Older daemons answer `failed`.
 	*/
@@ -81,5 +88,6 @@ export type ControlReply =
 	| {readonly reply: 'status'; readonly status: DaemonStatus}
 	| {readonly reply: 'metrics'; readonly samples: MetricSamples}
 	| {readonly reply: 'progress'; readonly dirtyBytes: number; readonly uploadsPending: number}
+	| {readonly reply: 'warmed'; readonly progress: WarmUpProgress}
 	| {readonly reply: 'done'}
 	| {readonly reply: 'failed'; readonly message: string};

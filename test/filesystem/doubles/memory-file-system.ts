@@ -12,6 +12,7 @@ import type {
 	OpenResult,
 	Target,
 	TimeChange,
+	WarmUpProgress,
 } from '../../../src/filesystem/filesystem.ts';
 import {fail, memoryFileBytesMax, resize, setXattr, statOf, type MemoryInode} from './memory-inode.ts';
 import {MemoryTree} from './memory-tree.ts';
@@ -313,6 +314,10 @@ export class MemoryFileSystem implements FileSystem {
 	}
 
 	async drain(): Promise<void> {}
+
+	async warmUp(): Promise<WarmUpProgress> {
+		return {files: 0, bytes: 0, skippedFiles: 0, failedFiles: 0};
+	}
 
 	async close(): Promise<void> {}
 
