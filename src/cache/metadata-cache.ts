@@ -1,6 +1,7 @@
 import {BoundedMap} from '../model/bounded-map.ts';
 import {isWithin, parentOf, nameOf} from '../model/object-key.ts';
 import type {ListedObject, ObjectHead} from '../store/object-store.ts';
+import {type AttributeCache, noAttributeCache} from './attribute-cache.ts';
 
 /** What is known of a path. */
 export type KnownEntry =
@@ -45,6 +46,7 @@ export class MetadataCache {
 	readonly #ttlMs: number;
 	readonly #entryCountMax: number;
 	readonly #now: () => number;
+	readonly #attributes: AttributeCache;
 	readonly #entries: BoundedMap<string, Slot>;
 	readonly #listings: BoundedMap<string, Listing>;
 	readonly #changes = new BoundedMap<string, Change>({countMax: changeCountMax});
@@ -54,7 +56,14 @@ export class MetadataCache {
 	/** Answers older than this are dropped for every path. */
 	#floor = 0;
 
-	constructor(options: {ttlMs: number; entryCountMax?: number; now: () => number}) {
+	constructor(options: {
+		ttlMs: number;
+		entryCountMax?: number;
+		now: () => number;
+		/** What outlasts both this cache and its time to live, as it is checked with each listing. */
+		attributes?: AttributeCache | undefined;
+	}) {
+		this.#attributes = options.attributes ?? noAttributeCache;
 		this.#ttlMs = options.ttlMs;
 		this.#entryCountMax = options.entryCountMax ?? 100_000;
 		this.#now = options.now;
@@ -107,11 +116,27 @@ export class MetadataCache {
 		return change !== undefined && change.token > token ? change : undefined;
 	}
 
-	/** Remembers the answer of a request. */
+	/** Remembers the answer of a request. Where a listing named a version whose attributes are known, so are they. */
 	record(path: string, entry: KnownEntry, token: ReadToken): void {
-		if (this.changeSince(path, token) === undefined) {
-			this.#store(path, entry);
+		const head = entry.state === 'object' ? entry.head : entry.state === 'directory' ? entry.marker : undefined;
+		if (head !== undefined && head !== 'unknown') {
+			this.#attributes.note(head);
 		}
+
+		if (this.changeSince(path, token) === undefined) {
+			const found = entry.state === 'listed' ? this.#attributes.find(entry.object) : undefined;
+			this.#store(path, found === undefined ? entry : {state: 'object', head: found});
+		}
+	}
+
+	/** All that HEAD once said of the version that a listing names; `undefined` when it has to be asked. */
+	attributesOf(object: ListedObject): ObjectHead | undefined {
+		return this.#attributes.find(object);
+	}
+
+	/** Whether HEAD was once asked for the key, so that a listing may tell its attributes. */
+	hasAttributes(key: string): boolean {
+		return this.#attributes.has(key);
 	}
 
 	/**

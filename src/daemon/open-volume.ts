@@ -1,4 +1,5 @@
 import {totalmem} from 'node:os';
+import {DiskAttributeCache} from '../cache/disk-attribute-cache.ts';
 import {DiskBlockCache} from '../cache/disk-block-cache.ts';
 import type {FileSystem} from '../filesystem/filesystem.ts';
 import {createFileSystem} from '../filesystem/create-file-system.ts';
@@ -25,6 +26,9 @@ type VolumeContext = {
 	readonly metrics: Metrics;
 };
 
+/** Of what is known of some 80,000 objects. */
+const attributeBytesMax = 2 ** 24;
+
 /** Puts the file system of a volume together: its store, its staging directory and its caches. */
 export const openVolume = async (context: VolumeContext): Promise<FileSystem> => {
 	const {request, options, paths, log, parts, metrics} = context;
@@ -39,16 +43,28 @@ export const openVolume = async (context: VolumeContext): Promise<FileSystem> =>
 					metrics,
 					onError: error => log.warn({err: error}, 'disk cache failed'),
 				});
+	const attributeCache =
+		options.cacheBytesMax === 0
+			? undefined
+			: await DiskAttributeCache.open({
+					directory: paths.cache,
+					bytesMax: Math.min(attributeBytesMax, options.cacheBytesMax / 16),
+					onError: error => log.warn({err: error}, 'disk cache failed'),
+				});
 	const staging = await StagingArea.open({
 		directory: paths.staging,
 		bytesMax: options.stagingBytesMax,
 		isDurable: options.durability === 'journal',
-		makeRoom: async () => blockCache?.giveWay(),
+		async makeRoom() {
+			await blockCache?.giveWay();
+			await attributeCache?.giveWay();
+		},
 	});
 	const fileSystem = await createFileSystem({
 		store,
 		staging,
 		blockCache,
+		attributeCache,
 		options,
 		metrics,
 		fsGroup: request.fsGroup,

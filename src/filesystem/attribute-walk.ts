@@ -11,6 +11,8 @@ type ListedDirectory = {
 	/** While the directory is not open: until when its listing is good. */
 	goodUntilMs: number;
 	lastPosition: number;
+	/** The directory that a walk through the tree comes to next. */
+	following: string | undefined;
 	/** Everything before this was asked for. */
 	askedCount: number;
 	/** How far ahead of the program. */
@@ -43,6 +45,10 @@ export class AttributeWalk {
 
 	opened(directory: string): void {
 		this.#openCounts.set(directory, (this.#openCounts.get(directory) ?? 0) + 1);
+	}
+
+	isOpen(directory: string): boolean {
+		return this.#openCounts.has(directory);
 	}
 
 	closed(directory: string): void {
@@ -118,7 +124,66 @@ export class AttributeWalk {
 			listed.askedCount = position + 1;
 		}
 
-		return takeAhead(listed, position, this.#aheadCountAtPace(listed, position));
+		const aheadCount = Math.min(listed.aheadCount, this.#aheadCountAtPace(listed, position));
+		const isAtEnd = listed.askedCount === listed.entries.length;
+		const ahead = takeAhead(listed, position, aheadCount);
+		return !isAtEnd && listed.askedCount === listed.entries.length
+			? [...ahead, ...this.#takeFollowing(listed, position + 1 + aheadCount - listed.entries.length)]
+			: ahead;
+	}
+
+	/** What comes behind the end of a directory, in those that the walk comes to next. */
+	#takeFollowing(listed: ListedDirectory, count: number): readonly ListedName[] {
+		const following = listed.following === undefined ? undefined : this.#directories.get(listed.following);
+		if (following === undefined || count <= 0) {
+			return [];
+		}
+
+		const taken = following.entries.slice(0, count);
+		return taken.length < count ? [...taken, ...this.#takeFollowing(following, count - taken.length)] : taken;
+	}
+
+	/** A walk through a tree comes to these directories one after the other. */
+	follow(directories: readonly string[]): void {
+		let last: ListedDirectory | undefined;
+		for (const directory of directories) {
+			if (last !== undefined) {
+				last.following = directory;
+			}
+
+			last = this.#directories.get(directory);
+		}
+	}
+
+	/** The key of the name before this one in its listing; `undefined` at its beginning. */
+	keyBefore(path: string): string | undefined {
+		const listed = this.#directories.get(parentOf(path));
+		const before = listed?.entries[(listed.positions.get(path) ?? 0) - 1];
+		return before?.isDirectory === true ? `${before.path}/` : before?.path;
+	}
+
+	/** So many directories of a listing, from this one on. */
+	directoriesFrom(path: string, count: number): ReadonlySet<string> {
+		const listed = this.#directories.get(parentOf(path));
+		const position = listed?.positions.get(path);
+		const found = new Set<string>();
+		for (let next = position ?? Infinity; listed !== undefined && next < listed.entries.length; next++) {
+			const entry = listed.entries[next];
+			if (found.size >= count) {
+				break;
+			}
+
+			if (entry?.isDirectory === true) {
+				found.add(entry.path);
+			}
+		}
+
+		return found;
+	}
+
+	/** The directory so many after this one. */
+	directoryAfter(path: string, count: number): string | undefined {
+		return [...this.directoriesFrom(path, count + 1)][count];
 	}
 
 	/** As many as the program comes to while their answers are good. */
@@ -159,15 +224,15 @@ const createListed = (): ListedDirectory => ({
 	positions: new Map(),
 	goodUntilMs: 0,
 	lastPosition: -1,
+	following: undefined,
 	askedCount: 0,
 	aheadCount: aheadCountFirst,
 	beganPosition: 0,
 	beganAtMs: 0,
 });
 
-const takeAhead = (listed: ListedDirectory, position: number, aheadCountAtMost: number): readonly ListedName[] => {
+const takeAhead = (listed: ListedDirectory, position: number, aheadCount: number): readonly ListedName[] => {
 	const {entries, positions} = listed;
-	const aheadCount = Math.min(listed.aheadCount, aheadCountAtMost);
 	const from = Math.max(listed.askedCount, position + 1);
 	const to = Math.min(entries.length, position + 1 + aheadCount);
 	// In bunches: a request more for each step would be a step too late for all of them.

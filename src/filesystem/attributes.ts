@@ -25,7 +25,7 @@ export const directoryContentType = 'application/x-directory';
 
 /** The attributes of an object; in a `uniform` volume they are the volume's. */
 export const readAttributes = (
-	object: Pick<ObjectVersion, 'key' | 'lastModifiedMs'>,
+	object: Pick<ObjectVersion, 'key' | 'lastModifiedMs'> & Partial<Pick<ObjectVersion, 'sizeBytes'>>,
 	metadata: Metadata,
 	defaults: AttributeDefaults,
 ): FileAttributes => {
@@ -33,7 +33,7 @@ export const readAttributes = (
 	const kind =
 		object.key.endsWith('/') || object.key === ''
 			? 'directory'
-			: parsed.kind === undefined || parsed.kind === 'directory'
+			: parsed.kind === undefined || parsed.kind === 'directory' || isRegular(object)
 				? 'file'
 				: parsed.kind;
 	const mtimeNs = parsed.mtimeNs ?? BigInt(Math.round(object.lastModifiedMs)) * 1_000_000n;
@@ -48,6 +48,15 @@ export const readAttributes = (
 		xattrs: parsed.xattrs ?? {},
 	};
 };
+
+/**
+Whether an object is a regular file whatever its metadata says: a symbolic link is an object of its target, and other
+kinds are empty objects. So a listing tells what it is.
+*/
+export const isRegular = ({sizeBytes = 0}: {sizeBytes?: number}): boolean => sizeBytes > linkBytesMax;
+
+/** PATH_MAX of Linux. */
+export const linkBytesMax = 4095;
 
 /** The metadata of an object with these attributes: only what differs from the defaults. */
 export const writeAttributes = (

@@ -1,4 +1,5 @@
 import {MetadataCache} from '../cache/metadata-cache.ts';
+import type {AttributeCache} from '../cache/attribute-cache.ts';
 import {type BlockCache, noBlockCache} from '../cache/block-cache.ts';
 import {ObjectReader} from '../cache/object-reader.ts';
 import type {MetricSink} from '../model/metric-sink.ts';
@@ -27,6 +28,7 @@ export type FileSystemSetup = {
 	readonly store: ObjectStore;
 	readonly staging: StagingArea;
 	readonly blockCache?: BlockCache | undefined;
+	readonly attributeCache?: AttributeCache | undefined;
 	readonly options: VolumeOptions;
 	/** Bytes for data in flight, reads and writes together. */
 	readonly memoryBytesMax: number;
@@ -60,7 +62,7 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 	});
 	const uploader = createUploader(setup, reader);
 	const files = new FileTable();
-	const tables = createTables({store, options, defaults, reader, metrics, now});
+	const tables = createTables({...setup, defaults, reader, now});
 	const uploads = new UploadQueue<OpenFile>({
 		uploader,
 		onEvent,
@@ -94,6 +96,7 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 			await uploads.close();
 			await reader.close();
 			await blockCache.close();
+			await setup.attributeCache?.close();
 			await staging.close();
 		},
 	});
@@ -120,13 +123,14 @@ const createTables = ({
 	reader,
 	metrics,
 	now,
-}: Pick<FileSystemSetup, 'store' | 'options' | 'metrics'> & {
+	attributeCache,
+}: Pick<FileSystemSetup, 'store' | 'options' | 'metrics' | 'attributeCache'> & {
 	defaults: AttributeDefaults;
 	reader: ObjectReader;
 	now: () => number;
 }) => {
 	// The kernel keeps attributes for the other half of the time.
-	const cache = new MetadataCache({ttlMs: options.metadataTtlMs / 2, now});
+	const cache = new MetadataCache({ttlMs: options.metadataTtlMs / 2, now, attributes: attributeCache});
 	const markers = new KnownMarkers({now});
 	const filesAhead = new FilesAhead({store, reader, cache}, {isOn: options.consistency === 'ttl'});
 	const asked = {

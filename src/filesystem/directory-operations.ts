@@ -1,6 +1,8 @@
+import type {EntryKind} from '../model/entry-kind.ts';
 import {FsError} from '../model/fs-error.ts';
 import {StoreError} from '../model/store-error.ts';
-import type {ListPage} from '../store/object-store.ts';
+import type {ListedObject, ListPage} from '../store/object-store.ts';
+import {isRegular, readAttributes} from './attributes.ts';
 import {DirectoryStream} from './directory-stream.ts';
 import type {FileSystemParts} from './file-system-parts.ts';
 import type {DirectoryEntry, Handle} from './filesystem.ts';
@@ -34,12 +36,24 @@ export class Directories {
 			directory: path,
 			list: async continuationToken => this.#list(stream, path, continuationToken),
 			localNames: () => this.#parts.files.localNames(path),
+			kindOf: object => this.#kindOf(object),
 		});
 		const handle = this.#nextHandle++;
 		this.#open.set(handle, {path, stream});
 		this.#parts.namespace.opened(path);
 		this.#noteBeginning(stream);
 		return handle;
+	}
+
+	/** Where the listing tells, or attributes are known: who looks for kinds asks for no attributes then. */
+	#kindOf(object: ListedObject): EntryKind | undefined {
+		const {cache, defaults} = this.#parts;
+		if (isRegular(object)) {
+			return 'file';
+		}
+
+		const known = cache.get(object.key);
+		return known?.state === 'object' ? readAttributes(known.head, known.head.metadata, defaults).kind : undefined;
 	}
 
 	/** When a listing began: what it says is as old as that. */
@@ -57,7 +71,7 @@ export class Directories {
 		}
 
 		const {path, stream} = directory;
-		const {options} = this.#parts;
+		const unknownKind = this.#parts.options.attributes === 'uniform' ? 'file' : 'unknown';
 		const entries: DirectoryEntry[] = [];
 		if (offset === 0) {
 			stream.rewind();
@@ -70,11 +84,10 @@ export class Directories {
 		}
 
 		const index = Math.max(0, offset - 2);
-		const fileKind = options.attributes === 'uniform' ? 'file' : 'unknown';
-		for (const [position, {name, isDirectory}] of (await stream.entriesFrom(index)).entries()) {
+		for (const [position, {name, isDirectory, kind}] of (await stream.entriesFrom(index)).entries()) {
 			entries.push({
 				name,
-				kind: isDirectory ? 'directory' : fileKind,
+				kind: isDirectory ? 'directory' : (kind ?? unknownKind),
 				nextOffset: index + position + 3,
 			});
 		}
@@ -106,6 +119,10 @@ export class Directories {
 			const page = await this.#parts.namespace.list(path, continuationToken);
 			if (path === '' && continuationToken === undefined) {
 				this.#lastRootPage = {...page, continuationToken: undefined};
+			}
+
+			if (page.asked !== undefined) {
+				this.#beginnings.set(stream, page.asked);
 			}
 
 			return page;

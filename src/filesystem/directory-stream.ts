@@ -1,8 +1,14 @@
+import type {EntryKind} from '../model/entry-kind.ts';
 import {compareKeys, isEntryName} from '../model/object-key.ts';
-import type {ListPage} from '../store/object-store.ts';
+import type {ListedObject, ListPage} from '../store/object-store.ts';
 
 /** A name in a directory and what a listing can tell of it. */
-export type StreamEntry = {readonly name: string; readonly isDirectory: boolean};
+export type StreamEntry = {
+	readonly name: string;
+	readonly isDirectory: boolean;
+	/** What another entry is, if that is known. */
+	readonly kind?: EntryKind | undefined;
+};
 
 type Page = {
 	/** Index of its first entry in the stream. */
@@ -23,6 +29,7 @@ export class DirectoryStream {
 	readonly #prefix: string;
 	readonly #list: (continuationToken: string | undefined) => Promise<ListPage>;
 	readonly #localNames: () => readonly string[];
+	readonly #kindOf: (object: ListedObject) => EntryKind | undefined;
 	readonly #pages: Page[] = [];
 	/** File names whose directory of the same name may still come: `a` sorts before `a/`, with others between. */
 	#shadowable = new Set<string>();
@@ -33,10 +40,13 @@ export class DirectoryStream {
 		directory: string;
 		list: (continuationToken: string | undefined) => Promise<ListPage>;
 		localNames: () => readonly string[];
+		/** What an object is, if that is known. */
+		kindOf?: (object: ListedObject) => EntryKind | undefined;
 	}) {
 		this.#prefix = options.directory === '' ? '' : `${options.directory}/`;
 		this.#list = options.list;
 		this.#localNames = options.localNames;
+		this.#kindOf = options.kindOf ?? (() => undefined);
 	}
 
 	/** Entries from this index on: at least one unless the directory ends there. */
@@ -78,7 +88,7 @@ export class DirectoryStream {
 		for (const object of page.objects) {
 			const name = object.key.slice(this.#prefix.length);
 			if (isEntryName(name)) {
-				listed.push({name, isDirectory: false, key: name});
+				listed.push({name, isDirectory: false, kind: this.#kindOf(object), key: name});
 			}
 		}
 
@@ -99,10 +109,10 @@ export class DirectoryStream {
 		const directories = new Set(listed.filter(({isDirectory}) => isDirectory).map(({name}) => name));
 		const entries: StreamEntry[] = [];
 		const seen = new Set<string>();
-		for (const {name, isDirectory} of listed) {
+		for (const {name, isDirectory, kind} of listed) {
 			const isHidden = !isDirectory && directories.has(name);
 			if (!isHidden && !seen.has(name) && !this.#shadowable.has(name)) {
-				entries.push({name, isDirectory});
+				entries.push(kind === undefined ? {name, isDirectory} : {name, isDirectory, kind});
 				seen.add(name);
 			}
 		}

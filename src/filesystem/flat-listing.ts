@@ -3,8 +3,8 @@ import type {ListedObject, ListPage} from '../store/object-store.ts';
 
 /** What a listing says of a directory. */
 export type FlatDirectory = {
-	/** Whether its marker is there; its attributes are not known. */
-	readonly hasMarker: boolean;
+	/** Its marker, if it is there. */
+	readonly marker: ListedObject | undefined;
 	/** Its names, and which of them are directories. */
 	readonly names: ReadonlyMap<string, boolean>;
 	/** Whether these are all of them. */
@@ -19,18 +19,25 @@ export type FlatListing = {
 };
 
 /**
-What the first page of a listing without a delimiter says of everything below a directory. Keys come in order, so all
-is known of names that lie well before the last key of the page.
+What one page of a listing without a delimiter says of everything below a directory. Keys come in order, so all
+is known of names that lie well before the last key of the page. `startAfter`: the page has only keys after that one.
 */
-export const readFlatListing = (directory: string, {objects, continuationToken}: ListPage): FlatListing => {
+export const readFlatListing = (
+	directory: string,
+	{objects, continuationToken}: ListPage,
+	{startAfter}: {startAfter?: string | undefined} = {},
+): FlatListing => {
 	const lastKey = continuationToken === undefined ? undefined : objects.at(-1)?.key;
 	// Behind a path and everything below it, whose keys begin with the path and a slash, comes the path and a `0`.
 	const isPassed = (path: string): boolean => lastKey === undefined || compareKeys(`${path}0`, lastKey) <= 0;
-	const directories = new Map<string, {hasMarker: boolean; names: Map<string, boolean>; isComplete: boolean}>();
+	const directories = new Map<
+		string,
+		{marker: ListedObject | undefined; names: Map<string, boolean>; isComplete: boolean}
+	>();
 	const open = (path: string) => {
 		let found = directories.get(path);
 		if (found === undefined) {
-			found = {hasMarker: false, names: new Map(), isComplete: isPassed(path)};
+			found = {marker: undefined, names: new Map(), isComplete: isPassed(path)};
 			directories.set(path, found);
 		}
 
@@ -55,7 +62,7 @@ export const readFlatListing = (directory: string, {objects, continuationToken}:
 		}
 
 		if (object.key === `${parent}/`) {
-			open(parent).hasMarker = true;
+			open(parent).marker = object;
 		} else if (isEntryName(name) && object.key === joinPath(parent, name)) {
 			files.set(object.key, object);
 			open(parent).names.set(name, false);
@@ -66,5 +73,15 @@ export const readFlatListing = (directory: string, {objects, continuationToken}:
 		files.delete(path);
 	}
 
+	forgetBegun(directories, startAfter);
 	return {directories, files: [...files.values()].filter(({key}) => isPassed(key))};
+};
+
+/** Of a directory with keys before the page, the page has only the last names. */
+const forgetBegun = (directories: Map<string, FlatDirectory>, startAfter: string | undefined): void => {
+	for (const path of directories.keys()) {
+		if (startAfter !== undefined && compareKeys(`${path}/`, startAfter) <= 0) {
+			directories.delete(path);
+		}
+	}
 };

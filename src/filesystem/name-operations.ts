@@ -2,7 +2,7 @@ import type {EntryKind} from '../model/entry-kind.ts';
 import {FsError} from '../model/fs-error.ts';
 import {isEntryName, keyBytesMax, nameOf, parentOf, toKeyPrefix} from '../model/object-key.ts';
 import {isStoreError} from '../model/store-error.ts';
-import {type FileAttributes, newAttributes} from './attributes.ts';
+import {type FileAttributes, linkBytesMax, newAttributes} from './attributes.ts';
 import {createObject} from './create-object.ts';
 import {ensureMarker} from './ensure-marker.ts';
 import {type FileSystemParts, assertWritable} from './file-system-parts.ts';
@@ -179,9 +179,6 @@ export const readlink = async (parts: FileSystemParts, path: string): Promise<st
 	await parts.reader.read(entry.head, 0, target);
 	return target.toString();
 };
-
-/** PATH_MAX of Linux. */
-const linkBytesMax = 4095;
 
 /** Fifos, sockets and device files are type bits on an empty object; a regular file is made empty. */
 export const mknod = async (

@@ -96,7 +96,9 @@ export class NameQuestions {
 		const keyOf = (isDirectory: boolean): string => (isDirectory ? `${path}/` : path);
 		const [page, expected] = await Promise.all([
 			this.#store.list({prefix: directory === '' ? '' : `${directory}/`, delimiter: '/'}),
-			wasDirectory === undefined || this.#isUniform ? undefined : this.#store.head(keyOf(wasDirectory)),
+			wasDirectory === undefined || this.#isUniform || (!wasDirectory && this.#cache.hasAttributes(path))
+				? undefined
+				: this.#store.head(keyOf(wasDirectory)),
 		]);
 		if (page.continuationToken !== undefined) {
 			this.#cache.forgetListing(directory);
@@ -106,7 +108,7 @@ export class NameQuestions {
 		const listed = noteListing(this.#cache, directory, page, asked.token);
 		this.#cache.recordListing(directory, new Map(listed.map(entry => [nameOf(entry.path), entry.isDirectory])), asked);
 		return this.#readPage(path, page, async isDirectory =>
-			isDirectory === wasDirectory ? expected : this.#store.head(keyOf(isDirectory)),
+			isDirectory === wasDirectory && expected !== undefined ? expected : this.#store.head(keyOf(isDirectory)),
 		);
 	}
 
@@ -128,7 +130,7 @@ export class NameQuestions {
 			return {state: 'listed', object};
 		}
 
-		const found = await head(false);
+		const found = this.#cache.attributesOf(object) ?? (await head(false));
 		return found === undefined ? {state: 'absent'} : {state: 'object', head: found};
 	}
 

@@ -8,16 +8,10 @@ import {type AttributeDefaults, type FileAttributes, readAttributes} from './att
 import {noteListing} from './note-listing.ts';
 import {NameQuestions} from './name-questions.ts';
 import type {KnownMarkers} from './known-markers.ts';
+import {type Entry, toEntry} from './to-entry.ts';
+import {type Asked, WalkListings} from './walk-listings.ts';
 
-/** What a path is in S3. A directory without a marker object has no head. */
-export type Entry =
-	| {
-			readonly kind: 'directory';
-			readonly path: string;
-			readonly marker: ObjectHead | undefined;
-			readonly attributes: FileAttributes;
-	  }
-	| {readonly kind: 'object'; readonly path: string; readonly head: ObjectHead; readonly attributes: FileAttributes};
+export type {Entry} from './to-entry.ts';
 
 /**
 Names in S3: which path is what. A name is a directory when any key begins with it and a slash, or its marker
@@ -34,6 +28,7 @@ export class Namespace {
 	readonly #lookups = new Map<string, Promise<Entry | undefined>>();
 	readonly #walk: AttributeWalk;
 	readonly #questions: NameQuestions;
+	readonly #listings: WalkListings;
 	#rootAttributes: FileAttributes;
 
 	constructor(options: {
@@ -47,6 +42,7 @@ export class Namespace {
 		this.#cache = options.cache;
 		this.#questions = new NameQuestions(options);
 		this.#walk = new AttributeWalk({ttlMs: options.cache.ttlMs, now: () => options.cache.nowMs()});
+		this.#listings = new WalkListings({...options, walk: this.#walk});
 		this.#defaults = options.defaults;
 		this.#markers = options.markers;
 		this.#lookupCount = (options.metrics ?? noMetrics).counter('pnx_volume_metadata_lookups_total');
@@ -98,17 +94,27 @@ export class Namespace {
 
 	/** How to ask for the attributes of a path whose kind may be known, from an answer or from an open directory. */
 	#toQuestion(path: string, known: KnownEntry | undefined): () => Promise<Entry | undefined> {
+		const listed = known === undefined ? this.#walk.entry(path) : undefined;
 		if (known?.state === 'directory') {
-			return async () => this.#lookupMarker(path);
+			return async () => (await this.#askOfMany(path)) ?? this.#lookupMarker(path);
 		}
 
-		const listed = known === undefined ? this.#walk.entry(path) : undefined;
 		if (known?.state === 'listed' || listed?.isDirectory === false) {
 			// What was a file may have become a directory meanwhile.
-			return async () => (await this.lookupObject(path)) ?? this.#ask(path);
+			return async () =>
+				(listed === undefined ? undefined : await this.#askOfMany(path)) ??
+				(await this.lookupObject(path)) ??
+				this.#ask(path);
 		}
 
 		return listed === undefined ? async () => this.#ask(path) : async () => this.#lookupListedDirectory(path);
+	}
+
+	/** Where one listing may tell the attributes of many names, as HEAD was asked for them before. */
+	async #askOfMany(path: string): Promise<Entry | undefined> {
+		await this.#listings.ask(path);
+		const known = this.#cache.get(path);
+		return known !== undefined && this.#isWhole(known) ? this.#toEntry(path, known) : undefined;
 	}
 
 	/** What the path is; ENOENT when there is nothing. */
@@ -153,13 +159,22 @@ export class Namespace {
 		return this.lookupObject(path, ask);
 	}
 
-	/** One page of the entries of a directory, into the cache as well. */
-	async list(directory: string, continuationToken: string | undefined): Promise<ListPage> {
+	/** One page of the entries of a directory, into the cache as well; `asked`: when it was asked for, if earlier. */
+	async list(directory: string, continuationToken: string | undefined): Promise<ListPage & {asked?: Asked}> {
+		const ahead = continuationToken === undefined ? await this.#listings.take(directory) : undefined;
+		if (ahead !== undefined) {
+			return ahead;
+		}
+
 		const token = this.#cache.beginRead();
 		const prefix = directory === '' ? '' : `${directory}/`;
 		const page = await this.#store.list({prefix, delimiter: '/', continuationToken});
 		const names = noteListing(this.#cache, directory, page, token);
-		this.#walk.listed(directory, names, {isFirstPage: continuationToken === undefined});
+		if (this.#walk.isOpen(directory)) {
+			// Not the root at the mount: no program goes through it.
+			this.#walk.listed(directory, names, {isFirstPage: continuationToken === undefined});
+		}
+
 		return page;
 	}
 
@@ -310,35 +325,6 @@ export class Namespace {
 	}
 
 	#toEntry(path: string, known: KnownEntry | undefined): Entry | undefined {
-		switch (known?.state) {
-			case 'object': {
-				return this.#objectEntry(path, known.head);
-			}
-
-			case 'listed': {
-				return this.#objectEntry(path, {...known.object, metadata: {}});
-			}
-
-			case 'directory': {
-				return this.#directoryEntry(path, known.marker === 'unknown' ? undefined : known.marker);
-			}
-
-			case 'absent':
-			case undefined: {
-				return undefined;
-			}
-		}
+		return toEntry(path, known, this.#defaults);
 	}
-
-	#objectEntry(path: string, head: ObjectHead): Entry {
-		return {kind: 'object', path, head, attributes: readAttributes(head, head.metadata, this.#defaults)};
-	}
-
-	#directoryEntry(path: string, marker: ObjectHead | undefined): Entry {
-		const described = marker ?? {key: `${path}/`, lastModifiedMs: this.#startedAtMs, metadata: {}};
-		return {kind: 'directory', path, marker, attributes: readAttributes(described, described.metadata, this.#defaults)};
-	}
-
-	/** A directory without a marker has no time of its own: it shows when the volume was mounted. */
-	readonly #startedAtMs = Date.now();
 }

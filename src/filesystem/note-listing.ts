@@ -2,7 +2,7 @@ import type {KnownEntry, MetadataCache, ReadToken} from '../cache/metadata-cache
 import {compareKeys, isEntryName} from '../model/object-key.ts';
 import type {ListPage} from '../store/object-store.ts';
 import type {ListedName} from './attribute-walk.ts';
-import {readFlatListing} from './flat-listing.ts';
+import {type FlatListing, readFlatListing} from './flat-listing.ts';
 
 /**
 What one page of the entries of a directory says, into the cache. Gives its names in the order of their keys; those that
@@ -34,17 +34,18 @@ export const noteListing = (
 	return listed.sort((a, b) => compareKeys(a.key, b.key));
 };
 
-/** The same of the first page of everything below a directory. */
+/** The same of one page of everything below a directory; gives what it says of each directory. */
 export const noteFlatListing = (
 	cache: MetadataCache,
 	directory: string,
 	page: ListPage,
-	{token, beganAtMs}: {token: ReadToken; beganAtMs: number},
-): void => {
-	const {directories, files} = readFlatListing(directory, page);
-	for (const [path, {hasMarker, names, isComplete}] of directories) {
+	{token, beganAtMs, startAfter}: {token: ReadToken; beganAtMs: number; startAfter?: string},
+): FlatListing => {
+	const listing = readFlatListing(directory, page, {startAfter});
+	for (const [path, {marker, names, isComplete}] of listing.directories) {
 		if (path !== directory) {
-			noteEntry(cache, path, {state: 'directory', marker: hasMarker ? 'unknown' : undefined}, token);
+			const known = marker === undefined ? undefined : (cache.attributesOf(marker) ?? 'unknown');
+			noteEntry(cache, path, {state: 'directory', marker: known}, token);
 		}
 
 		if (isComplete) {
@@ -52,15 +53,20 @@ export const noteFlatListing = (
 		}
 	}
 
-	for (const object of files) {
+	for (const object of listing.files) {
 		noteEntry(cache, object.key, {state: 'listed', object}, token);
 	}
+
+	return listing;
 };
 
-/** A listing knows no attributes: where they are known, they stay. */
+/** A listing knows attributes only of versions that HEAD was asked for before: where they are known, they stay. */
 const noteEntry = (cache: MetadataCache, path: string, entry: KnownEntry, token: ReadToken): void => {
 	const known = cache.get(path);
-	const isKnown = entry.state === 'directory' ? known?.state === 'directory' : known?.state === 'object';
+	const isKnown =
+		entry.state === 'directory'
+			? known?.state === 'directory' && (entry.marker === 'unknown' || known.marker !== 'unknown')
+			: known?.state === 'object';
 	if (!isKnown) {
 		cache.record(path, entry, token);
 	}

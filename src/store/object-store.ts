@@ -34,6 +34,11 @@ export type ObjectHead = ObjectVersion & {
 	readonly writeIds?: readonly string[];
 	/** Put together from what we wrote and the answer to it: `lastModifiedMs` is of our clock, not of the server's. */
 	readonly isFromAnswer?: boolean;
+	/**
+	At least two seconds old by the server's clock when it answered: its etag and its time, in whole seconds, are those of
+	no later version.
+	*/
+	readonly isSettled?: boolean;
 	/** `undefined` for STANDARD. GLACIER and DEEP_ARCHIVE cannot be read. */
 	readonly storageClass?: string | undefined;
 };

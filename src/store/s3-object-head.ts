@@ -47,8 +47,15 @@ export const toObjectHead = (key: string, headers: IncomingHttpHeaders): ObjectH
 		storageClass: toStorageClass(headers['x-amz-storage-class']),
 		...toWriteIds(headers[writeIdHeader]),
 		...toBlockSums(headers[blockSumsHeader], version),
+		...toSettled(headers),
 	};
 };
+
+const toSettled = ({date, 'last-modified': lastModified}: IncomingHttpHeaders): {isSettled?: boolean} =>
+	Date.parse(date ?? '') - Date.parse(lastModified ?? '') >= settledAfterMs ? {isSettled: true} : {};
+
+/** HEAD tells the time of an object in whole seconds. */
+const settledAfterMs = 2000;
 
 /** What writes answer: in headers or, after copies and completions, in XML. */
 export const toPutResult = ({headers, text}: S3Answer): PutResult => ({

@@ -10,9 +10,9 @@ const read = (directory: string, keys: readonly string[], {isTruncated = false}:
 	});
 	return {
 		directories: Object.fromEntries(
-			[...directories].map(([path, {hasMarker, names, isComplete}]) => [
+			[...directories].map(([path, {marker, names, isComplete}]) => [
 				path,
-				{hasMarker, isComplete, names: Object.fromEntries(names)},
+				{hasMarker: marker !== undefined, isComplete, names: Object.fromEntries(names)},
 			]),
 		),
 		files: files.map(({key}) => key),

@@ -83,3 +83,13 @@ test('where metadata has less room the checksums are coarser, or left out', t =>
 	t.is(crcOfRange(coarse!, 0, body.length), crcOfRange(sumBody(body)!, 0, body.length));
 	t.is(storedWith(2030), undefined);
 });
+
+test('a version is settled when it was at least two seconds old by the clock of the server', t => {
+	const isSettled = (date: string | undefined, lastModified: string | undefined) =>
+		toObjectHead('key', {date, 'last-modified': lastModified}).isSettled;
+	t.is(isSettled('Tue, 01 Dec 2026 10:00:02 GMT', 'Tue, 01 Dec 2026 10:00:00 GMT'), true);
+	t.is(isSettled('Tue, 01 Dec 2026 10:00:01 GMT', 'Tue, 01 Dec 2026 10:00:00 GMT'), undefined);
+	t.is(isSettled('Tue, 01 Dec 2026 10:00:00 GMT', 'Tue, 01 Dec 2026 10:00:09 GMT'), undefined);
+	t.is(isSettled(undefined, 'Tue, 01 Dec 2026 10:00:00 GMT'), undefined);
+	t.is(isSettled('Tue, 01 Dec 2026 10:00:00 GMT', undefined), undefined);
+});

@@ -67,11 +67,28 @@ const kindsIn = async ({fileSystem}: VolumeNode): Promise<Record<string, string>
 	return Object.fromEntries(entries.map(({name, kind}) => [name, kind]));
 };
 
-test('8.2 Listings tell directories from other entries; the kind of the others is DT_UNKNOWN, and FILE with `attributes: uniform`.', async t => {
+test('8.2 Listings tell directories and files of more than 4095 bytes from other entries; the kind of the others is DT_UNKNOWN while the node does not know it, and FILE with `attributes: uniform`.', async t => {
 	const {bucket, start} = await startNodes(t);
 	await bucket.put('dir/file', Buffer.from('x'));
 	await bucket.put('file', Buffer.from('x'));
-	t.like(await kindsIn(await start()), {'.': 'directory', '..': 'directory', dir: 'directory', file: 'unknown'});
+	await bucket.put('large', Buffer.alloc(4096));
+	await bucket.put('largest link', Buffer.alloc(4095, 'x'), {metadata: {'file-permissions': '0120777'}});
+	// What no link can be is a file, so that all calls say the same of it.
+	await bucket.put('large link', Buffer.alloc(4096, 'x'), {metadata: {'file-permissions': '0120777'}});
+	const posix = await start();
+	t.like(await kindsIn(posix), {
+		'.': 'directory',
+		'..': 'directory',
+		dir: 'directory',
+		file: 'unknown',
+		large: 'file',
+		'largest link': 'unknown',
+		'large link': 'file',
+	});
+	t.is((await posix.fileSystem.getattr({path: 'file'})).kind, 'file');
+	t.is((await posix.fileSystem.getattr({path: 'largest link'})).kind, 'symlink');
+	t.is((await posix.fileSystem.getattr({path: 'large link'})).kind, 'file');
+	t.like(await kindsIn(posix), {file: 'file', 'largest link': 'symlink', 'large link': 'file'});
 	t.like(await kindsIn(await start({options: {attributes: 'uniform'}})), {dir: 'directory', file: 'file'});
 });
 

@@ -2,6 +2,7 @@
 Sections 5 to 7 of docs/SEMANTICS.md where several nodes change names, attributes and bytes of one file at once, on real
 mounts. The S3 server holds requests until it is told, so that every order is forced.
 */
+import {setTimeout as sleep} from 'node:timers/promises';
 import test from 'ava';
 import type {FaultSettings} from '../../../src/dev-server/dev-server.ts';
 import {errnoOf} from '../../support/fs-under-test.ts';
@@ -237,5 +238,31 @@ onMounts(
 
 		t.is(await objectText(bucket, 'renamed.moved'), 'same');
 		t.is(await objectText(bucket, 'tree.moved/same'), 'same');
+	},
+);
+
+onMounts(
+	'5.21 Attributes that a node has kept since before, also on its disk, are used only while a listing names the same version with the same time, so that 5.2 holds for a change of attributes alone, too.',
+	async t => {
+		const {a, b, server} = nodes;
+		const names = ['changed', 'kept', 'replaced'];
+		await a.python(
+			`os.mkdir(at('attributes'))\nfor name in ${JSON.stringify(names)}: write('attributes/' + name, b'x')`,
+		);
+		// What is younger than two seconds is not kept: HEAD tells whole seconds.
+		await sleep(3100);
+		const modes = `{name: os.stat(at('attributes/' + name)).st_mode & 0o777 for name in os.listdir(at('attributes'))}`;
+		t.deepEqual(await a.python(modes), {changed: 0o644, kept: 0o644, replaced: 0o644});
+		await a.stop();
+		// The bytes of both stay the same, and so do their etags.
+		await b.python(
+			`os.chmod(at('attributes/changed'), 0o600); os.unlink(at('attributes/replaced')); write('attributes/replaced', b'x'); os.chmod(at('attributes/replaced'), 0o640)`,
+		);
+		await a.restart();
+		await server.clearRequests();
+		t.deepEqual(await a.python(modes), {changed: 0o600, kept: 0o644, replaced: 0o640});
+		const asked = (await server.listRequests()).filter(({operation}) => operation === 'HeadObject').map(({key}) => key);
+		t.true(asked.includes('attributes/changed') && asked.includes('attributes/replaced'), asked.join(' '));
+		t.false(asked.includes('attributes/kept'), asked.join(' '));
 	},
 );
