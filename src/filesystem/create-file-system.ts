@@ -4,6 +4,10 @@ import {type BlockCache, noBlockCache} from '../cache/block-cache.ts';
 import {ObjectReader} from '../cache/object-reader.ts';
 import type {MetricSink} from '../model/metric-sink.ts';
 import type {VolumeOptions} from '../model/volume-options.ts';
+import type {ReadObject} from '../upload/content-piece.ts';
+import {ContentWriter} from '../upload/content-writer.ts';
+import {EarlyUploads} from '../upload/early-uploads.ts';
+import {NotedUploads} from '../upload/noted-uploads.ts';
 import type {StagingArea} from '../upload/staging-area.ts';
 import type {UploadEvent} from '../upload/upload-event.ts';
 import {UploadQueue, type UploadStep} from '../upload/upload-queue.ts';
@@ -35,6 +39,8 @@ export type FileSystemSetup = {
 	readonly fsGroup?: number | undefined;
 	/** Milliseconds that only ever grow; tests may move them. */
 	readonly now?: (() => number) | undefined;
+	/** Objects above this size have no checksums of blocks, and go up while they are written. */
+	readonly summedBytesMax?: number | undefined;
 	/** First delay before a failed upload is tried again. */
 	readonly retryDelayMs?: number | undefined;
 	readonly metrics?: MetricSink | undefined;
@@ -60,7 +66,7 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 		fetchesWholePieces: options.endpoint.startsWith('http:'),
 		metrics,
 	});
-	const uploader = createUploader(setup, reader);
+	const {uploader, earlyUploads, notedUploads} = await createUploaders(setup, reader);
 	const files = new FileTable();
 	const tables = createTables({...setup, defaults, reader, now});
 	const uploads = new UploadQueue<OpenFile>({
@@ -83,6 +89,7 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 		files,
 		openings: new Openings({now}),
 		uploads,
+		earlyUploads,
 		locks: new PathLocks(),
 		now,
 	};
@@ -94,6 +101,8 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 		cacheBytes: () => blockCache.usedBytes,
 		async close() {
 			await uploads.close();
+			await Promise.all(files.all().map(async ({layers}) => layers.begun?.abandon()));
+			await notedUploads.close();
 			await reader.close();
 			await blockCache.close();
 			await setup.attributeCache?.close();
@@ -104,16 +113,32 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 	return fileSystem;
 };
 
-const createUploader = ({store, options, memoryBytesMax, onEvent}: FileSystemSetup, reader: ObjectReader): Uploader =>
-	new Uploader({
+/** The parts that bring bytes to S3, but for the queue. */
+const createUploaders = async (
+	{store, staging, options, memoryBytesMax, onEvent, summedBytesMax}: FileSystemSetup,
+	reader: ObjectReader,
+) => {
+	const readObject: ReadObject = async (object, offset, target) => reader.read(object, offset, target);
+	const notedUploads = await NotedUploads.open({store, directory: staging.directory});
+	const writer = new ContentWriter({
 		store,
+		uploads: notedUploads,
+		readObject,
 		partBytes: options.partBytes,
 		memoryBytesMax: memoryBytesMax * 0.4,
-		readObject: async (object, offset, target) => reader.read(object, offset, target),
+		summedBytesMax,
+	});
+	const earlyUploads = new EarlyUploads({writer, uploads: notedUploads});
+	const uploader = new Uploader({
+		store,
+		writer,
+		readObject,
 		onUselessConditions() {
 			onEvent?.({event: 'the server cannot make a write conditional'});
 		},
 	});
+	return {notedUploads, earlyUploads, uploader};
+};
 
 /** What is known of names, and the one who tells these tables what this node changed. */
 const createTables = ({

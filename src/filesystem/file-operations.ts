@@ -79,6 +79,7 @@ export const write = async (
 		const layer = await file.writableLayer();
 		await layer.write(isAppend ? layer.sizeBytes : offset, data, {isAppend});
 		file.touch(wallClockNs());
+		parts.earlyUploads.advance(file);
 		await sealWhenFull(parts, file);
 	});
 	handle.hasWritten = true;

@@ -2,6 +2,7 @@ import type {MetadataCache} from '../cache/metadata-cache.ts';
 import type {ObjectReader} from '../cache/object-reader.ts';
 import {FsError} from '../model/fs-error.ts';
 import type {VolumeOptions} from '../model/volume-options.ts';
+import type {EarlyUploads} from '../upload/early-uploads.ts';
 import type {StagingArea} from '../upload/staging-area.ts';
 import type {UploadQueue} from '../upload/upload-queue.ts';
 import type {ObjectStore} from '../store/object-store.ts';
@@ -35,6 +36,7 @@ export type FileSystemParts = {
 	readonly files: FileTable;
 	readonly openings: Openings;
 	readonly uploads: UploadQueue<OpenFile>;
+	readonly earlyUploads: EarlyUploads;
 	readonly locks: PathLocks;
 	/** Milliseconds that only ever grow. */
 	readonly now: () => number;

@@ -5,7 +5,7 @@ import {Semaphore} from '../model/semaphore.ts';
 import {isStoreError} from '../model/store-error.ts';
 import type {ObjectHead} from '../store/object-store.ts';
 import {LayerStack} from '../upload/layer-stack.ts';
-import type {SealedLayer} from '../upload/sealed-layer.ts';
+import type {SealTarget, SealedLayer} from '../upload/sealed-layer.ts';
 import type {StagedLayer} from '../upload/staged-layer.ts';
 import type {StagingArea} from '../upload/staging-area.ts';
 import {type AttributeDefaults, type FileAttributes, writeAttributes} from './attributes.ts';
@@ -60,6 +60,8 @@ export class OpenFile {
 	/** The etag of a longer version in S3 that this one did not grow to, as far as it was compared. */
 	replacedBy: string | undefined;
 	#attributes: FileAttributes;
+	/** When the file was written last, if its upload had begun before. */
+	#laterMtimeNs: bigint | undefined;
 	/** The handles of versions that somebody else has replaced, and the object that was theirs. */
 	readonly #outdated = new Map<FileHandle, ObjectHead | undefined>();
 	readonly #mutex = new Semaphore(1);
@@ -178,15 +180,50 @@ export class OpenFile {
 		return [...this.#outdated.keys()].some(({flags}) => flags.read);
 	}
 
-	setAttributes(attributes: FileAttributes): void {
-		this.#attributes = attributes;
+	/** What the object is to be, with what was written so far. */
+	get target(): SealTarget {
+		const {base} = this;
+		const metadata = writeAttributes(this.#attributes, base?.metadata ?? {}, this.#defaults);
+		return {key: this.path, metadata, contentType: base?.contentType};
 	}
 
+	setAttributes(attributes: FileAttributes): void {
+		const {mtimeNs} = this.#attributes;
+		const before = JSON.stringify(this.target);
+		this.#attributes = attributes;
+		if (JSON.stringify(this.target) !== before && this.#isGoingUp) {
+			this.layers.begun?.waste(); // S3 was told the attributes of before.
+			if (attributes.mtimeNs === mtimeNs) {
+				this.#catchUp();
+			}
+		}
+	}
+
+	/**
+	Notes when it was written. Once its upload has begun, the time is told to S3, and stays until the changes are sealed.
+	*/
 	touch(mtimeNs: bigint): void {
+		if (this.#isGoingUp) {
+			this.#laterMtimeNs = mtimeNs;
+			return;
+		}
+
+		this.#laterMtimeNs = undefined;
 		const {atimeNs, mtimeNs: lastNs} = this.#attributes;
 		// Both times of a new file are one until S3 has it: its object needs no second one.
 		const isNew = this.base === undefined && atimeNs === lastNs;
 		this.#attributes = {...this.#attributes, mtimeNs, atimeNs: isNew ? mtimeNs : atimeNs};
+	}
+
+	get #isGoingUp(): boolean {
+		return this.layers.begun?.isAlive === true;
+	}
+
+	/** An upload that had begun was given up: the time of the last write counts. */
+	#catchUp(): void {
+		if (this.#laterMtimeNs !== undefined && !this.#isGoingUp) {
+			this.touch(this.#laterMtimeNs);
+		}
 	}
 
 	/** The layer for changes. To be called exclusively. */
@@ -196,9 +233,9 @@ export class OpenFile {
 
 	/** What is written so far is to reach S3 as it is now. To be called exclusively. */
 	async seal(options: {waitsForUpload: boolean}): Promise<void> {
-		const {base} = this;
-		const metadata = writeAttributes(this.#attributes, base?.metadata ?? {}, this.#defaults);
-		await this.layers.seal({key: this.path, metadata, contentType: base?.contentType}, options);
+		this.#catchUp();
+		this.#laterMtimeNs = undefined;
+		await this.layers.seal(this.target, options);
 	}
 
 	/** Forgets all changes. To be called exclusively. */

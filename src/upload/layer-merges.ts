@@ -99,6 +99,7 @@ const canMerge = (lower: SealedLayer, upper: SealedLayer): boolean =>
 	!lower.isClaimed &&
 	!lower.mayBeStored &&
 	!lower.isWaitedFor &&
+	lower.begun === undefined &&
 	lower.key === upper.key &&
 	lower.layer.extentCount + upper.layer.extentCount <= extentCountMax &&
 	lower.layer.extentCount <= Math.max(cheapExtentCount, 4 * upper.layer.extentCount);

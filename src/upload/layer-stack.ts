@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import type {ObjectHead} from '../store/object-store.ts';
-import {type ContentPiece, type ReadObject, contentBytes, pieceOfObject, readContent} from './content-piece.ts';
+import {type ReadObject, contentBytes, readContent} from './content-piece.ts';
+import type {EarlyUpload} from './early-upload.ts';
 import {extentCountMax} from './extent-account.ts';
 import {LayerMerges} from './layer-merges.ts';
 import {materialize} from './materialize.ts';
+import {NeedlessLayers} from './needless-layers.ts';
+import {resolveLayers} from './resolve-layers.ts';
 import type {SealTarget, SealedLayer} from './sealed-layer.ts';
 import type {StagedLayer} from './staged-layer.ts';
 import type {RecoveredLayer, StagingArea} from './staging-area.ts';
@@ -18,8 +21,9 @@ export class LayerStack {
 	#base: ObjectHead | undefined;
 	readonly #sealed: SealedLayer[] = [];
 	#writable: StagedLayer | undefined;
-	/** Layers that S3 has, or that were merged into another: each is removed once the journal can do without it. */
-	readonly #needless = new Set<StagedLayer>();
+	/** Of the layer for changes. */
+	#begun: EarlyUpload | undefined;
+	readonly #needless: NeedlessLayers;
 	/**
 	What lies below the layers was written here from its start: to go on at its end is to write the same file, not to
 	append to another.
@@ -32,6 +36,7 @@ export class LayerStack {
 	constructor(options: {base: ObjectHead | undefined; staging: StagingArea}) {
 		this.#base = options.base;
 		this.#staging = options.staging;
+		this.#needless = new NeedlessLayers(options.staging);
 		this.#merges = new LayerMerges({
 			sealed: this.#sealed,
 			isDurable: options.staging.isDurable,
@@ -100,11 +105,30 @@ export class LayerStack {
 		return this.#writable;
 	}
 
+	/** The layer for changes, when all bytes of the file are in it and are to reach S3. */
+	get wholeLayer(): StagedLayer | undefined {
+		return this.#sealed.length === 0 && this.#writable?.lowerBytes === 0 && !this.#isForgotten
+			? this.#writable
+			: undefined;
+	}
+
+	/** An upload of the layer for changes that has begun; also one that was given up. */
+	get begun(): EarlyUpload | undefined {
+		return this.#begun;
+	}
+
+	/** The upload of the layer for changes begins. */
+	begin(upload: EarlyUpload): void {
+		assert(this.#begun === undefined, 'a layer is uploaded once while it is written');
+		this.#begun = upload;
+	}
+
 	/** A layer of an earlier run. */
 	adopt({layer, record}: RecoveredLayer): void {
 		const {key, metadata, contentType, sealedAtMs, mergedId, writeHash} = record;
 		this.#sealed.push({
 			...{layer, key, metadata, contentType, sealedAtMs, mergedId, writeHash},
+			begun: undefined,
 			isDurable: record.isDurable === true,
 			mayBeStored: true,
 			isClaimed: false,
@@ -126,6 +150,8 @@ export class LayerStack {
 		const layer = this.#writable;
 		if (layer !== undefined) {
 			layer.seal();
+			const begun = this.#takeBegun();
+			begun?.seal();
 			this.#writable = undefined;
 			this.#sealed.push({
 				...target,
@@ -135,7 +161,8 @@ export class LayerStack {
 				isClaimed: false,
 				isWaitedFor: options.waitsForUpload,
 				mergedId: undefined,
-				writeHash: undefined,
+				begun,
+				writeHash: begun?.writeHash,
 				recorded: undefined,
 				isDurable: false,
 			});
@@ -157,12 +184,12 @@ export class LayerStack {
 	records outlast a loss of power from now on, whatever the staging area does otherwise.
 	*/
 	async record({isDurable = false}: {isDurable?: boolean} = {}): Promise<void> {
-		const needless = [...this.#needless];
+		const needless = this.#needless.layers;
 		for (const sealed of [...this.#sealed]) {
 			await this.#recordOne(sealed, {isDurable});
 		}
 
-		await this.#removeNeedless(needless);
+		await this.#needless.remove(needless, {mayWait: () => this.#sealed.length > 0});
 	}
 
 	/**
@@ -196,7 +223,8 @@ export class LayerStack {
 
 	/** The changes stay readable, and never reach S3 any more, nor does a start of ours find them. */
 	async forgetJournal(): Promise<void> {
-		for (const layer of [...this.#needless, ...this.#layers]) {
+		this.#abandonUploads();
+		for (const layer of [...this.#needless.layers, ...this.#layers]) {
 			await this.#staging.forget(layer);
 		}
 
@@ -207,7 +235,7 @@ export class LayerStack {
 	async materialize(readObject: ReadObject): Promise<void> {
 		await materialize({
 			sizeBytes: this.sizeBytes,
-			resolve: (start, end) => this.#resolve(this.#layers, start, end),
+			resolve: (start, end) => resolveLayers(this.#layers, this.#base, start, end),
 			write: async (offset, bytes) => this.writable().write(offset, bytes, {isAppend: false}),
 			readObject,
 		});
@@ -227,7 +255,7 @@ export class LayerStack {
 			return 0;
 		}
 
-		const content = this.#resolve(this.#layers, offset, end);
+		const content = resolveLayers(this.#layers, this.#base, offset, end);
 		await readContent(content, target.subarray(0, contentBytes(content)), readObject);
 		return end - offset;
 	}
@@ -251,31 +279,27 @@ export class LayerStack {
 		}
 	}
 
-	/**
-	The records of all layers first, in their order: one that was merged must not outlast the one that it is in. The bytes
-	of one that somebody reads from can wait for a later call, if there is to be one.
-	*/
-	async #removeNeedless(layers: readonly StagedLayer[]): Promise<void> {
-		for (const layer of layers) {
-			if (this.#needless.has(layer)) {
-				await this.#staging.forget(layer);
-			}
-		}
-
-		for (const layer of layers) {
-			const canWait = layer.isPinned && this.#sealed.length > 0;
-			if (!canWait && this.#needless.delete(layer)) {
-				await this.#staging.discard(layer);
-			}
-		}
-	}
-
 	get #layers(): StagedLayer[] {
 		const sealed = this.#sealed.map(({layer}) => layer);
 		return this.#writable === undefined ? sealed : [...sealed, this.#writable];
 	}
 
+	#takeBegun(): EarlyUpload | undefined {
+		const begun = this.#begun;
+		this.#begun = undefined;
+		return begun?.isAlive === true ? begun : undefined;
+	}
+
+	#abandonUploads(): void {
+		void this.#begun?.abandon();
+		for (const {begun} of this.#sealed) {
+			void begun?.abandon();
+		}
+	}
+
 	#removeAll(): StagedLayer[] {
+		this.#abandonUploads();
+		this.#begun = undefined;
 		const layers = this.#layers;
 		this.#sealed.length = 0;
 		this.#writable = undefined;
@@ -287,8 +311,9 @@ export class LayerStack {
 	this replaces somebody else's bytes.
 	*/
 	#moveTo({head, movedBytes}: UploadOutcome): boolean {
-		const layer = this.#sealed.shift()?.layer;
+		const {layer, begun} = this.#sealed.shift() ?? {};
 		assert(layer !== undefined, 'an upload was of the oldest layer');
+		void begun?.abandon(); // Unless it is what was stored.
 		const before = this.#base;
 		this.#base = head;
 		this.#needless.add(layer);
@@ -309,37 +334,11 @@ export class LayerStack {
 		above[0]?.keepView({before, after: head, appendedFrom: layer.appendedFrom ?? 0, movedBytes});
 		return true;
 	}
-
-	/** Where the bytes [start, end) are, in these layers or below them. A loop, as there may be thousands of layers. */
-	#resolve(layers: readonly StagedLayer[], start: number, end: number): ContentPiece[] {
-		let content: Array<ContentPiece | Range> = [{start, end}];
-		for (let index = layers.length - 1; index >= 0 && content.some(isRange); index--) {
-			const layer = layers[index]!; // The loop's bound.
-			content = content.flatMap(piece =>
-				isRange(piece)
-					? layer.resolve(piece.start, piece.end, (from, to): Range[] => [{start: from, end: to}])
-					: [piece],
-			);
-		}
-
-		return content.map(piece => (isRange(piece) ? this.#resolveBase(piece) : piece));
-	}
-
-	#resolveBase({start, end}: Range): ContentPiece {
-		return this.#base === undefined
-			? {bytes: end - start, source: {kind: 'zero'}}
-			: pieceOfObject(this.#base, start, end);
-	}
 }
 
 /** On what a record says that a layer lies, and the state that it has of the layer. */
 const toRecorded = (layer: StagedLayer, base: ObjectHead | 'previous' | undefined): string =>
 	`${base === 'previous' ? base : (base?.etag ?? 'none')} ${layer.version}`;
-
-/** What is to be looked for further down. */
-type Range = {readonly start: number; readonly end: number};
-
-const isRange = (piece: ContentPiece | Range): piece is Range => 'start' in piece;
 
 /** An upload of so few bytes is over before a record of it would be of use. */
 const shortUploadBytes = 2 ** 18;

@@ -1,4 +1,5 @@
 import type {Metadata} from '../store/object-store.ts';
+import type {EarlyUpload} from './early-upload.ts';
 import type {StagedLayer} from './staged-layer.ts';
 
 /** The object that a layer is to become. */
@@ -26,6 +27,8 @@ export type SealedLayer = {
 	mergedId: string | undefined;
 	/** Its write id, once that does not follow from the other fields any more: as it was before the first merge. */
 	writeHash: string | undefined;
+	/** Its upload, when that has begun while it was written. */
+	readonly begun: EarlyUpload | undefined;
 	/** What the journal knows: on what the layer lies, and which state of it. */
 	recorded: string | undefined;
 	/** Whether the record is to outlast a loss of power. */

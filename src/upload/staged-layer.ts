@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import type fs from 'node:fs/promises';
-import type {ObjectVersion} from '../store/object-store.ts';
+import type {ByteRange, ObjectVersion} from '../store/object-store.ts';
 import type {ExtentSource, LocalBytes, Place} from './byte-source.ts';
 import {type ContentPiece, pieceOfObject} from './content-piece.ts';
 import {ExtentAccount} from './extent-account.ts';
 import {ExtentMap, type Piece} from './extent-map.ts';
+import {type KeptView, toKeptExtents} from './keep-view.ts';
+import {LayerChanges} from './layer-changes.ts';
 import type {LayerState} from './layer-state.ts';
 import {Pins} from './pins.ts';
 import {ReplacedPlaces} from './replaced-places.ts';
@@ -40,6 +42,7 @@ export class StagedLayer implements LocalBytes {
 	#version = 0;
 	/** What merges have replaced. */
 	readonly #replaced = new ReplacedPlaces();
+	readonly changes = new LayerChanges();
 	readonly #pins = new Pins(() => {
 		this.#file.free(this.#replaced.takeFree());
 	});
@@ -136,7 +139,9 @@ export class StagedLayer implements LocalBytes {
 		const places = this.#extents.placesToWrite(offset, offset + data.length, this.#originPosition);
 		const before = this.#displacementBytes;
 		this.#account.reserve(this.#extents.count + places.length + 1);
+		this.changes.note(offset, offset + data.length);
 		await this.#file.write(places, data).finally(() => {
+			this.changes.note(offset, offset + data.length);
 			this.#account.set(this.#extents.count);
 		});
 		this.#version++;
@@ -161,12 +166,14 @@ export class StagedLayer implements LocalBytes {
 		this.#account.set(this.#extents.count);
 		this.#hasObjects ||= source.kind === 'object';
 		this.#sizeBytes = Math.max(this.#sizeBytes, end);
+		this.changes.note(start, end);
 	}
 
 	/** Cuts the file or extends it with zeros. */
 	truncate(sizeBytes: number): void {
 		assert(!this.#isSealed, 'a sealed layer never changes');
 		this.#version++;
+		this.changes.note(Math.min(sizeBytes, this.#sizeBytes));
 		this.#extents.truncate(sizeBytes);
 		this.#account.set(this.#extents.count);
 		this.#lowerBytes = Math.min(this.#lowerBytes, sizeBytes);
@@ -200,12 +207,17 @@ export class StagedLayer implements LocalBytes {
 		});
 	}
 
-	/** The whole file as it will be in S3, over the object that lies below. */
-	content(base: ObjectVersion | undefined): ContentPiece[] {
-		return this.resolve(0, this.#sizeBytes, (start, end) => {
-			assert(base !== undefined && end <= base.sizeBytes, 'what was not changed is in the object');
-			return [pieceOfObject(base, start, end)];
+	/** The file, or a range of it, as it will be in S3, over the object that lies below. */
+	content(base: ObjectVersion | undefined, {start, end}: ByteRange = {start: 0, end: this.#sizeBytes}): ContentPiece[] {
+		return this.resolve(start, end, (from, to) => {
+			assert(base !== undefined && to <= base.sizeBytes, 'what was not changed is in the object');
+			return [pieceOfObject(base, from, to)];
 		});
+	}
+
+	/** Whether all bytes of [start, end) were written here. */
+	hasAll(start: number, end: number): boolean {
+		return end <= this.#sizeBytes && this.#extents.slice(start, end).every(({source}) => source?.kind === 'local');
 	}
 
 	/** Local bytes from a position of the staging file; the range must be local. */
@@ -220,6 +232,7 @@ export class StagedLayer implements LocalBytes {
 	/** Moves a layer that was only appended to: the file below it grew by so many bytes. */
 	displace(bytes: number): void {
 		this.#version++;
+		this.changes.note(0);
 		this.#displacementBytes += bytes;
 		this.#originPosition = this.#file.endPosition;
 		this.#extents = this.#extents.shifted(bytes);
@@ -232,29 +245,13 @@ export class StagedLayer implements LocalBytes {
 	What lay below was the object `before` and bytes appended to it, which are further on in the object `after` now.
 	The layer shows what it showed: it names those bytes where they are.
 	*/
-	keepView({
-		before,
-		after,
-		appendedFrom,
-		movedBytes,
-	}: {
-		before: ObjectVersion | undefined;
-		after: ObjectVersion;
-		appendedFrom: number;
-		movedBytes: number;
-	}): void {
+	keepView(view: KeptView): void {
 		this.#version++;
+		this.changes.note(0);
 		this.#appendedFrom = undefined;
 		this.#hasObjects = true;
-		const border = Math.min(appendedFrom, this.#lowerBytes);
-		// The journal names the object with each of the extents, which may be many.
-		const [older, newer] = [before && {...before, blockSums: undefined}, {...after, blockSums: undefined}];
-		for (const {start, end, source} of [...this.#slice(0, border), ...this.#slice(border, this.#lowerBytes)]) {
-			if (source === undefined) {
-				const [object, objectOffset] = start < border ? [older, start] : [newer, start + movedBytes];
-				assert(object !== undefined, 'bytes before the appended ones are in an object');
-				this.#extents.set(start, end, {kind: 'object', object, objectOffset});
-			}
+		for (const {start, end, source} of toKeptExtents(view, this.#lowerBytes, (from, to) => this.#slice(from, to))) {
+			this.#extents.set(start, end, source);
 		}
 
 		this.#account.set(this.#extents.count);

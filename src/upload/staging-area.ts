@@ -43,7 +43,7 @@ Bytes without a record were never closed or synced: their file is removed at the
 good is kept in `failed/` for a person to look at.
 */
 export class StagingArea {
-	readonly #directory: string;
+	readonly directory: string;
 	readonly #bytesMax: number;
 	readonly #isDurable: boolean;
 	readonly #bootId: string;
@@ -66,7 +66,7 @@ export class StagingArea {
 		makeRoom?: (() => Promise<void>) | undefined;
 	}) {
 		this.#makeRoom = options.makeRoom;
-		this.#directory = options.directory;
+		this.directory = options.directory;
 		this.#bootId = options.bootId;
 		this.#startedAt = options.startedAt;
 		this.#bytesMax = options.bytesMax;
@@ -176,7 +176,7 @@ export class StagingArea {
 	async forget(layer: StagedLayer): Promise<void> {
 		// The writer got the error; here the write only has to be over.
 		await this.#recording.get(layer.id)?.catch(() => undefined);
-		await removeJournalRecord(this.#directory, layer.id);
+		await removeJournalRecord(this.directory, layer.id);
 	}
 
 	/** Keeps record and bytes of a layer that can never be uploaded; says where. */
@@ -188,12 +188,12 @@ export class StagingArea {
 	}
 
 	async #keepFailed(id: string): Promise<string> {
-		const failed = path.join(this.#directory, 'failed');
+		const failed = path.join(this.directory, 'failed');
 		await fs.mkdir(failed, {recursive: true, mode: 0o700});
 		// The bytes first: a start reports a record without them, and removes bytes without a record.
 		for (const suffix of ['data', 'json']) {
 			await fs
-				.rename(path.join(this.#directory, `${id}.${suffix}`), path.join(failed, `${id}.${suffix}`))
+				.rename(path.join(this.directory, `${id}.${suffix}`), path.join(failed, `${id}.${suffix}`))
 				.catch(ignoreAbsence);
 		}
 
@@ -207,7 +207,7 @@ export class StagingArea {
 
 	/** What an earlier run left. Removes what it never acknowledged. */
 	async recover(): Promise<Recovery> {
-		const {records, damaged} = await readJournal(this.#directory);
+		const {records, damaged} = await readJournal(this.directory);
 		const layers: RecoveredLayer[] = [];
 		const unproven: Recovery['unproven'] = [];
 		const keys = new Set<string>();
@@ -281,7 +281,7 @@ export class StagingArea {
 			await layer.sync();
 		}
 
-		await retryWhenFull(async () => writeJournalRecord(this.#directory, record), this.#makeRoom);
+		await retryWhenFull(async () => writeJournalRecord(this.directory, record), this.#makeRoom);
 	}
 
 	async #discardOf(key: string, layers: RecoveredLayer[]): Promise<void> {
@@ -293,18 +293,18 @@ export class StagingArea {
 
 	/** Bytes and halves of records of earlier runs, but for these layers. */
 	async #removeUnrecorded(recorded: ReadonlySet<string>): Promise<void> {
-		for (const name of await fs.readdir(this.#directory)) {
+		for (const name of await fs.readdir(this.directory)) {
 			const id = /^(\d{14}-\d{10})\.(?:data|json\.tmp)$/.exec(name)?.[1];
 			const isOfThisRun = id?.startsWith(this.#startedAt) ?? false;
 			if (id !== undefined && !recorded.has(id) && !isOfThisRun) {
-				await fs.rm(path.join(this.#directory, name), {force: true});
+				await fs.rm(path.join(this.directory, name), {force: true});
 			}
 		}
 	}
 
 	/** Removes a record and its bytes. */
 	async #remove(id: string): Promise<void> {
-		await removeJournalRecord(this.#directory, id);
+		await removeJournalRecord(this.directory, id);
 		await fs.rm(this.#dataPath(id), {force: true});
 	}
 
@@ -322,7 +322,7 @@ export class StagingArea {
 	}
 
 	#dataPath(id: string): string {
-		return path.join(this.#directory, `${id}.data`);
+		return path.join(this.directory, `${id}.data`);
 	}
 }
 

@@ -14,7 +14,7 @@ Makes an object of parts, several on their way at once. `partSignal` gives up un
 that makes the object visible is ended by `signal` only.
 */
 export const storeInParts = async <Part>(
-	store: ObjectStore,
+	store: Pick<ObjectStore, 'createMultipartUpload' | 'completeMultipartUpload' | 'abortMultipartUpload'>,
 	key: string,
 	request: WriteAttributes &
 		WriteCondition & {

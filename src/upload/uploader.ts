@@ -1,29 +1,11 @@
 import {StoreError, isStoreError} from '../model/store-error.ts';
 import {throwIfAborted} from '../store/abort.ts';
-import type {
-	Metadata,
-	MultipartUpload,
-	ObjectHead,
-	ObjectStore,
-	PutResult,
-	UploadedPart,
-	WriteCondition,
-} from '../store/object-store.ts';
-import {
-	type ContentPiece,
-	type ReadObject,
-	contentBytes,
-	cutContent,
-	pieceOfObject,
-	readContent,
-} from './content-piece.ts';
-import {sumContent} from './content-sums.ts';
+import type {Metadata, ObjectHead, ObjectStore, PutResult, WriteCondition} from '../store/object-store.ts';
+import {type ContentPiece, type ReadObject, contentBytes, cutContent, pieceOfObject} from './content-piece.ts';
+import type {BegunUpload, ContentWriter} from './content-writer.ts';
 import {isSameUpload} from './is-same-upload.ts';
 import {outOfStep} from './out-of-step.ts';
-import {PartBuffers} from './part-buffers.ts';
 import type {StagedLayer} from './staged-layer.ts';
-import {storeInParts} from './store-in-parts.ts';
-import {type PlannedPart, planUpload} from './upload-plan.ts';
 import {findWrite, toWriteId} from './write-id.ts';
 
 export type UploadRequest = {
@@ -39,6 +21,8 @@ export type UploadRequest = {
 	readonly writeHash?: string | undefined;
 	/** An earlier try, or an earlier run that died, may have stored it without learning of it. */
 	readonly mayBeStored?: boolean | undefined;
+	/** An upload of the layer that has begun while it was written. */
+	readonly begun?: BegunUpload | undefined;
 	/** Ends the upload at once: whether S3 has the object then is not known. */
 	readonly signal?: AbortSignal | undefined;
 	/**
@@ -63,30 +47,24 @@ bytes that were only appended go behind the new end; otherwise the last close wi
 */
 export class Uploader {
 	readonly #store: ObjectStore;
+	readonly #writer: ContentWriter;
 	readonly #readObject: ReadObject;
-	readonly #partBytes: number;
-	readonly #buffers: PartBuffers;
 	readonly #onUselessConditions: (() => void) | undefined;
 	/** The server refuses conditions that hold: the object is compared just before each write instead. */
 	#checksBeforeWrite = false;
-	/** The server takes parts of one size only (Cloudflare R2). */
-	#hasEqualParts = false;
 
 	constructor(options: {
 		store: ObjectStore;
-		/** For bytes of objects that a part needs and the server cannot copy (below 5 MiB, or at a border). */
+		writer: ContentWriter;
+		/** For comparisons with what an earlier try has stored. */
 		readObject: ReadObject;
-		partBytes: number;
-		/** Bounds the bytes of parts on their way, of all files together. */
-		memoryBytesMax: number;
 		/** Called once, when the server turns out to refuse conditions that hold. */
 		onUselessConditions?: () => void;
 	}) {
 		this.#store = options.store;
+		this.#writer = options.writer;
 		this.#readObject = options.readObject;
-		this.#partBytes = options.partBytes;
 		this.#onUselessConditions = options.onUselessConditions;
-		this.#buffers = new PartBuffers({partBytes: options.partBytes, bytesMax: options.memoryBytesMax});
 	}
 
 	/** One file. Fails with `preconditionFailed` when bytes that the new object needs are gone from S3. */
@@ -105,9 +83,10 @@ export class Uploader {
 			const writeId = toWriteId(request, appendedFrom === undefined ? undefined : appendedFrom + movedBytes);
 			const ids = {writeId, keptWriteIds};
 			try {
-				const result = await this.#write(request, content, {
-					...ids,
-					condition: await this.#usableCondition(request, condition),
+				const {key, metadata, contentType, begun, signal, stopSignal} = request;
+				const result = await this.#writer.write(key, content, {
+					...(await this.#usableCondition(request, condition)),
+					...{metadata, contentType, begun, signal, stopSignal, ...ids},
 				});
 				return {head: toHead(request, content, result, ids), movedBytes, hasConflict};
 			} catch (error) {
@@ -189,102 +168,7 @@ export class Uploader {
 
 		return {};
 	}
-
-	async #write(
-		request: UploadRequest,
-		content: readonly ContentPiece[],
-		options: WriteIds & {condition: WriteCondition},
-	): Promise<PutResult> {
-		try {
-			return await this.#writeOnce(request, content, options);
-		} catch (error) {
-			if (this.#hasEqualParts || !isOfUnequalParts(error)) {
-				throw error;
-			}
-
-			this.#hasEqualParts = true;
-			return this.#writeOnce(request, content, options);
-		}
-	}
-
-	async #writeOnce(
-		request: UploadRequest,
-		content: readonly ContentPiece[],
-		{condition, ...ids}: WriteIds & {condition: WriteCondition},
-	): Promise<PutResult> {
-		const {key, metadata, contentType, signal, stopSignal} = request;
-		const attributes = {metadata, contentType, ...ids};
-		const plan = planUpload(content, {partBytes: this.#partBytes, hasEqualParts: this.#hasEqualParts});
-		switch (plan.kind) {
-			case 'copy': {
-				const {blockSums} = plan.object;
-				return this.#store.copy(plan.object, key, {...condition, replace: {...attributes, blockSums}, signal});
-			}
-
-			case 'put': {
-				return this.#withBytes(plan.pieces, plan.bytes, async bytes => {
-					throwIfAborted(`upload ${key}`, stopSignal);
-					return this.#store.put(key, bytes, {...condition, ...attributes, signal});
-				});
-			}
-
-			case 'multipart': {
-				const partSignal = AbortSignal.any([signal, stopSignal].filter(one => one !== undefined));
-				const blockSums = await sumContent(content, {
-					readObject: this.#readObject,
-					partCount: plan.parts.length,
-					lend: async (bytes, task) => this.#buffers.lend(bytes, task),
-				});
-				throwIfAborted(`upload ${key}`, partSignal);
-				return storeInParts(this.#store, key, {
-					...condition,
-					...attributes,
-					blockSums,
-					signal,
-					partSignal,
-					parts: plan.parts,
-					partsAtOnceMax,
-					sendPart: async (upload, partNumber, part) => this.#sendPart(upload, partNumber, part, partSignal),
-				});
-			}
-		}
-	}
-
-	async #sendPart(
-		upload: MultipartUpload,
-		partNumber: number,
-		part: PlannedPart,
-		signal: AbortSignal,
-	): Promise<UploadedPart> {
-		switch (part.kind) {
-			case 'copy': {
-				const {object, start, end} = part;
-				return this.#store.uploadPartCopy(upload, partNumber, object, {start, end}, {signal});
-			}
-
-			case 'send': {
-				return this.#withBytes(part.pieces, part.bytes, async bytes =>
-					this.#store.uploadPart(upload, partNumber, bytes, {signal}),
-				);
-			}
-		}
-	}
-
-	async #withBytes<Result>(
-		pieces: readonly ContentPiece[],
-		bytes: number,
-		send: (bytes: Uint8Array) => Promise<Result>,
-	): Promise<Result> {
-		return this.#buffers.lend(bytes, async buffer => {
-			await readContent(pieces, buffer, this.#readObject);
-			return send(buffer);
-		});
-	}
 }
-
-/** How Cloudflare R2 refuses it: "All non-trailing parts must have the same length." */
-const isOfUnequalParts = (error: unknown): boolean =>
-	isStoreError(error, 'invalidRequest') && error.s3Code === 'InvalidPart' && /same length/.test(error.message);
 
 type WriteIds = {readonly writeId: string; readonly keptWriteIds: readonly string[]};
 
@@ -336,4 +220,3 @@ const appendTo = (
 /** After this many refusals of a condition that holds, assume that the server does not support conditions. */
 const refusalCountMax = 3;
 const attemptCountMax = 60;
-const partsAtOnceMax = 6;

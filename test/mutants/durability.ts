@@ -64,9 +64,9 @@ export const mutants: Mutant[] = [
 		name: 'the bytes of a layer are synced after its record',
 		file: 'src/upload/staging-area.ts',
 		before:
-			'\t\tif (record.isDurable === true) {\n\t\t\tawait layer.sync();\n\t\t}\n\n\t\tawait retryWhenFull(async () => writeJournalRecord(this.#directory, record), this.#makeRoom);\n',
+			'\t\tif (record.isDurable === true) {\n\t\t\tawait layer.sync();\n\t\t}\n\n\t\tawait retryWhenFull(async () => writeJournalRecord(this.directory, record), this.#makeRoom);\n',
 		after:
-			'\t\tawait retryWhenFull(async () => writeJournalRecord(this.#directory, record), this.#makeRoom);\n\t\tif (record.isDurable === true) {\n\t\t\tawait layer.sync();\n\t\t}\n',
+			'\t\tawait retryWhenFull(async () => writeJournalRecord(this.directory, record), this.#makeRoom);\n\t\tif (record.isDurable === true) {\n\t\t\tawait layer.sync();\n\t\t}\n',
 		tests: ['test/upload/staging-area.ts'],
 	},
 	{
@@ -80,14 +80,14 @@ export const mutants: Mutant[] = [
 		name: 'forgetJournal() leaves the records of layers',
 		file: 'src/upload/layer-stack.ts',
 		before:
-			'\t\tfor (const layer of [...this.#needless, ...this.#layers]) {\n\t\t\tawait this.#staging.forget(layer);\n\t\t}\n',
+			'\t\tfor (const layer of [...this.#needless.layers, ...this.#layers]) {\n\t\t\tawait this.#staging.forget(layer);\n\t\t}\n',
 		after: '',
 		tests: ['test/upload/layer-stack.ts'],
 	},
 	{
 		name: 'forgetJournal() leaves the records of layers that S3 has',
 		file: 'src/upload/layer-stack.ts',
-		before: 'for (const layer of [...this.#needless, ...this.#layers]) {',
+		before: 'for (const layer of [...this.#needless.layers, ...this.#layers]) {',
 		after: 'for (const layer of this.#layers) {',
 		tests: ['test/upload/layer-stack.ts'],
 	},
@@ -212,7 +212,7 @@ export const mutants: Mutant[] = [
 	},
 	{
 		name: 'the memory for uploads has no bound',
-		file: 'src/upload/uploader.ts',
+		file: 'src/upload/content-writer.ts',
 		before: 'bytesMax: options.memoryBytesMax});',
 		after: 'bytesMax: Number.MAX_SAFE_INTEGER});',
 		tests: ['test/upload/uploader.ts'],
@@ -223,5 +223,33 @@ export const mutants: Mutant[] = [
 		before: 'memoryBytesMax: memoryBytesMax * 0.4,',
 		after: 'memoryBytesMax: memoryBytesMax * 40,',
 		tests: ['test/filesystem/create-file-system.ts'],
+	},
+	{
+		name: 'a part that was sent stays as it is when its bytes are changed',
+		file: 'src/upload/early-upload.ts',
+		before: '\t\t\t\tpart.isStale = true;\n',
+		after: '',
+		tests: ['test/end-to-end/filesystem/early-uploads.ts'],
+	},
+	{
+		name: 'an early upload is completed with other attributes than the object is to have',
+		file: 'src/upload/early-upload.ts',
+		before: 'toText(attributes) === toText(this.#attributes) &&',
+		after: '',
+		tests: ['test/end-to-end/filesystem/early-uploads.ts'],
+	},
+	{
+		name: 'changes are merged into a layer that goes up',
+		file: 'src/upload/layer-merges.ts',
+		before: '\tlower.begun === undefined &&\n',
+		after: '',
+		tests: ['test/end-to-end/filesystem/early-uploads.ts'],
+	},
+	{
+		name: 'an upload that an earlier run has begun stays',
+		file: 'src/upload/noted-uploads.ts',
+		before: '\t\tuploads.#abortLeft();\n',
+		after: '',
+		tests: ['test/end-to-end/semantics/after-a-crash.ts'],
 	},
 ];

@@ -34,6 +34,8 @@ export type NodeOptions = {
 	readonly stagingDirectory?: string;
 	/** Which run of the kernel it is; default: the one of now. */
 	readonly bootId?: string;
+	/** Larger files go up while they are written. */
+	readonly summedBytesMax?: number;
 	/** Milliseconds that only grow. Default: a clock that stands still. */
 	readonly now?: () => number;
 	/** Default: none. */
@@ -74,7 +76,7 @@ export const startNodes = async (
 export const startNode = async (
 	t: ExecutionContext,
 	inner: ObjectStore,
-	{options: values = {}, fsGroup, stagingDirectory, bootId, blockCache, now = () => 0}: NodeOptions = {},
+	{options: values = {}, fsGroup, stagingDirectory, bootId, summedBytesMax, blockCache, now = () => 0}: NodeOptions = {},
 ): Promise<VolumeNode> => {
 	const directory = stagingDirectory ?? (await createStagingDirectory(t));
 	const options = parseVolumeOptions({name: 'bucket', ...values});
@@ -92,6 +94,7 @@ export const startNode = async (
 		blockCache,
 		options,
 		fsGroup,
+		summedBytesMax,
 		now,
 		memoryBytesMax: 64 * 2 ** 20,
 		retryDelayMs: 5,

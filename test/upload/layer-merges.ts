@@ -8,7 +8,7 @@ import {readJournal} from '../../src/upload/journal.ts';
 import {LayerStack} from '../../src/upload/layer-stack.ts';
 import type {StagedLayer} from '../../src/upload/staged-layer.ts';
 import type {StagingArea} from '../../src/upload/staging-area.ts';
-import {Uploader, type UploadOutcome} from '../../src/upload/uploader.ts';
+import type {UploadOutcome} from '../../src/upload/uploader.ts';
 import {describeBytes} from '../end-to-end/reference/support/random-operations.ts';
 import {createRandomSource, testSeed} from '../support/random-source.ts';
 import {objectText} from '../support/volume-nodes.ts';
@@ -23,6 +23,7 @@ import {
 } from './support/layer-stack.ts';
 import {failNextSync} from './support/disk-steps.ts';
 import {openStaging} from './support/staging.ts';
+import {createTestUploader} from './support/uploader.ts';
 
 const target = {key: 'file', metadata: {}, contentType: undefined};
 const at = (mtime: number) => ({...target, metadata: {'file-mtime': `${mtime}ns`}});
@@ -57,7 +58,12 @@ const namesIn = async (directory: string, suffix: string): Promise<string[]> =>
 
 /** Brings all layers to S3, as the queue does. */
 const uploadAll = async (stack: LayerStack, store: ObjectStore): Promise<UploadOutcome[]> => {
-	const uploader = new Uploader({store, readObject: readFrom(store), partBytes: 2 ** 23, memoryBytesMax: 2 ** 24});
+	const uploader = createTestUploader({
+		store,
+		readObject: readFrom(store),
+		partBytes: 2 ** 23,
+		memoryBytesMax: 2 ** 24,
+	});
 	const outcomes: UploadOutcome[] = [];
 	for (let sealed = await stack.claim(); sealed !== undefined; sealed = await stack.claim()) {
 		const outcome = await uploader.upload({...sealed, base: stack.base});
@@ -394,7 +400,7 @@ test('an upload that outran its record is recognized after a crash: nothing is d
 		await t.throwsAsync(stack.seal(at(2), inJournal), {name: 'FsError'});
 		const crash = await copyDirectory(t, staging.directory);
 		await rmdir(join(crash, `${made[1]?.id}.json.tmp`));
-		const uploader = new Uploader({
+		const uploader = createTestUploader({
 			store: bucket,
 			readObject: readFrom(bucket),
 			partBytes: 2 ** 23,

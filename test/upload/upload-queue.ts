@@ -7,10 +7,10 @@ import {readJournal} from '../../src/upload/journal.ts';
 import {LayerStack} from '../../src/upload/layer-stack.ts';
 import type {UploadEvent} from '../../src/upload/upload-event.ts';
 import {UploadQueue, type UploadItem} from '../../src/upload/upload-queue.ts';
-import {Uploader} from '../../src/upload/uploader.ts';
 import {putText, readFrom, sealApart, writeToStack} from './support/layer-stack.ts';
 import {openStaging} from './support/staging.ts';
 import {eventually, objectText} from '../support/volume-nodes.ts';
+import {createTestUploader} from './support/uploader.ts';
 
 type Item = UploadItem & {isOpen: boolean; wasToldOfFailure: boolean};
 
@@ -22,7 +22,7 @@ const start = async (t: ExecutionContext, {retryDelayMs = 1} = {}) => {
 	const steps: string[] = [];
 	const events: UploadEvent[] = [];
 	const queue = new UploadQueue<Item>({
-		uploader: new Uploader({store, readObject: readFrom(store), partBytes: 2 ** 23, memoryBytesMax: 2 ** 24}),
+		uploader: createTestUploader({store, readObject: readFrom(store), partBytes: 2 ** 23, memoryBytesMax: 2 ** 24}),
 		items: () => items,
 		onStep: ({path}, {step}) => void steps.push(`${path} ${step}`),
 		onEvent: event => void events.push(event),

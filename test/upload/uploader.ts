@@ -4,11 +4,12 @@ import {createFaultyObjectStore} from '../store/doubles/faulty-object-store.ts';
 import {createMemoryObjectStore} from '../store/doubles/memory-object-store.ts';
 import type {ObjectHead, ObjectStore} from '../../src/store/object-store.ts';
 import type {StagedLayer} from '../../src/upload/staged-layer.ts';
-import {type UploadOutcome, Uploader} from '../../src/upload/uploader.ts';
+import type {UploadOutcome} from '../../src/upload/uploader.ts';
 import {putText, readFrom} from './support/layer-stack.ts';
 import {countAtOnce} from '../support/count-at-once.ts';
 import {openStaging} from './support/staging.ts';
 import {objectText} from '../support/volume-nodes.ts';
+import {createTestUploader} from './support/uploader.ts';
 
 const mebibyte = 2 ** 20;
 
@@ -34,7 +35,7 @@ const start = ({isVersioned = false} = {}) => {
 	const store = createFaultyObjectStore(bucket);
 	const warnings: string[] = [];
 	const createUploader = (inner: ObjectStore = store) =>
-		new Uploader({
+		createTestUploader({
 			store: inner,
 			readObject: readFrom(store),
 			partBytes: 5 * mebibyte,

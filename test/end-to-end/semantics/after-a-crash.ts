@@ -194,3 +194,25 @@ test('15.7 What a `close()` failed to upload, because S3 was away, outlasts a lo
 	);
 	fault.remove();
 });
+
+test('15.8 The parts that a daemon had sent to S3 when it was killed, and that are in no file, are removed when it starts again.', async t => {
+	const {bucket, a, start} = await startNodes(t, {options: {'part-size': '5MiB'}, summedBytesMax: 10 * 2 ** 20});
+	const large = Buffer.alloc(17 * 2 ** 20, 'x');
+	const handle = await openHandle(a, 'written', O_CREAT | O_WRONLY);
+	await a.fileSystem.write(handle, large, 0);
+	const closed = await openHandle(a, 'closed', O_CREAT | O_WRONLY);
+	await a.fileSystem.write(closed, large.subarray(0, 10 * 2 ** 20), 0);
+	const held = a.store.inject({method: 'completeMultipartUpload', isBlocked: true});
+	const closing = closeHandle(a, closed);
+	await held.reached;
+	await eventually(t, 'three parts of the other are sent', () => a.store.callCount('uploadPart') === 5);
+	t.is(bucket.openUploadCount, 2);
+	const restarted = await start(await crash(t, a));
+	await eventually(t, 'both uploads are aborted', () => bucket.openUploadCount === 0);
+	await eventually(t, 'their notes are removed', async () =>
+		(await readdir(restarted.stagingDirectory)).every(name => !name.endsWith('.upload')),
+	);
+	held.release();
+	t.is(await closing, undefined); // It makes a new upload.
+	await closeHandle(a, handle);
+});

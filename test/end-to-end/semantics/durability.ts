@@ -250,3 +250,49 @@ test('4.16 Changes that no `close()` waits for stay in the journal while S3 does
 	fault.remove();
 	await eventually(t, 'the file is in S3', async () => (await objectText(bucket, 'file')) === 'precious');
 });
+
+/** 2 GiB in small: the largest file whose metadata has checksums of its blocks. */
+const large = {options: {'part-size': '5MiB'}, summedBytesMax: 20 * 2 ** 20};
+
+/** Writes a file of 33 MiB, and waits until S3 has the six parts of it that are whole. */
+const writeLarge = async (t: ExecutionContext, {fileSystem, store}: VolumeNode, handle: number): Promise<void> => {
+	for (let index = 0; index < 33; index++) {
+		await fileSystem.write(handle, Buffer.alloc(2 ** 20, String(index)), index * 2 ** 20);
+	}
+
+	await eventually(t, 'six parts are sent', () => store.callCount('uploadPart') === 6);
+};
+
+test('4.19 Of a file that is written from its start on and has more than 2 GiB, whole parts go to S3 while it is written, so that its `close()` or `fsync()` waits for the last few.', async t => {
+	const {bucket, a} = await startNodes(t, large);
+	const handle = await openHandle(a, 'file', O_CREAT | O_WRONLY);
+	await writeLarge(t, a, handle);
+	const before = a.store.calls.length;
+	t.is(await closeHandle(a, handle), undefined);
+	t.deepEqual(
+		a.store.calls.slice(before).map(({method}) => method),
+		['uploadPart', 'completeMultipartUpload'],
+	);
+	t.is((await bucket.head('file'))?.sizeBytes, 33 * 2 ** 20);
+});
+
+test('4.20 The modification time of such a file is the one that it had when its first part was sent, until it is closed or synced, or a program sets its times, mode, owner or extended attributes: then these are its attributes, and all parts are sent again.', async t => {
+	const {bucket, a, b} = await startNodes(t, large);
+	const handle = await openHandle(a, 'file', O_CREAT | O_WRONLY);
+	await writeLarge(t, a, handle);
+	const {mtimeNs} = await a.fileSystem.getattr({handle});
+	await a.fileSystem.write(handle, Buffer.from('end'), 33 * 2 ** 20);
+	t.is((await a.fileSystem.getattr({handle})).mtimeNs, mtimeNs);
+	t.is(await closeHandle(a, handle), undefined);
+	t.is((await b.fs.stat('file')).mtimeNs, mtimeNs);
+	const again = await openHandle(a, 'other', O_CREAT | O_WRONLY);
+	await a.fileSystem.write(again, Buffer.alloc(25 * 2 ** 20), 0);
+	const sentAtNs = (await a.fileSystem.getattr({handle: again})).mtimeNs;
+	await a.fileSystem.write(again, Buffer.from('end'), 25 * 2 ** 20);
+	await a.fileSystem.chmod({handle: again}, 0o600);
+	const other = await a.fileSystem.getattr({handle: again});
+	t.true(other.mtimeNs > sentAtNs);
+	t.is(await closeHandle(a, again), undefined);
+	t.like(await b.fs.stat('other'), {permissions: 0o600, mtimeNs: other.mtimeNs});
+	await eventually(t, 'no upload is left', () => bucket.openUploadCount === 0);
+});
