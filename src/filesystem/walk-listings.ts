@@ -44,7 +44,7 @@ Where HEAD has told the attributes of names before, a listing of the versions is
 comes to a name whose listing is too old has 1000 names listed again from there.
 */
 export class WalkListings {
-	readonly #store: ObjectStore;
+	readonly #store: Pick<ObjectStore, 'list'>;
 	readonly #cache: MetadataCache;
 	readonly #names: AttributeWalk;
 	readonly #walks = new BoundedMap<string, Walk>({countMax: 100});
@@ -56,7 +56,7 @@ export class WalkListings {
 	readonly #large = new BoundedMap<string, true>({countMax: 1000});
 	readonly #relistings = new Map<string, Promise<void>>();
 
-	constructor({store, cache, walk}: {store: ObjectStore; cache: MetadataCache; walk: AttributeWalk}) {
+	constructor({store, cache, walk}: {store: Pick<ObjectStore, 'list'>; cache: MetadataCache; walk: AttributeWalk}) {
 		this.#store = store;
 		this.#cache = cache;
 		this.#names = walk;

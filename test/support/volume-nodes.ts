@@ -76,7 +76,15 @@ export const startNodes = async (
 export const startNode = async (
 	t: ExecutionContext,
 	inner: ObjectStore,
-	{options: values = {}, fsGroup, stagingDirectory, bootId, summedBytesMax, blockCache, now = () => 0}: NodeOptions = {},
+	{
+		options: values = {},
+		fsGroup,
+		stagingDirectory,
+		bootId,
+		summedBytesMax,
+		blockCache,
+		now = () => 0,
+	}: NodeOptions = {},
 ): Promise<VolumeNode> => {
 	const directory = stagingDirectory ?? (await createStagingDirectory(t));
 	const options = parseVolumeOptions({name: 'bucket', ...values});
