@@ -58,14 +58,7 @@ export const createFileSystem = async (setup: FileSystemSetup): Promise<FileSyst
 	const now = setup.now ?? (() => performance.now());
 	const {uid, gid, fileMode, dirMode, attributes} = options;
 	const defaults: AttributeDefaults = {uid, gid, fileMode, dirMode, attributes, fsGroup: setup.fsGroup};
-	const reader = new ObjectReader({
-		store,
-		blockCache,
-		memoryBytesMax: setup.memoryBytesMax * 0.6,
-		partBytes: options.partBytes,
-		fetchesWholePieces: options.endpoint.startsWith('http:'),
-		metrics,
-	});
+	const reader = createReader(setup, blockCache);
 	const {uploader, earlyUploads, notedUploads} = await createUploaders(setup, reader);
 	const files = new FileTable();
 	const tables = createTables({...setup, defaults, reader, now});
@@ -139,6 +132,19 @@ const createUploaders = async (
 	});
 	return {notedUploads, earlyUploads, uploader};
 };
+
+const createReader = (
+	{store, options, memoryBytesMax, metrics}: FileSystemSetup,
+	blockCache: BlockCache,
+): ObjectReader =>
+	new ObjectReader({
+		store,
+		blockCache,
+		memoryBytesMax: memoryBytesMax * 0.6,
+		partBytes: options.partBytes,
+		fetchesWholePieces: options.endpoint.startsWith('http:'),
+		metrics,
+	});
 
 /** What is known of names, and the one who tells these tables what this node changed. */
 const createTables = ({
