@@ -1,28 +1,13 @@
-import {spawnSync} from 'node:child_process';
-import {accessSync, appendFileSync, constants, existsSync} from 'node:fs';
-import {delimiter, join} from 'node:path';
+import {appendFileSync, existsSync} from 'node:fs';
 import test, {type ExecutionContext} from 'ava';
 import {findHostTool} from '../../src/node/host/host-tool.ts';
 import {allowedSkips} from './allowed-skips.ts';
+import {hasPython} from './python.ts';
 
 /** What tests need of a machine that not every machine has; `missing` says why this one has it not. */
 export type Need = {readonly what: string; readonly missing: string | undefined};
 
 type Declare = (title: string, run: (t: ExecutionContext) => Promise<void> | void) => void;
-
-/** Where a program is; `undefined` when it is not on PATH. */
-export const findProgram = (name: string): string | undefined =>
-	(process.env['PATH'] ?? '')
-		.split(delimiter)
-		.map(directory => join(directory, name))
-		.find(path => {
-			try {
-				accessSync(path, constants.X_OK);
-				return true;
-			} catch {
-				return false;
-			}
-		});
 
 const unless = (what: string, isThere: boolean, missing: string): Need => ({
 	what,
@@ -31,11 +16,7 @@ const unless = (what: string, isThere: boolean, missing: string): Need => ({
 
 export const fuse: Need = unless('fuse', existsSync('/dev/fuse'), 'there is no /dev/fuse');
 export const root: Need = unless('root', process.geteuid?.() === 0, 'only root may do this');
-export const python: Need = unless(
-	'python3',
-	findProgram('python3') !== undefined && spawnSync('python3', ['-c', 'import ctypes, fcntl, mmap']).status === 0,
-	'there is no python3',
-);
+export const python: Need = unless('python3', hasPython(), 'there is no python3');
 export const setpriv: Need = unless('setpriv', findHostTool('setpriv') !== undefined, 'there is no setpriv');
 
 /** Whether tests that need this run on this machine. */

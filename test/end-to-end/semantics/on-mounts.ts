@@ -11,6 +11,7 @@ import {startMountedNodes, type MountedNodes} from './support/mounted-nodes.ts';
 import {startPosixAgent, type PosixAgent} from '../posix/support/posix-agent.ts';
 import {eventually} from '../../support/volume-nodes.ts';
 import {fuse, isMet, python as python3, root, testThatNeeds} from '../../support/needs.ts';
+import {pythonPath} from '../../support/python.ts';
 
 const run = promisify(execFile);
 const {serial: onMounts} = testThatNeeds(fuse, python3);
@@ -42,7 +43,7 @@ const startAgent = (t: ExecutionContext): PosixAgent => {
 
 /** Runs a few lines of Python in a process of its own. */
 const python = async (lines: string, ...parameters: readonly string[]): Promise<string> =>
-	(await run('python3', ['-c', `import mmap, os, sys\n${lines}`, ...parameters])).stdout;
+	(await run(pythonPath, ['-c', `import mmap, os, sys\n${lines}`, ...parameters])).stdout;
 
 onMounts('2.4 A name that is not valid UTF-8 cannot be created: EILSEQ. (through the kernel)', async t => {
 	const path = Buffer.concat([Buffer.from(nodes.a.at('name-')), Buffer.from([0xff])]);

@@ -7,6 +7,7 @@ import {drain} from './drain.ts';
 import {withMemoryCgroup} from './memory-cgroup.ts';
 import {onRoundNodes} from './round-nodes.ts';
 import {addFigures, Finding, type Figures, type Scenario} from './scenario.ts';
+import {pythonPath} from '../../../support/python.ts';
 
 const script = fileURLToPath(new URL('random-bytes.py', import.meta.url));
 const MiB = 2 ** 20;
@@ -105,7 +106,7 @@ const runPython = async (
 	{processFile, msMax}: {processFile?: string | undefined; msMax: number},
 ): Promise<string> => {
 	const enter = processFile === undefined ? '' : `echo $$ >"${processFile}" && `;
-	const {stdout} = await run('sh', ['-c', `${enter}exec python3 "$@"`, 'sh', ...argv], {
+	const {stdout} = await run('sh', ['-c', `${enter}exec "$@"`, 'sh', pythonPath, ...argv], {
 		timeout: msMax,
 		killSignal: 'SIGKILL',
 		maxBuffer: 16 * MiB,

@@ -35,7 +35,8 @@ export const examples: readonly string[] = readdirSync(join(daemonsetDirectory, 
 	.sort()
 	.map(name => `daemonset/examples/${name}`);
 
-import {findProgram, type Need} from '../../../support/needs.ts';
+import {type Need} from '../../../support/needs.ts';
+import {findProgram} from '../../../support/find-program.ts';
 
 const kubectlPath = findProgram('kubectl');
 

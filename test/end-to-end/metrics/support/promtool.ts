@@ -1,4 +1,5 @@
-import {findProgram, type Need} from '../../../support/needs.ts';
+import {type Need} from '../../../support/needs.ts';
+import {findProgram} from '../../../support/find-program.ts';
 
 const found = process.env['PROMTOOL'] ?? findProgram('promtool');
 

@@ -1,6 +1,7 @@
 import {spawn} from 'node:child_process';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
+import {pythonPath} from '../../../support/python.ts';
 
 export type PosixAgent = {
 	/** Makes one call of `posix-agent.py`; rejects with an Error that has the errno name as its code. */
@@ -11,7 +12,7 @@ export type PosixAgent = {
 const script = fileURLToPath(new URL('posix-agent.py', import.meta.url));
 
 export const startPosixAgent = (): PosixAgent => {
-	const child = spawn('python3', [script], {stdio: ['pipe', 'pipe', 'inherit']});
+	const child = spawn(pythonPath, [script], {stdio: ['pipe', 'pipe', 'inherit']});
 	const lines = createInterface({input: child.stdout})[Symbol.asyncIterator]();
 	let last: Promise<unknown> = Promise.resolve();
 

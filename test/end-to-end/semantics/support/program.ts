@@ -1,6 +1,7 @@
 import {spawn} from 'node:child_process';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
+import {pythonPath} from '../../../support/python.ts';
 
 /** A Python process that does what a test says, step by step: `program.py`. */
 export type Program = {
@@ -19,7 +20,7 @@ export type Program = {
 const script = fileURLToPath(new URL('program.py', import.meta.url));
 
 export const startProgram = (directory: string, {runMsMax}: {runMsMax: number}): Program => {
-	const child = spawn('python3', [script, directory], {stdio: ['pipe', 'pipe', 'inherit']});
+	const child = spawn(pythonPath, [script, directory], {stdio: ['pipe', 'pipe', 'inherit']});
 	const exited = new Promise<void>(resolve => {
 		child.once('close', () => resolve());
 	});

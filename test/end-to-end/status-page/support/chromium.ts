@@ -5,7 +5,8 @@ import {join} from 'node:path';
 import {promisify} from 'node:util';
 import {inflateSync} from 'node:zlib';
 import type {ExecutionContext} from 'ava';
-import {findProgram, type Need} from '../../../support/needs.ts';
+import {type Need} from '../../../support/needs.ts';
+import {findProgram} from '../../../support/find-program.ts';
 
 const run = promisify(execFile);
 
