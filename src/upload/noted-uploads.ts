@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import {throwIfAborted} from '../store/abort.ts';
+import {isStoreError} from '../model/store-error.ts';
 import type {
 	MultipartUpload,
 	ObjectStore,
@@ -48,17 +48,11 @@ export class NotedUploads {
 		return uploads;
 	}
 
-	/** As that of the store. The note is on disk when it returns. */
+	/** As that of the store. The note is on disk when it returns, if the disk takes it. */
 	async createMultipartUpload(key: string, request: WriteAttributes & CallOptions): Promise<MultipartUpload> {
 		const upload = await this.#store.createMultipartUpload(key, request);
-		try {
-			await fs.writeFile(this.#notePath(upload), JSON.stringify({key, uploadId: upload.uploadId}), {mode: 0o600});
-			throwIfAborted(`upload ${key}`, request.signal);
-		} catch (error) {
-			await this.abortMultipartUpload(upload).catch(() => undefined);
-			throw error;
-		}
-
+		const note = JSON.stringify({key, uploadId: upload.uploadId});
+		await fs.writeFile(this.#notePath(upload), note, {mode: 0o600}).catch(() => undefined);
 		return upload;
 	}
 
@@ -102,7 +96,15 @@ export class NotedUploads {
 	}
 
 	async #abort(upload: MultipartUpload): Promise<void> {
-		await this.#store.abortMultipartUpload(upload);
+		try {
+			await this.#store.abortMultipartUpload(upload);
+		} catch (error) {
+			if (!isStoreError(error, 'accessDenied')) {
+				throw error;
+			}
+			// A note that no start can end would look like a journal: the bucket's lifecycle rule removes the parts.
+		}
+
 		this.#left.delete(upload.uploadId);
 		await this.#forget(upload);
 	}

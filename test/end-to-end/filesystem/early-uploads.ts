@@ -2,6 +2,7 @@
 import {constants} from 'node:fs';
 import {readdir} from 'node:fs/promises';
 import test, {type ExecutionContext} from 'ava';
+import {createRandomSource, testSeed} from '../../support/random-source.ts';
 import {
 	closeHandle,
 	eventually,
@@ -304,4 +305,76 @@ test('with `durability: journal` changes that follow an fsync() are not merged i
 	await nodes.a.fileSystem.drain();
 	await assertContent(t, nodes, passes(33).with(4, 3));
 	t.is(nodes.bucket.openUploadCount, 0);
+});
+
+test('whatever programs and S3 do while a file goes up, S3 has what was written', async t => {
+	const seed = testSeed();
+	t.log(`PNX_VOLUME_TEST_SEED=${seed}`);
+	for (const durability of ['close', 'journal']) {
+		const random = createRandomSource(seed);
+		const nodes = await startNodes(t, {...settings, options: {...settings.options, durability}});
+		let expected: number[] = [];
+		let handle = await openHandle(nodes.a, 'file', O_CREAT | O_RDWR);
+		for (let pass = 1; pass <= 60; pass++) {
+			switch (random.below(10)) {
+				case 0: {
+					await nodes.a.fileSystem.fsync(handle).catch(() => undefined);
+					break;
+				}
+
+				case 1: {
+					const from = random.below(expected.length + 1);
+					const count = Math.min(1 + random.below(6), expected.length - from);
+					await write(nodes.a, handle, {from, count, pass});
+					expected.fill(pass, from, from + count);
+					break;
+				}
+
+				case 2: {
+					const count = random.below(3) === 0 ? 0 : Math.max(0, expected.length - random.below(8));
+					await nodes.a.fileSystem.truncate({handle}, count * mebibyte);
+					expected.length = count;
+					break;
+				}
+
+				case 3: {
+					await nodes.a.fileSystem.chmod({handle}, 0o600 + random.below(64));
+					break;
+				}
+
+				case 4: {
+					const method = random.pick(['uploadPart', 'completeMultipartUpload', 'createMultipartUpload'] as const);
+					// Of an upload whose id never came nobody knows.
+					const when = method === 'createMultipartUpload' || random.chance(0.5) ? 'before' : 'after';
+					nodes.a.store.inject({method, when, error: 'unavailable', countMax: 1});
+					break;
+				}
+
+				case 5: {
+					await nodes.a.fileSystem.flush(handle).catch(() => undefined);
+					await nodes.a.fileSystem.release(handle);
+					if (random.below(2) === 0) {
+						expected = [];
+						handle = await openHandle(nodes.a, 'file', O_CREAT | O_RDWR | O_TRUNC);
+					} else {
+						handle = await openHandle(nodes.a, 'file', O_CREAT | O_RDWR);
+					}
+
+					break;
+				}
+
+				default: {
+					const count = expected.length > 60 ? 0 : 1 + random.below(16);
+					await write(nodes.a, handle, {from: expected.length, count, pass});
+					expected.push(...Array.from({length: count}, () => pass));
+				}
+			}
+		}
+
+		nodes.a.store.heal();
+		await closeHandle(nodes.a, handle);
+		await nodes.a.fileSystem.drain();
+		await assertContent(t, nodes, expected);
+		await eventually(t, 'no upload is left', () => nodes.bucket.openUploadCount === 0);
+	}
 });
