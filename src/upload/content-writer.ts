@@ -1,3 +1,4 @@
+import {forEachParallel} from '../model/semaphore.ts';
 import {isStoreError} from '../model/store-error.ts';
 import {throwIfAborted} from '../store/abort.ts';
 import {summedBytesMax} from '../store/block-sums.ts';
@@ -10,7 +11,7 @@ import type {
 	WriteAttributes,
 	WriteCondition,
 } from '../store/object-store.ts';
-import {type ContentPiece, type ReadObject, contentBytes, readContent} from './content-piece.ts';
+import {type ContentPiece, type ReadObject, contentBytes, pieceOfObject, readContent} from './content-piece.ts';
 import {sumContent} from './content-sums.ts';
 import type {NotedUploads} from './noted-uploads.ts';
 import {PartBuffers} from './part-buffers.ts';
@@ -150,7 +151,7 @@ export class ContentWriter {
 	): Promise<PutResult> {
 		const {signal, partSignal, ifMatch, ifNoneMatch, ...attributes} = request;
 		const sizeBytes = contentBytes(content);
-		const blockSums = sizeBytes > this.summedBytesMax ? undefined : await this.#sum(content, parts.length);
+		const blockSums = sizeBytes > this.summedBytesMax ? undefined : await this.#sum(content, parts);
 		throwIfAborted(`upload ${key}`, partSignal);
 		const hasObjects = content.some(({source}) => source.kind === 'object');
 		if (!hasObjects && begun?.fits(key, {...attributes, blockSums}, sizeBytes) === true) {
@@ -166,12 +167,31 @@ export class ContentWriter {
 		});
 	}
 
-	async #sum(content: readonly ContentPiece[], partCount: number): Promise<string | undefined> {
+	/** The checksums of a content that goes up in these parts. */
+	async #sum(content: readonly ContentPiece[], parts: readonly PlannedPart[]): Promise<string | undefined> {
+		await this.#fetchNeighbours(parts);
 		return sumContent(content, {
 			readObject: this.#readObject,
-			partCount,
+			partCount: parts.length,
 			lend: async (bytes, task) => this.#buffers.lend(bytes, task),
 		});
+	}
+
+	/**
+	A changed stretch needs some of what is around it, to be a part and to be summed: of the stretches of objects in parts
+	that are sent, each is asked for once. The cache has them afterwards.
+	*/
+	async #fetchNeighbours(parts: readonly PlannedPart[]): Promise<void> {
+		const mixed = parts.flatMap(part => (part.kind === 'send' ? toNeighbours(part) : []));
+		if (contentBytes(mixed) <= fetchedBytesMax) {
+			await forEachParallel(mixed, partsAtOnceMax, async piece => {
+				await this.#withBytes(
+					() => [piece],
+					piece.bytes,
+					async () => undefined,
+				);
+			});
+		}
 	}
 
 	async #sendPart(
@@ -204,8 +224,25 @@ export class ContentWriter {
 	}
 }
 
+/** The stretches of objects in a part; as one where they are of one object, a little apart. */
+const toNeighbours = ({bytes, pieces}: Extract<PlannedPart, {kind: 'send'}>): ContentPiece[] => {
+	const stretches = pieces.filter(({source}) => source.kind === 'object');
+	const [first, last] = [stretches[0], stretches.at(-1)];
+	if (first?.source.kind !== 'object' || last?.source.kind !== 'object') {
+		return [];
+	}
+
+	const {object, objectOffset: start} = first.source;
+	const end = last.source.objectOffset + last.bytes;
+	return last.source.object === object && end > start && end - start <= bytes
+		? [pieceOfObject(object, start, end)]
+		: stretches;
+};
+
 /** How Cloudflare R2 refuses it: "All non-trailing parts must have the same length." */
 const isOfUnequalParts = (error: unknown): boolean =>
 	isStoreError(error, 'invalidRequest') && error.s3Code === 'InvalidPart' && /same length/.test(error.message);
 
 const partsAtOnceMax = 6;
+/** Of more than that, the cache may not keep all until it is used. */
+const fetchedBytesMax = 2 ** 24;

@@ -1,5 +1,5 @@
 import type {ByteRange, ObjectVersion} from '../store/object-store.ts';
-import {type ContentPiece, contentBytes, cutContent, cutPiece} from './content-piece.ts';
+import {type ContentPiece, contentBytes, cutContent, cutPiece, pieceOfObject} from './content-piece.ts';
 
 /**
 How the bytes of a file get into S3: one PUT, or the parts of a multipart upload, with as many bytes as
@@ -131,10 +131,14 @@ const planParts = (
 		if (piece.source.kind === 'object') {
 			const {object, objectOffset} = piece.source;
 			// What is pending must become a part of legal size before a copied part may follow it.
-			const missing = pendingBytes === 0 ? 0 : Math.max(0, partBytesMin - pendingBytes);
+			let missing = pendingBytes === 0 ? 0 : Math.max(0, partBytesMin - pendingBytes);
 			const copyable = piece.bytes - missing;
 			if (copyable >= copyBytesMin || (isLast && copyable > 0 && missing === 0)) {
 				if (missing > 0) {
+					const before = takeBack(parts, {end: objectOffset + missing, pendingBytes, missing, partBytes, object});
+					pending.unshift(...before);
+					pendingBytes += contentBytes(before);
+					missing -= contentBytes(before);
 					take(cutPiece(piece, 0, missing));
 				}
 
@@ -158,6 +162,36 @@ const planParts = (
 
 	flush();
 	return parts;
+};
+
+/**
+A part that is sent needs bytes around a changed stretch. They are read in ranges that begin at multiples of
+`partBytes`: where those behind it would be of two ranges, some before it are taken from the copy there instead.
+*/
+const takeBack = (
+	parts: PlannedPart[],
+	{
+		end,
+		pendingBytes,
+		missing,
+		partBytes,
+		object,
+	}: {end: number; pendingBytes: number; missing: number; partBytes: number; object: ObjectVersion},
+): ContentPiece[] => {
+	const copy = parts.at(-1);
+	const bytes = end - Math.floor((end - 1) / partBytes) * partBytes;
+	if (
+		bytes >= missing ||
+		copy?.kind !== 'copy' ||
+		copy.object !== object ||
+		copy.end + pendingBytes + missing !== end ||
+		copy.end - bytes - copy.start < partBytesMin
+	) {
+		return [];
+	}
+
+	parts[parts.length - 1] = {...copy, end: copy.end - bytes};
+	return [pieceOfObject(object, copy.end - bytes, copy.end)];
 };
 
 /** The copies of a whole object, in parts of equal size. */

@@ -144,6 +144,28 @@ test('planUpload() sends no more of a large object than the changed byte needs t
 	t.is(sentBytes, partBytesMin);
 });
 
+test('planUpload() sends a changed byte with bytes around it that one range of a read brings', t => {
+	const partBytes = 8 * mebibyte;
+	const sizeBytes = 40 * partBytes;
+	const rangeOf = (at: number): [number, number] => {
+		const content = [copied(0, at), local(0, 1), copied(at + 1, sizeBytes - at - 1)];
+		const plan = planUpload(content, {partBytes});
+		const [before, sent] = plan.kind === 'multipart' ? plan.parts : [];
+		t.is(before?.kind, 'copy');
+		t.is(sent?.kind === 'send' ? sent.bytes : 0, partBytesMin);
+		const start = before?.kind === 'copy' ? before.end : 0;
+		return [start / mebibyte, (start + partBytesMin) / mebibyte];
+	};
+
+	t.deepEqual(rangeOf(33 * mebibyte), [33, 38]);
+	t.deepEqual(rangeOf(35 * mebibyte), [35, 40]);
+	t.deepEqual(rangeOf(36 * mebibyte), [35, 40]);
+	t.deepEqual(rangeOf(39 * mebibyte), [35, 40]);
+	t.deepEqual(rangeOf(40 * mebibyte), [40, 45]);
+	// Otherwise the copy before it would be too small.
+	t.deepEqual(rangeOf(6 * mebibyte), [6, 11]);
+});
+
 test('planUpload() ends with at most 10,000 parts for a large object that was changed in many places', t => {
 	const content: ContentPiece[] = [];
 	for (let index = 0; index < 12_000; index++) {
