@@ -37,7 +37,7 @@ export type S3ConnectionOptions = S3Place & {
 	readonly timeoutMs?: number | undefined;
 	/** Default: 20, which is more than the time allows, as pauses grow to 5 s. */
 	readonly attemptCountMax?: number | undefined;
-	/** How many connections at once; further requests wait. Default: 64. */
+	/** How many connections at once; further requests wait. Default: 128, of which uploads take half. */
 	readonly connectionCountMax?: number | undefined;
 	/** Called after every attempt. */
 	readonly onRequest?: ((event: S3RequestEvent) => void) | undefined;
@@ -101,7 +101,7 @@ export class S3Connection {
 			region,
 			endpoint = '',
 			pathStyle = false,
-			connectionCountMax = 64,
+			connectionCountMax = 128,
 			timeoutMs = 30_000,
 			nowMs,
 		} = options;

@@ -34,5 +34,6 @@ export class PartBuffers {
 	}
 }
 
-const unitBytes = 2 ** 20;
+/** Small files take little, so that many of them are on their way. */
+const unitBytes = 2 ** 16;
 const smallBytes = 2 ** 18;

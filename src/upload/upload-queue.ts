@@ -338,5 +338,6 @@ const createCounts = (metrics: MetricSink) => ({
 	refused: metrics.counter('pnx_volume_uploads_total', {result: 'refused'}),
 });
 
-const uploadsAtOnceMax = 16;
+/** As many as calls of the kernel, each of which may close a small file; the memory for parts bounds large ones. */
+const uploadsAtOnceMax = 64;
 const retryDelayMsMax = 60_000;

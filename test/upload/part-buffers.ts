@@ -7,7 +7,9 @@ test('no more bytes are lent at once than the bound, and one part always is', as
 	for (const [bytesMax, partBytes, countMax] of [
 		[20 * mebibyte, 8 * mebibyte, 2],
 		[mebibyte, 8 * mebibyte, 1],
-		[3 * mebibyte, 1, 3],
+		[3 * mebibyte, mebibyte, 3],
+		[mebibyte / 4, 1, 4],
+		[mebibyte / 4, 2 ** 16 + 1, 2],
 	] as const) {
 		const buffers = new PartBuffers({partBytes: 8 * mebibyte, bytesMax});
 		const gates = Array.from({length: 6}, () => Promise.withResolvers<void>());

@@ -68,6 +68,23 @@ test('the layers of a file are stored in their order, and each step is reported'
 	t.is(staging.usedBytes, 0);
 });
 
+test('64 small files are on their way at once, and each ends before another begins', async t => {
+	const {bucket, store, queue, add} = await start(t);
+	const first = store.inject({method: 'put', isBlocked: true});
+	const names = Array.from({length: 70}, (_, index) => `file ${index}`);
+	const uploads = names.map(async name => {
+		const item = await add(name);
+		await write(item, name);
+		await queue.settle(item);
+	});
+	await eventually(t, '64 have begun', () => first.hitCount === 64);
+	await new Promise(setImmediate);
+	t.is(first.hitCount, 64);
+	first.remove();
+	await Promise.all(uploads);
+	t.is((await bucket.list({prefix: ''})).objects.length, names.length);
+});
+
 test('what is sealed during an upload is stored before settle() returns', async t => {
 	const {bucket, store, queue, add} = await start(t);
 	const item = await add('file');
