@@ -3,7 +3,7 @@ import {defineConfig, globalIgnores} from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-	globalIgnores(['build', 'dist', 'dist.*', 'node_modules', 'bench/results']),
+	globalIgnores(['build', 'dist', 'dist.*', 'node_modules', 'bench/report']),
 	{
 		files: ['**/*.ts'],
 		extends: [eslint.configs.recommended, tseslint.configs.strictTypeChecked],

@@ -1,140 +1,136 @@
 /**
-`npm run bench -- [--size MiB] [--files COUNT] [--peer s3fs|rclone|none]`
-
-Runs the workloads on pnx-volume and on a peer, in turn, on one S3 server on this machine, and prints every figure
-beside the peer's, the ratio, and the floor that we promise. It judges nothing: machines are shared and noisy.
+`npm run bench`: this file system beside s3fs and rclone, in turn on one S3 server. bench/README.md says what it does;
+`--help` lists the options. It judges nothing: machines are shared and noisy.
 */
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import {parseArgs} from 'node:util';
-import {execa} from 'execa';
-import {parseVolumeOptions} from '../src/model/volume-options.ts';
-import {provisionBucket} from '../src/store/provision-bucket.ts';
+import {parseBenchOptions, usage, type BenchOptions} from './bench-options.ts';
+import {Bench} from './bench.ts';
+import {CleanUp} from './clean-up.ts';
 import {measureDrivers} from './driver.ts';
-import {type Endpoint, fillBucket, openBucket, startServer} from './server.ts';
-import {type Kind, type Mounted, mountSubject} from './subjects.ts';
-import {type Measurement, listLarge, workloads} from './workloads.ts';
+import {describeMachine, formatLoad, isBusy} from './machine.ts';
+import {makePlan, type Plan} from './plan.ts';
+import {formatMarkdown} from './reporting/report-markdown.ts';
+import type {MountFigure, Report} from './reporting/report.ts';
+import {publishReport, writeReport} from './reporting/write-report.ts';
+import {startDevServer, startRgw, useServer, type S3Server} from './server/s3-server.ts';
 
-const {values} = parseArgs({
-	options: {
-		size: {type: 'string', default: '1024'},
-		files: {type: 'string', default: '500'},
-		peer: {type: 'string', default: 's3fs'},
-		entries: {type: 'string', default: '10000'},
-	},
-});
-const size = {largeMebibytes: Number(values.size), smallFileCount: Number(values.files)};
-const temporary = await fs.mkdtemp(path.join(os.tmpdir(), 'pnx-volume-bench-'));
-const server = await startServer(path.join(temporary, 's3'));
+const root = path.resolve(import.meta.dirname, '..');
+const reportDirectory = path.join(import.meta.dirname, 'report');
 
-/** A mount that can be made cold: unmounted and mounted again with nothing cached. */
-class ColdMount {
-	readonly #kind: Kind;
-	readonly #bucket: string;
-	#mounted: Mounted | undefined;
-	residentMebibytesPeak = 0;
-	cpuSeconds = 0;
-
-	constructor(kind: Kind, bucket: string) {
-		this.#kind = kind;
-		this.#bucket = bucket;
+const main = async (args: readonly string[], cleanUp: CleanUp, signal: AbortSignal): Promise<void> => {
+	const options = parseBenchOptions(args);
+	if (options === 'help') {
+		console.log(usage);
+		return;
 	}
 
-	async mount(): Promise<string> {
-		this.#mounted = await mountSubject(this.#kind, server, this.#bucket, temporary);
-		return this.#mounted.directory;
+	const startedAt = new Date();
+	const load = formatLoad();
+	const plan = await makePlan(options);
+	const notes = [...plan.notes, ...(isBusy() ? [`The machine was busy when this began (load ${load}).`] : [])];
+	for (const note of notes) {
+		console.log(note);
 	}
 
-	async unmount(): Promise<void> {
-		if (this.#mounted !== undefined) {
-			this.residentMebibytesPeak = Math.max(this.residentMebibytesPeak, await this.#mounted.residentMebibytesPeak());
-			this.cpuSeconds += await this.#mounted.cpuSeconds();
-			await this.#mounted.unmount();
-			this.#mounted = undefined;
-		}
-	}
-}
-
-const measure = async (kind: Kind, endpoint: Endpoint): Promise<Measurement[]> => {
-	const bucket = `bench-${kind.replace(' ', '-')}-${Date.now()}`;
-	const credentials = {accessKeyId: endpoint.accessKeyId, secretAccessKey: endpoint.secretAccessKey};
-	await provisionBucket({
-		options: parseVolumeOptions({name: bucket, endpoint: endpoint.url, 'path-style': 'true', versioning: 'false'}),
-		credentials,
-	});
-	const mount = new ColdMount(kind, bucket);
-	const measurements: Measurement[] = [];
-	try {
-		const directory = await mount.mount();
-		const subject = {
-			name: kind,
-			directory,
-			async makeCold() {
-				await mount.unmount();
-				await fs.writeFile('/proc/sys/vm/drop_caches', '3');
-				await mount.mount();
-			},
-		};
-		if (kind === 'pnx-volume uniform') {
-			const store = openBucket(endpoint, bucket);
-			await fillBucket(store, 'many/', Number(values.entries));
-			await store.close();
-			measurements.push(...(await listLarge({...subject, directory: `${directory}/many`}, Number(values.entries))));
-		} else {
-			for (const workload of workloads) {
-				measurements.push(...(await workload.run(subject, size)));
-			}
-		}
-	} finally {
-		await mount.unmount();
+	const temporary = await fs.mkdtemp(path.join(os.tmpdir(), 'pnx-bench-'));
+	cleanUp.add(async () => fs.rm(temporary, {recursive: true, force: true}));
+	const server = await startServer(options, temporary, cleanUp);
+	const bench = new Bench({options, plan, server, temporary, cleanUp, signal});
+	await bench.run();
+	signal.throwIfAborted();
+	const mounts = await measureMounts(plan, server, temporary, notes);
+	const report: Report = {
+		startedAt: `${startedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
+		minutes: (Date.now() - startedAt.getTime()) / 60_000,
+		machine: describeMachine(),
+		load: `${load} before, ${formatLoad()} after`,
+		server: server.name,
+		commandLine: ['npm run bench', ...(args.length === 0 ? [] : ['--', ...args])].join(' '),
+		rounds: options.rounds,
+		subjects: plan.subjects.map(({reported}) => reported),
+		notes: [...notes, ...bench.notes],
+		ceilings: bench.ceilings,
+		rows: bench.results.rows(),
+		mounts,
+	};
+	await writeReport(report, reportDirectory);
+	if (options.publish) {
+		await publishReport(report, path.join(root, 'docs'));
 	}
 
-	const isUniform = kind === 'pnx-volume uniform';
-	return [
-		...measurements,
-		...(isUniform ? [] : [{name: 'CPU of the daemon', unit: 's', value: mount.cpuSeconds, isHigherBetter: false}]),
-		{
-			name: `peak RSS of the daemon${isUniform ? ', uniform' : ''}`,
-			unit: 'MiB',
-			value: mount.residentMebibytesPeak,
-			isHigherBetter: false,
-			floor: 300,
-		},
-	];
+	console.log(
+		`\n${formatMarkdown(report, {headingLevel: 2})}\n\nIn ${reportDirectory}: report.md, report.json, report.svg`,
+	);
 };
 
-try {
-	await execa('sync');
-	const ours = [
-		...(await measure('pnx-volume', server)),
-		...(await measure('pnx-volume uniform', server)),
-		...(await measureDrivers(server, temporary)),
-	];
-	const peers = values.peer === 'none' ? [] : await measure(values.peer as Kind, server);
-	print(ours, peers);
-} finally {
-	await server.stop();
-	await fs.rm(temporary, {recursive: true, force: true});
-}
-
-function print(ours: readonly Measurement[], peers: readonly Measurement[]): void {
-	console.log(
-		`${'workload'.padEnd(38)} ${'pnx-volume'.padStart(12)} ${values.peer.padStart(12)} ${'ratio'.padStart(7)}  floor`,
-	);
-	for (const {name, unit, value, isHigherBetter, floor} of ours) {
-		const peer = peers.find(candidate => candidate.name === name)?.value;
-		const ratio = peer === undefined ? '' : `${(isHigherBetter ? value / peer : peer / value).toFixed(2)}x`;
-		const promise =
-			floor === undefined
-				? ''
-				: `${isHigherBetter ? '>=' : '<='} ${floor} ${unit}${(isHigherBetter ? value >= floor : value <= floor) ? '' : '  MISSED'}`;
-		console.log(
-			`${name.padEnd(38)} ${format(value, unit).padStart(12)} ${(peer === undefined ? '' : format(peer, unit)).padStart(12)} ${ratio.padStart(7)}  ${promise}`,
-		);
+const startServer = async (options: BenchOptions, temporary: string, cleanUp: CleanUp): Promise<S3Server> => {
+	if (options.server === 'dev-server') {
+		const directory = await serverDirectory(temporary, options.sizes.largeMebibytes);
+		cleanUp.add(async () => fs.rm(directory, {recursive: true, force: true}));
+		const server = await startDevServer(directory);
+		cleanUp.add(server.stop);
+		return server;
 	}
+
+	const server =
+		options.server === 'rgw' ? await startRgw(path.join(temporary, 'rgw')) : useServer(options.server.url, process.env);
+	cleanUp.add(server.stop);
+	return server;
+};
+
+/** In memory, so that no disk is measured, where there is room for the large files of all subjects. */
+const serverDirectory = async (temporary: string, largeMebibytes: number): Promise<string> => {
+	const memory = '/dev/shm';
+	const neededBytes = 8 * largeMebibytes * 2 ** 20;
+	const {bavail, bsize} = await fs.statfs(memory).catch(() => ({bavail: 0, bsize: 0}));
+	return os.freemem() > neededBytes && bavail * bsize > neededBytes
+		? fs.mkdtemp(path.join(memory, 'pnx-bench-'))
+		: path.join(temporary, 's3');
+};
+
+/** Without them where a driver fails: the rest of the report is worth its time. */
+const measureMounts = async (
+	plan: Plan,
+	server: S3Server,
+	temporary: string,
+	notes: string[],
+): Promise<MountFigure[]> => {
+	if (!plan.measuresMounts) {
+		return [];
+	}
+
+	try {
+		return await measureDrivers(server.endpoint, temporary);
+	} catch (error) {
+		notes.push(`Without the calls of the driver: ${String(error)}`);
+		return [];
+	}
+};
+
+/** Of the options: those of `parseArgs`, and ours. */
+const isUsageError = (error: unknown): error is Error =>
+	error instanceof RangeError ||
+	(error instanceof TypeError && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS'));
+
+const cleanUp = new CleanUp();
+const interruption = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+	process.on(name, () => {
+		console.error(`${name}: taking away mounts, processes and directories ...`);
+		interruption.abort(new Error('it was interrupted'));
+	});
 }
 
-function format(value: number, unit: string): string {
-	return `${value >= 100 ? value.toFixed(0) : value.toFixed(2)} ${unit}`;
+try {
+	await main(process.argv.slice(2), cleanUp, interruption.signal);
+} catch (error) {
+	if (!interruption.signal.aborted) {
+		console.error(isUsageError(error) ? error.message : error);
+	}
+
+	process.exitCode = interruption.signal.aborted ? 130 : 1;
+} finally {
+	await cleanUp.run();
 }

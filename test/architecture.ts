@@ -64,7 +64,7 @@ const implementations: readonly string[] = [
 	'src/fuse/fuse-mount.ts',
 ];
 
-/** Files of `src/` over the limit, each with its reason. */
+/** Files of `src/` and `bench/` over the limit, each with its reason. */
 const sizeExceptions: Readonly<Record<string, string>> = {};
 
 /** Test files outside test/end-to-end that stand at no path of `src/`, each with its reason. */
@@ -88,7 +88,7 @@ const nodeFolders: readonly string[] = ['', 'host', 'mounts', 'launch', 'volumes
 /** What the driver loads is read and compiled at each start of a pod. */
 const driverFileCountMax = 70;
 
-/** Functions of `src/` over the limit, each with its reason. */
+/** Functions of `src/` and `bench/` over the limit, each with its reason. */
 const functionExceptions: Readonly<Record<string, string>> = {};
 
 const lineCountMax = {src: 345, test: 650};
@@ -105,7 +105,7 @@ type Import = {
 	readonly isLoaded: boolean;
 };
 
-const readSources = (top: 'src' | 'test'): SourceFile[] =>
+const readSources = (top: 'bench' | 'src' | 'test'): SourceFile[] =>
 	readdirSync(join(root, top), {recursive: true, withFileTypes: true})
 		.filter(entry => entry.isFile() && entry.name.endsWith('.ts'))
 		.map(entry => {
@@ -130,6 +130,7 @@ const importsOf = (from: SourceFile): Import[] =>
 
 const sources = readSources('src');
 const tests = readSources('test');
+const benchmarks = readSources('bench');
 const imports = sources.flatMap(file => importsOf(file));
 const folderOf = (path: string): string => path.split('/')[1] ?? '';
 
@@ -366,7 +367,7 @@ test('only the FUSE layer has errno numbers', t => {
 test('files are short', t => {
 	const lineCountOf = (file: SourceFile): number => file.text.split('\n').length - 1;
 	t.deepEqual(
-		sources
+		[...sources, ...benchmarks]
 			.filter(file => lineCountOf(file) > lineCountMax.src && sizeExceptions[file.path] === undefined)
 			.map(file => `${file.path}: ${lineCountOf(file)}`),
 		[],
@@ -401,7 +402,7 @@ const functionsOf = ({path, text}: SourceFile): Array<{name: string; lineCount: 
 };
 
 test('functions fit a screen', t => {
-	const functions = sources.flatMap(file => functionsOf(file));
+	const functions = [...sources, ...benchmarks].flatMap(file => functionsOf(file));
 	t.true(functions.length > 1000, 'The parser finds them');
 	const long = functions.filter(({lineCount}) => lineCount > functionLineCountMax);
 	t.deepEqual(
@@ -416,7 +417,7 @@ test('functions fit a screen', t => {
 });
 
 test('files are named after their one idea, in kebab-case', t => {
-	for (const {path} of [...sources, ...tests]) {
+	for (const {path} of [...sources, ...tests, ...benchmarks]) {
 		for (const part of path.replace(/\.ts$/, '').split('/').slice(1)) {
 			t.regex(part, /^[a-z\d]+(?:-[a-z\d]+)*$/, path);
 			t.notRegex(part, bannedNames, path);
@@ -435,13 +436,15 @@ test('a test stands at the path of its source, or follows a journey in test/end-
 		.map(({path}) => path)
 		.filter(path => !['test/end-to-end', mutantFolder].some(folder => path.startsWith(`${folder}/`)))
 		.filter(path => !supportFolders.some(name => path.includes(`/${name}/`)));
-	const places = new Set(sources.flatMap(({path}) => [path, `${dirname(path)}.ts`]));
-	const misplaced = mirrored.filter(path => !places.has(path.replace(/^test\//, 'src/')));
+	// `test/bench/` mirrors `bench/`.
+	const mirrors = [...sources, ...benchmarks].flatMap(({path}) => [path, `${dirname(path)}.ts`]);
+	const places = new Set(mirrors.map(path => path.replace(/^src\//, '')));
+	const misplaced = mirrored.filter(path => !places.has(path.replace(/^test\//, '')));
 	t.deepEqual(misplaced.toSorted(), Object.keys(testExceptions).toSorted());
 });
 
 test('there are no default exports, no enums and no empty catch blocks', t => {
-	const all = [...sources, ...tests];
+	const all = [...sources, ...tests, ...benchmarks];
 	t.deepEqual(
 		all.filter(file => /^export default\b/m.test(file.text)).map(file => file.path),
 		[],

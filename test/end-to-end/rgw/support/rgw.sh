@@ -8,6 +8,7 @@
 #   sh test/end-to-end/rgw/support/rgw.sh destroy  stop, and delete its directory
 #
 # `run` has a directory of its own. The others share one: PNX_VOLUME_RGW_DIR, or /tmp/pnx-volume-rgw-UID.
+# PNX_VOLUME_RGW_STORE_BYTES is how much it can store (default: 2 GiB).
 # It is short because the path of a unix socket has at most 107 bytes. Missing Debian packages are installed.
 set -eu
 cd "$(dirname "$0")/../../../.."
@@ -16,7 +17,7 @@ command=${1:-run}
 PATH=$PWD/node_modules/.bin:$PATH
 access_key=pnx-volume-test
 secret_key=pnx-volume-test-secret
-store_bytes=2147483648
+store_bytes=${PNX_VOLUME_RGW_STORE_BYTES:-2147483648}
 
 say() { printf 'rgw: %s\n' "$*" >&2; }
 fail() { say "cannot go on: $*"; exit 1; }
