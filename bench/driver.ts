@@ -9,7 +9,7 @@ import type {Endpoint} from './server/s3-server.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const callMs = 60_000;
-const lingerMs = 2000;
+const lingerMs = 5000;
 
 /**
 How long the kubelet waits for `mount` of a bucket that exists, by the driver of this checkout and by that of the
@@ -74,7 +74,7 @@ const measureMount = async ({driver, idleMs, server, temporary}: MountSettings):
 	await fs.mkdir(env.PNX_VOLUME_STATE_DIR, {mode: 0o700});
 	await fs.writeFile(
 		path.join(env.PNX_VOLUME_STATE_DIR, 'policy.json'),
-		'{"rules": [{"namespaces": ["*"], "withSecret": {"endpoints": ["*"]}}]}',
+		JSON.stringify({rules: [{namespaces: ['*'], withSecret: {endpoints: [server.url]}}]}),
 		{mode: 0o600},
 	);
 	const directory = path.join(temporary, 'pods/bench/volumes/pnx~volume/v');

@@ -17,8 +17,10 @@ export type DelayProxyOptions = {
 	readonly latencyMs: number;
 };
 
-/** On its way in each direction of a connection; at 10 ms that is more than 6 GB/s. */
-const heldBytesMax = 64 * 2 ** 20;
+/** On its way in each direction of a connection; at 10 ms that is 1.6 GB/s. */
+const heldBytesMax = 16 * 2 ** 20;
+/** Arrived, and not taken yet: a server must not send on and on to a client that has read enough. */
+const arrivedBytesMax = 2 ** 20;
 
 /**
 Passes the bytes of every connection on, late and unchanged, and counts the requests among them. It delays and does
@@ -107,13 +109,12 @@ const passOn = ({from, to, delayMs, closedMs, onDelivered}: Direction): DelayLin
 				to.end();
 			} else if (!to.destroyed) {
 				onDelivered(data);
-				to.write(data);
-				balance();
+				to.write(data, balance);
 			}
 		},
 	});
 	const balance = (): void => {
-		if (line.heldBytes + to.writableLength > heldBytesMax) {
+		if (line.heldBytes > heldBytesMax || to.writableLength > arrivedBytesMax) {
 			from.pause();
 		} else if (from.isPaused()) {
 			from.resume();
@@ -121,7 +122,6 @@ const passOn = ({from, to, delayMs, closedMs, onDelivered}: Direction): DelayLin
 	};
 
 	from.on('data', balance);
-	to.on('drain', balance);
 	from.on('end', () => line.push(undefined));
 	return line;
 };

@@ -56,6 +56,7 @@ export class MountedProcess {
 		const mounted = new MountedProcess(subject, place, child);
 		try {
 			await mounted.#untilMounted();
+			await output.truncate(); // What it says from now on may explain a failure.
 		} catch (error) {
 			await mounted.stop();
 			throw error;
