@@ -22,9 +22,14 @@ export interface BlockCache {
 	get(version: VersionId, index: number, target: Uint8Array): Promise<number | undefined>;
 	/**
 	Keeps a block if it can. The bytes are not looked at any more once the promise is resolved. Never fails. What is busy
-	drops the block, unless it `isWaitedFor`.
+	drops the block, unless it `isWaitedFor`. `crc` saves it the time to make the CRC-32 of the bytes.
 	*/
-	put(version: VersionId, index: number, bytes: Uint8Array, options?: {isWaitedFor?: boolean}): Promise<void>;
+	put(
+		version: VersionId,
+		index: number,
+		bytes: Uint8Array,
+		options?: {isWaitedFor?: boolean; crc?: number | undefined},
+	): Promise<void>;
 	/** Bytes in use. */
 	readonly usedBytes: number;
 	close(): Promise<void>;

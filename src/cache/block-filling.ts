@@ -10,7 +10,8 @@ type FillingOptions = {
 	readonly first: number;
 	readonly buffers: readonly Buffer[];
 	readonly checksums: ChecksumAccount;
-	readonly onFilled: (position: number, length: number) => void;
+	/** `crc` of the block, where it was compared by itself. */
+	readonly onFilled: (position: number, length: number, crc: number | undefined) => void;
 };
 
 /**
@@ -93,7 +94,7 @@ export class BlockFilling {
 			}
 
 			this.#assertCrc(piece);
-			this.#give(piece.end, {isCompared: true});
+			this.#give(piece.end, {isCompared: true, crc: piece.crc});
 		}
 	}
 
@@ -125,12 +126,13 @@ export class BlockFilling {
 		}
 	}
 
-	#give(end: number, {isCompared}: {isCompared: boolean}): void {
+	#give(end: number, {isCompared, crc}: {isCompared: boolean; crc?: number}): void {
 		const {version, checksums, onFilled} = this.#options;
+		const isOne = end === this.#handedCount + 1;
 		for (; this.#handedCount < end; this.#handedCount++) {
 			const length = this.#lengthOf(this.#handedCount);
 			checksums.note(version.key, length, {isCompared});
-			onFilled(this.#handedCount, length);
+			onFilled(this.#handedCount, length, isOne ? crc : undefined);
 		}
 	}
 

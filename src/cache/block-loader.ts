@@ -254,12 +254,12 @@ export class BlockLoader {
 
 		this.#metrics.fetchedBlocks.value += count;
 		const buffers = blocks.map(block => block?.buffer ?? Buffer.allocUnsafeSlow(blockBytes));
-		void fillBlocks(this.#source, version, {first, buffers, begun}, (position, length) => {
+		void fillBlocks(this.#source, version, {first, buffers, begun}, (position, length, crc) => {
 			lengths[position]!.resolve(length); // There is a promise of its length for each buffer.
 			const block = blocks[position];
 			if (block !== undefined) {
 				block.pins++;
-				void this.#blockCache.put(versionId, first + position, block.buffer.subarray(0, length)).finally(() => {
+				void this.#blockCache.put(versionId, first + position, block.buffer.subarray(0, length), {crc}).finally(() => {
 					memory.unpin(block);
 				});
 			}

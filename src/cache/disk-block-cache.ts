@@ -1,11 +1,8 @@
-import {close, open, writev} from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import {promisify} from 'node:util';
-import {crc32} from 'node:zlib';
-import {hasErrorCode} from '../model/error-text.ts';
 import {type Counter, type MetricSink, noMetrics} from '../model/metric-sink.ts';
 import type {BlockCache, VersionId} from './block-cache.ts';
+import {blockFileHeaderBytes, readBlockFile, writeBlockFile} from './block-file.ts';
 
 export type DiskBlockCacheOptions = {
 	readonly directory: string;
@@ -21,9 +18,8 @@ export type DiskSpace = {readonly freeBytes: number; readonly totalBytes: number
 /**
 Blocks as files: `<directory>/v1/<first two digits>/<version id>-<index>`.
 
-A file is a header of 16 bytes and the bytes of the block. Header: `PNXB`, CRC-32 of the bytes (big endian), length of
-the bytes, CRC-32 of the twelve bytes before. A file is written under its name, without a detour: a half one of a
-crash fails its check like every other damage, and is removed.
+A file is written under its name, without a detour: a half one of a crash fails its check like every other damage, and
+is removed.
 
 When the directory is full the blocks that were not used for longest go first. Which ones there are is read from the
 directory at start, oldest modification first; blocks that are used are moved to the end in memory only.
@@ -96,24 +92,15 @@ export class DiskBlockCache implements BlockCache {
 
 		this.#files.delete(name);
 		this.#files.set(name, fileBytes);
-		let file: fs.FileHandle | undefined;
 		try {
-			file = await fs.open(path.join(this.#directory, name), 'r');
-			const header = Buffer.alloc(headerBytes);
-			await file.read(header, 0, headerBytes, 0);
-			const bytes = parseHeader(header);
-			if (bytes !== undefined && bytes.length <= target.length) {
-				const {bytesRead} = await file.read(target, 0, bytes.length, headerBytes);
-				if (bytesRead === bytes.length && crc32(target.subarray(0, bytesRead)) === bytes.crc) {
-					return bytesRead;
-				}
+			const bytesRead = await readBlockFile(path.join(this.#directory, name), target);
+			if (bytesRead !== undefined) {
+				return bytesRead;
 			}
 
 			this.#onError(new Error(`Block ${name} of the disk cache is damaged; it is read from S3 again`));
 		} catch (error) {
 			this.#onError(error);
-		} finally {
-			await file?.close();
 		}
 
 		await this.#remove(name);
@@ -124,10 +111,10 @@ export class DiskBlockCache implements BlockCache {
 		version: VersionId,
 		index: number,
 		bytes: Uint8Array,
-		{isWaitedFor = false}: {isWaitedFor?: boolean} = {},
+		{isWaitedFor = false, crc}: {isWaitedFor?: boolean; crc?: number | undefined} = {},
 	): Promise<void> {
 		const name = fileNameOf(version, index);
-		const fileBytes = bytes.length + headerBytes;
+		const fileBytes = bytes.length + blockFileHeaderBytes;
 		while (isWaitedFor && !this.#closed && (this.#writing.has(name) || this.#writing.size >= writesPendingMax)) {
 			await (this.#writing.get(name) ?? Promise.race(this.#writing.values()));
 		}
@@ -143,13 +130,14 @@ export class DiskBlockCache implements BlockCache {
 			return;
 		}
 
-		const writing = this.#write(name, bytes, fileBytes);
+		const writing = this.#write(name, bytes, crc);
 		this.#writing.set(name, writing);
 		await writing;
 	}
 
 	/** Never rejects. */
-	async #write(name: string, bytes: Uint8Array, fileBytes: number): Promise<void> {
+	async #write(name: string, bytes: Uint8Array, crc: number | undefined): Promise<void> {
+		const fileBytes = bytes.length + blockFileHeaderBytes;
 		// Counted before it is there, so that writes at the same time do not pass the bound together.
 		this.#pendingBytes += fileBytes;
 		this.#usedBytes += fileBytes;
@@ -161,7 +149,7 @@ export class DiskBlockCache implements BlockCache {
 				return;
 			}
 
-			await writeFile(file, [formatHeader(bytes), bytes]);
+			await writeBlockFile(file, bytes, crc);
 			this.#files.set(name, fileBytes);
 		} catch (error) {
 			// A full or broken disk costs speed, never a read.
@@ -279,44 +267,11 @@ export class DiskBlockCache implements BlockCache {
 	}
 }
 
-/**
-By descriptors: with a thousand blocks a second, making a `FileHandle` object for each would dominate a long read.
-*/
-const writeFile = async (file: string, pieces: readonly Uint8Array[]): Promise<void> => {
-	let descriptor: number;
-	try {
-		descriptor = await openFile(file, 'w', 0o600);
-	} catch (error) {
-		if (!hasErrorCode(error, 'ENOENT')) {
-			throw error;
-		}
-
-		await fs.mkdir(path.dirname(file), {recursive: true, mode: 0o700});
-		descriptor = await openFile(file, 'w', 0o600);
-	}
-
-	try {
-		// A disk that is nearly full takes a part, and says so by this number only.
-		const {bytesWritten} = await writePieces(descriptor, pieces);
-		const expectedBytes = pieces.reduce((total, {length}) => total + length, 0);
-		if (bytesWritten < expectedBytes) {
-			throw new Error(`Cannot cache a block in ${file}: the disk took ${bytesWritten} of its ${expectedBytes} bytes`);
-		}
-	} finally {
-		await closeFile(descriptor);
-	}
-};
-
-const openFile = promisify(open);
-const closeFile = promisify(close);
-const writePieces = promisify(writev);
-
 const readDiskSpace = async (directory: string): Promise<DiskSpace> => {
 	const {bavail, blocks, bsize} = await fs.statfs(directory);
 	return {freeBytes: bavail * bsize, totalBytes: blocks * bsize};
 };
 
-const headerBytes = 16;
 /** So much of the disk stays free: of a small one, this share. */
 const freeBytesMin = 2 ** 30;
 const freeShareMin = 0.1;
@@ -324,20 +279,5 @@ const freeShareMin = 0.1;
 const roomBytesMin = 2 ** 22;
 const giveWayEachMs = 1000;
 const writesPendingMax = 8;
-const magic = 0x50_4e_58_42; // "PNXB"
 
 const fileNameOf = (version: VersionId, index: number): string => `${version.slice(0, 2)}/${version}-${index}`;
-
-const formatHeader = (bytes: Uint8Array): Buffer => {
-	const header = Buffer.alloc(headerBytes);
-	header.writeUInt32BE(magic, 0);
-	header.writeUInt32BE(crc32(bytes), 4);
-	header.writeUInt32BE(bytes.length, 8);
-	header.writeUInt32BE(crc32(header.subarray(0, 12)), 12);
-	return header;
-};
-
-const parseHeader = (header: Buffer): {crc: number; length: number} | undefined =>
-	header.readUInt32BE(0) === magic && header.readUInt32BE(12) === crc32(header.subarray(0, 12))
-		? {crc: header.readUInt32BE(4), length: header.readUInt32BE(8)}
-		: undefined;

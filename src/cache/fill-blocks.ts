@@ -27,7 +27,7 @@ export const fillBlocks = async (
 	source: BlockSource,
 	version: ObjectVersion,
 	{first, buffers, begun}: BlockRun,
-	onFilled: (position: number, length: number) => void,
+	onFilled: (position: number, length: number, crc: number | undefined) => void,
 ): Promise<void> => {
 	const end = Math.min((first + buffers.length) * blockBytes, version.sizeBytes);
 	const filling = new BlockFilling({version, first, buffers, checksums: source.checksums, onFilled});

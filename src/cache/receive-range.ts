@@ -1,6 +1,6 @@
 import type {Counter} from '../model/metric-sink.ts';
 import {StoreError, isStoreError} from '../model/store-error.ts';
-import type {ByteRange, GetResult, ObjectStore, ObjectVersion} from '../store/object-store.ts';
+import type {ByteRange, GetResult, ObjectBody, ObjectStore, ObjectVersion} from '../store/object-store.ts';
 
 export type RangeSource = {
 	readonly store: ObjectStore;
@@ -27,7 +27,7 @@ export const receiveRange = async (
 		// The store itself tries again what fails before the first byte.
 		const answer = attempt === 1 && begun !== undefined ? begun : await open(source, version, {start: position, end});
 		try {
-			for await (const bytes of answer.body) {
+			await pump(answer.body, bytes => {
 				if (bytes.length > end - position) {
 					throw new StoreError(
 						'corrupt',
@@ -37,7 +37,7 @@ export const receiveRange = async (
 
 				take(bytes, answer);
 				position += bytes.length;
-			}
+			});
 
 			if (position < end) {
 				throw new StoreError(
@@ -52,6 +52,17 @@ export const receiveRange = async (
 
 			source.resumptions.value++;
 		}
+	}
+};
+
+const pump = async (body: ObjectBody, take: (bytes: Uint8Array) => void): Promise<void> => {
+	if (body.pump !== undefined) {
+		await body.pump(take);
+		return;
+	}
+
+	for await (const bytes of body) {
+		take(bytes);
 	}
 };
 

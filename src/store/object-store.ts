@@ -78,13 +78,21 @@ export type GetRequest = {
 	readonly signal?: AbortSignal | undefined;
 };
 
+export type ObjectBody = AsyncIterable<Uint8Array> & {
+	/**
+	Gives all pieces to `take`, as an iteration does, for less: each as soon as it is there, and good until `take`
+	returns. What `take` throws ends it.
+	*/
+	readonly pump?: (take: (piece: Uint8Array) => void) => Promise<void>;
+};
+
 export type GetResult = {
 	readonly object: ObjectHead;
 	/**
 	Yields exactly the bytes of the range; ends with a `StoreError` when the connection breaks (`unavailable`). A
 	piece may be looked at until the next one is asked for. Must be read to the end or returned.
 	*/
-	readonly body: AsyncIterable<Uint8Array>;
+	readonly body: ObjectBody;
 	/** Whether the body ends with `corrupt` when its bytes are not those that the server has a checksum of. */
 	readonly isChecked?: boolean | undefined;
 };

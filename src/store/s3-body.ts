@@ -3,6 +3,7 @@ import {setTimeout, clearTimeout} from 'node:timers';
 import {crc32} from 'node:zlib';
 import {StoreError} from '../model/store-error.ts';
 import {toAbortedError} from './abort.ts';
+import type {ObjectBody} from './object-store.ts';
 
 export type BodyLimits = {
 	/** What is being done, for messages. */
@@ -27,7 +28,7 @@ export type BodyLimits = {
 The bytes of an answer, at the pace of their reader. Ends with a `StoreError` unless exactly the announced bytes came.
 A reader that returns early closes the connection: reading the rest would cost more than a new one.
 */
-export const readBody = (answer: IncomingMessage, limits: BodyLimits): AsyncIterableIterator<Uint8Array> =>
+export const readBody = (answer: IncomingMessage, limits: BodyLimits): AsyncIterableIterator<Uint8Array> & ObjectBody =>
 	new S3Body(answer, limits);
 
 /** The whole body as text; for answers that are not data. */
@@ -104,13 +105,45 @@ class S3Body implements AsyncIterableIterator<Uint8Array> {
 			return {done: true, value: undefined};
 		}
 
-		this.#receivedBytes += result.value.length;
-		if (this.#limits.expectedCrc32 !== undefined) {
-			this.#crc32 = crc32(result.value, this.#crc32);
+		this.#note(result.value);
+		return {done: false, value: result.value};
+	}
+
+	/** Without a promise for each piece, and without the copy of those that have to wait for it. */
+	async pump(take: (piece: Uint8Array) => void): Promise<void> {
+		const answer = this.#answer;
+		const ended = Promise.withResolvers<void>();
+		answer.on('data', (piece: Uint8Array) => {
+			this.#timer.refresh();
+			this.#note(piece);
+			try {
+				take(piece);
+			} catch (error) {
+				ended.reject(error);
+				answer.destroy();
+				return;
+			}
+
+			this.#freeGiven();
+		});
+		answer.once('end', ended.resolve);
+		const breakOff = (): void => ended.reject(this.#failure ?? this.#toBroken(undefined));
+		answer.once('close', breakOff); // After an error, and after the end, when it means nothing any more.
+		if (answer.destroyed) {
+			breakOff();
 		}
 
-		this.#given = result.value;
-		return {done: false, value: result.value};
+		this.#isWaiting = true;
+		this.#timer.refresh();
+		try {
+			await ended.promise;
+		} finally {
+			this.#isWaiting = false;
+			this.#freeGiven();
+			this.#end();
+		}
+
+		this.#assertWhole();
 	}
 
 	async return(): Promise<IteratorResult<Uint8Array>> {
@@ -121,6 +154,15 @@ class S3Body implements AsyncIterableIterator<Uint8Array> {
 		}
 
 		return {done: true, value: undefined};
+	}
+
+	#note(piece: Uint8Array): void {
+		this.#receivedBytes += piece.length;
+		if (this.#limits.expectedCrc32 !== undefined) {
+			this.#crc32 = crc32(piece, this.#crc32);
+		}
+
+		this.#given = piece;
 	}
 
 	#freeGiven(): void {

@@ -68,17 +68,24 @@ export const mutants: Mutant[] = [
 	},
 	{
 		name: 'a block of which the disk took a part counts as cached',
-		file: 'src/cache/disk-block-cache.ts',
+		file: 'src/cache/block-file.ts',
 		before: 'if (bytesWritten < expectedBytes) {',
 		after: 'if (false) {',
 		tests: ['test/cache/disk-block-cache.ts'],
 	},
 	{
 		name: 'the bytes of a block on disk are not compared with its checksum',
-		file: 'src/cache/disk-block-cache.ts',
-		before: ' && crc32(target.subarray(0, bytesRead)) === bytes.crc',
+		file: 'src/cache/block-file.ts',
+		before: ' && crc32(target.subarray(0, bytes.length)) === bytes.crc',
 		after: '',
 		tests: ['test/cache/disk-block-cache.ts'],
+	},
+	{
+		name: 'two copies of a slice are not compared',
+		file: 'src/cache/slice-reader.ts',
+		before: 'return buffer.subarray(0, end - start).equals(copy.subarray(start, end));',
+		after: 'return buffer.length >= end - start && copy.length > 0;',
+		tests: ['test/cache/slice-reader.ts'],
 	},
 	{
 		name: 'the bytes of a changed object of the same size are taken for those of the known version',
