@@ -55,6 +55,9 @@ export class Bench {
 	/** Of subjects, and of the shared bucket; those that could not be made, too. */
 	readonly #fixtures = new Map<string, Promise<void>>();
 
+	/** The subjects that did not get to a workload before the time was over. */
+	readonly #leftOut = new Map<string, string[]>();
+
 	constructor(parts: BenchParts) {
 		this.#parts = parts;
 		const local = path.join(parts.temporary, 'local');
@@ -63,10 +66,22 @@ export class Bench {
 		this.#progress = new Progress(runs.length * parts.options.rounds * parts.options.latenciesMs.length);
 	}
 
+	/** Nothing more is to begin. */
+	get isTimeOver(): boolean {
+		return performance.now() - this.#startedMs > this.#parts.options.totalMs;
+	}
+
 	async run(): Promise<void> {
 		await fs.mkdir(path.join(this.#parts.temporary, 'local'), {recursive: true});
 		for (const latencyMs of this.#parts.options.latenciesMs) {
 			await this.#runAt(latencyMs);
+		}
+
+		if (this.#leftOut.size > 0) {
+			const names = [...this.#leftOut].map(
+				([workload, subjects]) => `${workload} (${[...new Set(subjects)].join(', ')})`,
+			);
+			this.notes.push(`Left out when the time was over: ${names.join('; ')}.`);
 		}
 	}
 
@@ -103,10 +118,8 @@ export class Bench {
 		const over = new Set<Subject>();
 		for (let round = 1; round <= options.rounds; round++) {
 			for (const subject of subjectsOf(workload, plan)) {
-				if (this.#leftMs() <= 0) {
-					this.notes.push(
-						`Left out when the time was over: ${workload.name} of ${subject.name} at ${formatLatency(link.latencyMs)}.`,
-					);
+				if (this.isTimeOver) {
+					this.#leftOut.set(workload.name, [...(this.#leftOut.get(workload.name) ?? []), subject.name]);
 					continue;
 				}
 
@@ -174,7 +187,7 @@ export class Bench {
 
 	#sessionOptions(subject: Subject, bucket: Bucket, {endpoint, proxy}: Link): SessionOptions {
 		const {options, temporary, signal} = this.#parts;
-		const boundMs = Math.min(options.stepMs, Math.max(1000, this.#leftMs()));
+		const boundMs = options.stepMs;
 		return {subject, bucket, endpoint, proxy, sizes: options.sizes, local: this.#local, temporary, boundMs, signal};
 	}
 
@@ -194,10 +207,6 @@ export class Bench {
 		const made = this.#fixtures.get(name) ?? make();
 		this.#fixtures.set(name, made);
 		await made;
-	}
-
-	#leftMs(): number {
-		return this.#parts.options.totalMs - (performance.now() - this.#startedMs);
 	}
 
 	/** A failure is a note: everything else goes on. */

@@ -40,7 +40,7 @@ const main = async (args: readonly string[], cleanUp: CleanUp, signal: AbortSign
 	const bench = new Bench({options, plan, server, temporary, cleanUp, signal});
 	await bench.run();
 	signal.throwIfAborted();
-	const mounts = await measureMounts(plan, server, temporary, notes);
+	const mounts = bench.isTimeOver ? [] : await measureMounts(plan, server, temporary, notes);
 	const report: Report = {
 		startedAt: `${startedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC`,
 		minutes: (Date.now() - startedAt.getTime()) / 60_000,

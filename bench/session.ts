@@ -38,7 +38,8 @@ export type RunRecord = {
 
 type Amount = {amount: number} | {read: (stdout: string) => number};
 
-const quietMsMin = 150;
+/** Before it the kernel has told of the last close(). */
+const quietMsMin = 250;
 const quietPollMs = 10;
 
 let sessionCount = 0;
@@ -181,28 +182,17 @@ export class Session implements Stage {
 	seconds without that moment.
 	*/
 	async #untilUploaded(timeoutMs: number): Promise<number> {
-		const {subject, proxy, signal} = this.#options;
-		const {place} = this.#mounted!; // It is mounted.
-		const {promise: aborted, reject} = Promise.withResolvers<never>();
-		aborted.catch(() => undefined); // Also while nobody waits for it.
-		signal.addEventListener(
-			'abort',
-			() => {
-				reject(new Error('it was interrupted'));
-			},
-			{once: true},
-		);
 		const startedMs = performance.now();
 		let quietMs = startedMs;
-		for (let writes: number | undefined; ; ) {
+		let {writes} = await this.#countWrites();
+		for (;;) {
 			const polledMs = performance.now();
-			await Promise.race([subject.settle(place, timeoutMs), aborted]);
-			const counted = (await proxy?.read()) ?? {writes: 0, openWrites: 0};
-			writes ??= counted.writes;
+			await this.#settle(timeoutMs);
+			const counted = await this.#countWrites();
 			const nowMs = performance.now();
-			// The subject let us wait, so it was not ready.
-			const isWaiting = nowMs - polledMs > quietMsMin / 2;
-			if (counted.writes !== writes || counted.openWrites > 0 || isWaiting) {
+			// Without a proxy, that the subject let us wait is all that shows.
+			const isBusy = counted.isKnown ? counted.writes !== writes || counted.openWrites > 0 : nowMs - polledMs > 50;
+			if (isBusy) {
 				writes = counted.writes;
 				quietMs = nowMs;
 			} else if (nowMs - quietMs > quietMsMin) {
@@ -214,6 +204,27 @@ export class Session implements Stage {
 			}
 
 			await delay(quietPollMs);
+		}
+	}
+
+	async #countWrites(): Promise<{isKnown: boolean; writes: number; openWrites: number}> {
+		const counted = await this.#options.proxy?.read();
+		return {isKnown: counted !== undefined, writes: counted?.writes ?? 0, openWrites: counted?.openWrites ?? 0};
+	}
+
+	/** Until the subject says so, or the signal ends it. */
+	async #settle(timeoutMs: number): Promise<void> {
+		const {subject, signal} = this.#options;
+		const aborted = Promise.withResolvers<never>();
+		const onAbort = (): void => {
+			aborted.reject(new Error('it was interrupted'));
+		};
+
+		signal.addEventListener('abort', onAbort, {once: true});
+		try {
+			await Promise.race([subject.settle(this.#mounted!.place, timeoutMs), aborted.promise]); // It is mounted.
+		} finally {
+			signal.removeEventListener('abort', onAbort);
 		}
 	}
 

@@ -19,7 +19,7 @@ export const rclone: Subject = {
 			`:s3,provider=Other,env_auth=true,endpoint='${endpoint.url}',region=${endpoint.region},force_path_style=true:${bucket}`,
 			directory,
 			'--vfs-cache-mode=writes',
-			'--vfs-write-back=0s',
+			'--vfs-write-back=100ms',
 			`--cache-dir=${path.join(work, 'cache')}`,
 			'--config=/dev/null',
 			'--rc',
