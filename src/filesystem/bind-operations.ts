@@ -6,7 +6,8 @@ import * as extended from './extended-attributes.ts';
 import * as files from './file-operations.ts';
 import type {FileSystemParts} from './file-system-parts.ts';
 import type {FileSystem, FileSystemStat, FileSystemStatus} from './filesystem.ts';
-import {getattr} from './get-attributes.ts';
+import {getattr, knownAttributes} from './get-attributes.ts';
+import {isCurrent} from './is-current.ts';
 import * as names from './name-operations.ts';
 import type {OpenFile} from './open-file.ts';
 import {open} from './open-operation.ts';
@@ -23,6 +24,8 @@ export const bindOperations = (
 	const status = () => statusOf(parts, {openDirectories: directories.openCount, cacheBytes: cacheBytes()});
 	return {
 		getattr: async (target, options) => getattr(parts, target, options),
+		knownAttributes: path => knownAttributes(parts, path),
+		isCurrent: async (handle, path) => isCurrent(parts, handle, path),
 		statfs: () => fileSystemStat,
 		open: async (path, flags, create) => {
 			if (flags.create) {

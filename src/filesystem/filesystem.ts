@@ -142,9 +142,20 @@ export type AllocationRequest = {
 export interface FileSystem {
 	/**
 	ENOENT when there is nothing; the root is answered from memory. `purpose` is asked only where it matters, and
-	`undefined` when it cannot be told.
+	`undefined` when it cannot be told. An open file that was replaced is ESTALE to its readers; with `isOwnVersion` its
+	attributes are those of the version that it opened.
 	*/
-	getattr(target: Target, options?: {purpose?: () => Promise<LookupPurpose | undefined>}): Promise<EntryStat>;
+	getattr(
+		target: Target,
+		options?: {purpose?: () => Promise<LookupPurpose | undefined>; isOwnVersion?: boolean},
+	): Promise<EntryStat>;
+	/** The attributes of a path where they are known, without a request to S3: what `getattr` would answer now. */
+	knownAttributes(path: string): EntryStat | undefined;
+	/**
+	Whether an open file is what the path is now, as far as this node knows: the same file and the same version of it,
+	with the changes of this node, or one that it can go on in.
+	*/
+	isCurrent(handle: Handle, path: string): Promise<boolean>;
 	statfs(): FileSystemStat;
 
 	/** For `create` the mode is that of a new file. Errors: ENOENT, EEXIST, EISDIR, ELOOP (a symlink), EROFS. */

@@ -45,6 +45,15 @@ export class MemoryFileSystem implements FileSystem {
 		return statOf(this.#at(target));
 	}
 
+	knownAttributes(path: string): EntryStat | undefined {
+		const inode = this.#tree.find(path);
+		return inode === undefined ? undefined : statOf(inode);
+	}
+
+	async isCurrent(handle: Handle, path: string): Promise<boolean> {
+		return this.#tree.find(path) === this.#file(handle).inode;
+	}
+
 	statfs(): FileSystemStat {
 		return {
 			blockBytes: 4096,
