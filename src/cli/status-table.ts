@@ -1,7 +1,7 @@
 import {formatAge} from '../model/format-age.ts';
 import type {VolumeReport} from '../node/volumes/list-volumes.ts';
 import type {VolumeStatistics} from '../node/volumes/volume-statistics.ts';
-import {describeVolumeProblems, toVolumeName} from '../node/volumes/volume-problems.ts';
+import {describeVolumeProblems, toTransportName, toVolumeName} from '../node/volumes/volume-problems.ts';
 
 export type StatusRow = {readonly volume: VolumeReport; readonly figures: VolumeStatistics};
 
@@ -53,7 +53,9 @@ const toNumbers = ({health, daemon, daemonPid, launch}: VolumeReport, figures: V
 	shortBytes(figures.dirtyBytes, '?'),
 	figures.uploadsPending === undefined ? '?' : String(figures.uploadsPending),
 	figures.oldestUploadSeconds === undefined ? '-' : formatAge(figures.oldestUploadSeconds),
-	[daemonPid ?? '-', daemon?.version ?? launch?.version ?? [], launch?.way ?? []].flat().join(' '),
+	[daemonPid ?? '-', daemon?.version ?? launch?.version ?? [], launch?.way ?? [], toTransportName(daemon)]
+		.flat()
+		.join(' '),
 ];
 
 const units = ['', 'K', 'M', 'G', 'T', 'P'] as const;

@@ -1,5 +1,6 @@
 import type {FileSystem} from '../filesystem/filesystem.ts';
 import {mountFuse, type FuseMount} from '../fuse/fuse-mount.ts';
+import {mountKernel} from '../fuse/kernel/kernel-mount.ts';
 import {parseVolumeOptions, type VolumeOptions} from '../model/volume-options.ts';
 import type {DaemonRequest, DaemonStatus} from '../node/launch/daemon-protocol.ts';
 import {toMountSource} from '../node/mounts/mount-source.ts';
@@ -85,7 +86,8 @@ export const runMount = async (
 		log.info({mountPoint: request.mountPoint}, 'volume stopped');
 	});
 	const stopped = closed.then(async () => idleShutdown.cleanedUp());
-	log.info({mountPoint: request.mountPoint, durationMs: Date.now() - startedAtMs}, 'volume mounted');
+	const {transport} = options;
+	log.info({mountPoint: request.mountPoint, transport, durationMs: Date.now() - startedAtMs}, 'volume mounted');
 	return {
 		stopped,
 		async stop(stopOptions) {
@@ -94,6 +96,11 @@ export const runMount = async (
 		},
 	};
 };
+
+const mountOver = {native: mountFuse, kernel: mountKernel} as const satisfies Record<
+	VolumeOptions['transport'],
+	unknown
+>;
 
 type VolumeParts = {
 	readonly request: DaemonRequest;
@@ -109,7 +116,7 @@ const mountFileSystem = async ({
 	metrics,
 	isEachOperationLogged,
 }: VolumeParts & {log: Logger; metrics: Metrics; isEachOperationLogged: boolean}): Promise<FuseMount> => {
-	const mount = await mountFuse({
+	const mount = await mountOver[options.transport]({
 		fileSystem,
 		mountPoint: request.mountPoint,
 		source: toMountSource({...request, bucket: options.name, prefix: options.prefix}),
@@ -121,7 +128,7 @@ const mountFileSystem = async ({
 		metrics,
 		isEachLogged: isEachOperationLogged,
 	});
-	metrics.addReader(readVolumeMetrics(fileSystem, mount));
+	metrics.addReader(readVolumeMetrics(fileSystem, mount, options.transport));
 	return mount;
 };
 
@@ -139,6 +146,7 @@ const toStatus = ({
 	bucket: options.name,
 	prefix: options.prefix,
 	mountPoint: request.mountPoint,
+	transport: options.transport,
 	residentBytes: process.memoryUsage.rss(),
 	fileSystem: {lastError: s3Health.failure, ...fileSystem.status()},
 });

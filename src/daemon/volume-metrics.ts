@@ -1,10 +1,11 @@
 import type {FileSystem} from '../filesystem/filesystem.ts';
 import type {FuseMount} from '../fuse/fuse-mount.ts';
+import type {VolumeOptions} from '../model/volume-options.ts';
 import type {MetricReader} from '../observability/metrics.ts';
 
 /** What a volume and its mount know of themselves anyway. */
 export const readVolumeMetrics =
-	(fileSystem: FileSystem, mount: FuseMount): MetricReader =>
+	(fileSystem: FileSystem, mount: FuseMount, transport: VolumeOptions['transport']): MetricReader =>
 	add => {
 		const status = fileSystem.status();
 		add('pnx_volume_open_handles', status.openHandles);
@@ -17,6 +18,7 @@ export const readVolumeMetrics =
 		add('pnx_volume_cache_bytes', status.cacheBytes, {tier: 'disk'});
 
 		const {runningCount, oldestRunningMs} = mount.status();
+		add('pnx_volume_fuse_info', 1, {transport});
 		add('pnx_volume_fuse_operations_running', runningCount);
 		add('pnx_volume_fuse_operation_oldest_seconds', oldestRunningMs / 1000);
 	};

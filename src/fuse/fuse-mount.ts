@@ -10,6 +10,7 @@ import type {FuseLog} from './fuse-log.ts';
 import {createFuseOperations} from './fuse-operations.ts';
 import {tuneKernel} from './kernel-tuning.ts';
 import {findMount} from './mount-info.ts';
+import {toSource} from './mount-source-text.ts';
 import {OperationMetrics} from './operation-metrics.ts';
 import {OperationRunner} from './operation-runner.ts';
 import type {Device} from './other-descriptors.ts';
@@ -177,7 +178,7 @@ const toFuseOptions = ({attributeCacheMs, source}: FuseMountOptions): Fuse.OPTIO
 	maxRead: requestBytesMax,
 	entryTimeout: attributeCacheMs / 1000,
 	attrTimeout: attributeCacheMs / 1000,
-	fsname: source.replaceAll(/[\0,\\\r\n]/g, '_'),
+	fsname: toSource(source),
 	subtype: 'pnx',
 	// Not `remember`, which keeps inode numbers when the kernel forgets a file: libfuse ends the process (an assertion in
 	// fuse.c, unlink_node) at a rename to a name that it remembers and that another node has deleted.

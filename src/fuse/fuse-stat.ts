@@ -3,10 +3,10 @@ import type {EntryKind, EntryStat, FileSystemStat, TimeChange, TimeNs} from '../
 import {entryKinds, kindOfMode, typeBitsOf} from '../model/entry-kind.ts';
 import {FsError} from '../model/fs-error.ts';
 
-const blockBytes = 512;
+export const blockBytes = 512;
 
 /** What programs should read and write at once: as much as one FUSE request carries. */
-const preferredIoBytes = 2 ** 20;
+export const preferredIoBytes = 2 ** 20;
 
 const nanosecondsPerSecond = 1_000_000_000n;
 
@@ -58,7 +58,7 @@ export const kindOfMknod = (mode: number): EntryKind => {
 /** Permission bits with set-uid, set-gid and sticky. */
 export const permissionsOfMode = (mode: number): number => mode & 0o7777;
 
-const toTimespec = (timeNs: TimeNs): Fuse.Timespec => {
+export const toTimespec = (timeNs: TimeNs): Fuse.Timespec => {
 	// Rounded towards the past, so that the nanoseconds of a time before 1970 are positive too.
 	const nanoseconds = ((timeNs % nanosecondsPerSecond) + nanosecondsPerSecond) % nanosecondsPerSecond;
 	return {seconds: (timeNs - nanoseconds) / nanosecondsPerSecond, nanoseconds: Number(nanoseconds)};

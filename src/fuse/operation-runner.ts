@@ -17,7 +17,15 @@ export type Operation<T> = {
 	something that happens after all would be a lie.
 	*/
 	readonly abandon?: ((value: T) => void) | undefined;
+	/**
+	Gets what an operation brings that was answered early, when it has no `abandon`: present on operations that are let
+	run out when their caller ends.
+	*/
+	readonly discard?: ((value: T) => void) | undefined;
 };
+
+/** Answers an operation that still runs with a negative errno; nothing when it was answered already. */
+export type AnswerEarly = (result: number) => void;
 
 type RunningOperation = {
 	readonly name: string;
@@ -55,7 +63,7 @@ export class OperationRunner {
 		this.#watch = setInterval(() => this.#reportSlow(), watchIntervalMs);
 	}
 
-	run<T>(operation: Operation<T>): void {
+	run<T>(operation: Operation<T>): AnswerEarly {
 		const running: RunningOperation = {
 			name: operation.name,
 			subject: operation.subject,
@@ -66,6 +74,12 @@ export class OperationRunner {
 		};
 		this.#running.add(running);
 		void this.#settle(operation, running);
+		return result => {
+			if (!running.isAnswered) {
+				this.#count(running, 'refused');
+				operation.fail(result);
+			}
+		};
 	}
 
 	/** What waits for its answer now. */
@@ -89,7 +103,7 @@ export class OperationRunner {
 		try {
 			const value = await operation.act();
 			if (running.isAnswered) {
-				operation.abandon?.(value);
+				(operation.abandon ?? operation.discard)?.(value);
 			} else {
 				this.#count(running, 'ok');
 				operation.succeed(value);

@@ -88,6 +88,8 @@ export const optionTable: readonly OptionDefinition[] = [
 	{name: 'timeout', field: 'timeoutMs', kind: 'duration', minMs: 1000, maxMs: 3_600_000,
 		default: '30s', unit: 'duration (ms, s, m, h)',
 		help: 'How long one operation keeps trying to reach S3 before it fails.'},
+	{name: 'transport', field: 'transport', kind: 'choice', choices: ['native', 'kernel'], default: 'native', unit: 'native, kernel',
+		help: 'How the daemon speaks with the kernel. native: through libfuse; kernel: by itself, for root only and Linux 5.4 or newer.'},
 	{name: 'log-level', field: 'logLevel', kind: 'choice', choices: logLevels, default: 'info', unit: 'level',
 		help: 'Lowest level of messages that are logged.'},
 ];

@@ -29,6 +29,7 @@ export type VolumeOptions = {
 	readonly stagingBytesMax: number;
 	readonly partBytes: number;
 	readonly timeoutMs: number;
+	readonly transport: 'native' | 'kernel';
 	readonly logLevel: LogLevel;
 };
 

@@ -55,6 +55,9 @@ export const daemonMetricTable = {
 		['operation'],
 		operationBounds,
 	),
+	pnx_volume_fuse_info: gauge('How the daemon speaks with the kernel, the value of the option transport', [
+		'transport',
+	]),
 	pnx_volume_fuse_operations_running: gauge('Operations of the kernel that wait for their answer now'),
 	pnx_volume_fuse_operation_oldest_seconds: gauge('Age of the oldest operation that waits for its answer'),
 	pnx_volume_read_bytes_total: counter(

@@ -122,3 +122,36 @@ test('an operation that changes something is only reported when it takes too lon
 	t.is(lines.length, 1, 'Reported once');
 	t.like(lines[0], {level: 'warn', isGivenUp: false});
 });
+
+test('an operation that is answered early is answered once, and what it brings later is discarded', async t => {
+	const runner = new OperationRunner({
+		log: {trace() {}, debug() {}, info() {}, warn() {}, error() {}, fatal() {}},
+		isEachLogged: false,
+		durationMsMax: 60_000,
+	});
+	t.teardown(() => runner.close());
+	for (const way of ['discard', 'abandon'] as const) {
+		const {promise, resolve} = Promise.withResolvers<string>();
+		const answers: Array<string | number> = [];
+		const discarded: string[] = [];
+		const note = (answer: string | number): void => void answers.push(answer);
+		const answerEarly = runner.run({
+			name: 'test',
+			subject: '/path',
+			act: async () => promise,
+			succeed: note,
+			fail: note,
+			[way]: (value: string) => void discarded.push(value),
+		});
+		answerEarly(-constants.errno.EINTR);
+		answerEarly(-constants.errno.EINTR);
+		resolve('late');
+		await new Promise(resolveTurn => {
+			setImmediate(resolveTurn);
+		});
+		answerEarly(-constants.errno.EINTR);
+		t.deepEqual({answers, discarded}, {answers: [-constants.errno.EINTR], discarded: ['late']}, way);
+	}
+
+	t.is(runner.status().runningCount, 0);
+});

@@ -2,7 +2,7 @@ import {formatAge} from '../../model/format-age.ts';
 import {formatBytes} from '../../model/byte-size.ts';
 import type {VolumeHealth} from '../../node/volumes/list-volumes.ts';
 import {toPodName} from '../../node/call-log.ts';
-import {toVolumeName} from '../../node/volumes/volume-problems.ts';
+import {toTransportName, toVolumeName} from '../../node/volumes/volume-problems.ts';
 import {html, type Html, type HtmlValue} from './html.ts';
 import type {StatusDocument, StatusVolume} from './status-document.ts';
 
@@ -131,7 +131,12 @@ const renderBacklog = ({figures, journalBytes}: StatusVolume): HtmlValue =>
 
 const renderDaemon = ({daemon, daemonPid, launch, figures, restartCount}: StatusVolume): HtmlValue =>
 	lines(
-		[daemon?.version ?? launch?.version ?? [], launch?.way ?? [], daemonPid === undefined ? [] : `pid ${daemonPid}`]
+		[
+			daemon?.version ?? launch?.version ?? [],
+			launch?.way ?? [],
+			toTransportName(daemon),
+			daemonPid === undefined ? [] : `pid ${daemonPid}`,
+		]
 			.flat()
 			.join(' · ') || undefined,
 		html`<small>${figures.residentBytes === undefined ? undefined : `${formatBytes(figures.residentBytes)} memory, `}${restartCount} ${restartCount === 1 ? 'restart' : 'restarts'}</small>`,

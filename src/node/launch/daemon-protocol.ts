@@ -12,6 +12,7 @@ connection and answers with lines of JSON. SIGTERM and SIGINT mean `stop`.
 
 import type {FileSystemStatus, WarmUpProgress} from '../../filesystem/filesystem.ts';
 import type {MetricSamples} from '../../model/metric-samples.ts';
+import type {VolumeOptions} from '../../model/volume-options.ts';
 import type {VolumeRule} from '../../model/volume-rule.ts';
 
 export type {WarmUpProgress} from '../../filesystem/filesystem.ts';
@@ -80,6 +81,8 @@ export type DaemonStatus = {
 	readonly bucket: string;
 	readonly prefix: string;
 	readonly mountPoint: string;
+	/** The value of the option; absent from daemons of older versions, which are `native`. */
+	readonly transport?: VolumeOptions['transport'] | undefined;
 	readonly residentBytes: number;
 	readonly fileSystem: FileSystemStatus;
 };

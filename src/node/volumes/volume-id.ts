@@ -23,7 +23,10 @@ export const toVolumeId = ({options, credentials, fsGroup, rule, directory}: Vol
 			? ''
 			: hash([credentials.accessKeyId, credentials.secretAccessKey, credentials.sessionToken ?? '']);
 	return hash([
-		Object.entries(formatVolumeOptions(options)),
+		Object.entries(formatVolumeOptions(options)).filter(
+			// Volumes of before this option keep their id, so that an upgrade finds them again.
+			([name, value]) => name !== 'transport' || value !== 'native',
+		),
 		fsGroup ?? '',
 		directory ?? '',
 		credentialsHash,

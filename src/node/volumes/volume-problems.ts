@@ -12,6 +12,10 @@ export const describeVolumeProblems = (volume: VolumeReport): string[] =>
 export const toVolumeName = ({bucket, prefix}: Pick<VolumeReport, 'bucket' | 'prefix'>): string =>
 	prefix === '' ? bucket : `${bucket}/${prefix}`;
 
+/** How the daemon speaks with the kernel, where that is not the default; as a list of one or none. */
+export const toTransportName = (daemon: VolumeReport['daemon']): string[] =>
+	daemon?.transport === undefined || daemon.transport === 'native' ? [] : [`transport ${daemon.transport}`];
+
 const problemOf = (volume: VolumeReport): string | undefined => {
 	switch (volume.health) {
 		case 'healthy': {

@@ -7,6 +7,7 @@ import {text} from 'node:stream/consumers';
 import {fileURLToPath} from 'node:url';
 import type {ExecutionContext} from 'ava';
 import type {DaemonReady, DaemonRequest} from '../../../src/node/launch/daemon-protocol.ts';
+import {testTransport} from '../../support/test-transport.ts';
 
 export type TestDaemon = {
 	readonly pid: number;
@@ -67,7 +68,12 @@ export const startTestDaemon = async (
 	}
 
 	(child.stdio[3] as Writable).end(
-		JSON.stringify({...request, volumeId: 'test-volume', mountPoint} satisfies DaemonRequest),
+		JSON.stringify({
+			...request,
+			options: {transport: testTransport(), ...request.options},
+			volumeId: 'test-volume',
+			mountPoint,
+		} satisfies DaemonRequest),
 	);
 	const line = await text(child.stdio[4] as Readable);
 	if (line === '') {

@@ -2,10 +2,12 @@
 Mounts a file system in memory on the directory given as the first argument, in a process of its own: a test must never
 hold the mount that it touches. Writes `ready` when it is mounted and unmounts when its standard input ends, so
 that nothing stays behind when the test dies. With the flag `mute` it never answers what attributes something has, and
-writes `asked`.
+writes `asked`; with `stuck` it never answers a read, and with `filled` it has 50 files that the kernel does not know.
 */
 import {mountFuse} from '../../../src/fuse/fuse-mount.ts';
+import {mountKernel} from '../../../src/fuse/kernel/kernel-mount.ts';
 import {MemoryFileSystem} from '../../filesystem/doubles/memory-file-system.ts';
+import {testTransport} from '../../support/test-transport.ts';
 
 const [mountPoint = '', flags = ''] = process.argv.slice(2);
 const log = (level: string) => (fields: Record<string, unknown>, message: string) => {
@@ -23,12 +25,31 @@ class MuteFileSystem extends MemoryFileSystem {
 	}
 }
 
-const mount = await mountFuse({
-	fileSystem: flags.includes('mute') ? new MuteFileSystem() : new MemoryFileSystem(),
+class StuckFileSystem extends MemoryFileSystem {
+	override async read(): Promise<never> {
+		return new Promise(() => undefined);
+	}
+}
+
+const toFileSystem = async (): Promise<MemoryFileSystem> => {
+	if (flags.includes('mute')) {
+		return new MuteFileSystem();
+	}
+
+	const fileSystem = flags.includes('stuck') ? new StuckFileSystem() : new MemoryFileSystem();
+	for (let index = 0; flags.includes('filled') && index < 50; index++) {
+		await fileSystem.mknod(`file-${index}`, {kind: 'file', permissions: 0o644, rdev: 0}, {uid: 0, gid: 0});
+	}
+
+	return fileSystem;
+};
+
+const mount = await (testTransport() === 'kernel' ? mountKernel : mountFuse)({
+	fileSystem: await toFileSystem(),
 	mountPoint,
 	source: 'pnx-volume:memory',
 	readOnly: flags.includes('read-only'),
-	attributeCacheMs: 500,
+	attributeCacheMs: flags.includes('filled') ? 600_000 : 500,
 	operationMsMax: 10_000,
 	log: {
 		trace: log('trace'),

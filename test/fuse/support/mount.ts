@@ -22,7 +22,7 @@ const fixture = fileURLToPath(new URL('mount-memory-file-system.ts', import.meta
 
 /** Mounts a file system in memory, held by a child process: a process must not touch its own mount. */
 export const mountInChild = async (
-	options: {readOnly?: boolean; isEachLogged?: boolean; isMute?: boolean} = {},
+	options: {readOnly?: boolean; isEachLogged?: boolean; isMute?: boolean; isStuck?: boolean; isFilled?: boolean} = {},
 ): Promise<ChildMount> => {
 	const directory = await mkdtemp(join(tmpdir(), 'pnx-mount-'));
 	const mountPoint = join(directory, 'mount');
@@ -32,6 +32,8 @@ export const mountInChild = async (
 		options.readOnly === true ? 'read-only' : '',
 		options.isEachLogged === true ? 'debug' : '',
 		options.isMute === true ? 'mute' : '',
+		options.isStuck === true ? 'stuck' : '',
+		options.isFilled === true ? 'filled' : '',
 	].join(',');
 	const child = spawn(process.execPath, [fixture, mountPoint, flags], {stdio: ['pipe', 'pipe', 'pipe']});
 	const exited = new Promise<number | null>(resolve => {

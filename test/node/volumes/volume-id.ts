@@ -29,3 +29,9 @@ test('toVolumeId() differs in everything that makes two mounts differ', t => {
 	];
 	t.is(new Set(ids).size, ids.length);
 });
+
+test('toVolumeId() is that of before the option transport for volumes that do not set it', t => {
+	// Whoever adds an option: volumes that do not set it keep their id, or an upgrade does not find them.
+	t.is(toVolumeId({options: {...options, transport: 'native'}}), 'd65dd924dd68b3ae');
+	t.not(toVolumeId({options: {...options, transport: 'kernel'}}), 'd65dd924dd68b3ae');
+});
