@@ -35,10 +35,10 @@ type Walk = {
 /**
 Listings that serve many names at once, for programs that go through directories.
 
-A program that lists a directory and then one in it goes through a tree (`find`, `rm -r`, `rsync`). Then all that is below
-the outer one is listed without a delimiter, from there on, 1000 keys at a time: a directory of which all keys were in a
-page needs no listing of its own. Each such listing is used once, and while it is good: not after the time to live of
-answers, and not after this node has changed a name of the directory.
+A program that lists a directory and then one in it goes through a tree (`find`, `rm -r`, `rsync`). Then everything
+below the outer one is listed without a delimiter, from there on, 1000 keys at a time: a directory of which all keys
+were in a page needs no listing of its own. Each such listing is used once, and while it is
+good: not after the time to live of answers, and not after this node has changed a name of the directory.
 
 Where HEAD has told the attributes of names before, a listing of the versions is all that is needed. So a program that
 comes to a name whose listing is too old has 1000 names listed again from there.

@@ -17,7 +17,8 @@ const isScript = (path: string): boolean => {
 const candidates = findPrograms('python3');
 
 /**
-An interpreter, and no script that looks for one where that can be helped: it would take longer than what most tests run.
+An interpreter, and no script that looks for one where that can be helped: it would take longer than most programs of
+the tests.
 */
 export const pythonPath = candidates.find(path => !isScript(path)) ?? candidates[0] ?? 'python3';
 

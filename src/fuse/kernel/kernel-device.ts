@@ -1,4 +1,4 @@
-import {close, closeSync, openSync, write, writeSync} from 'node:fs';
+import {close, openSync, write, writeSync} from 'node:fs';
 import {Socket} from 'node:net';
 import {promisify} from 'node:util';
 import {hasErrorCode, messageOf} from '../../model/error-text.ts';
@@ -153,11 +153,6 @@ export class KernelDevice {
 			socket.destroy();
 			await promise;
 		}
-	}
-
-	/** Closes a device that was never started, at once. */
-	discard(): void {
-		closeSync(this.descriptor);
 	}
 
 	/**

@@ -61,11 +61,7 @@ export const negotiate = ({major, minor, maxReadahead, flags}: Offer): Agreement
 };
 
 /** The answer to INIT. */
-export const toInitOut = ({
-	minor,
-	flags,
-	maxReadahead,
-}: Agreement): Partial<Record<'major', number>> & Parameters<typeof initOut.write>[2] => ({
+export const toInitOut = ({minor, flags, maxReadahead}: Agreement): Parameters<typeof initOut.write>[2] => ({
 	major: protocolMajor,
 	minor,
 	maxReadahead,
