@@ -199,13 +199,16 @@ const serveAndBind = async (
 		}
 
 		await isProtected;
-		await renewOthers(job, others);
-		await showToPod(job);
-		if (!(await isResponding(path, deadline))) {
+		if (!(await isResponding(paths.mountPoint, deadline))) {
 			throw new NodeError(
-				`The file system of bucket ${request.options.name} is mounted at ${path} but does not answer; see ${whereLogIs(current.launch, environment)}`,
+				`The file system of bucket ${request.options.name} is mounted at ${paths.mountPoint} but does not answer; see ${whereLogIs(current.launch, environment)}`,
 			);
 		}
+
+		await renewOthers(job, others);
+		// The last step: a kubelet that was restarted meanwhile starts the pod as soon as it sees a mount, which nothing
+		// may take away then. When the daemon dies from here on, the watch renews the mount.
+		await showToPod(job);
 	} catch (error) {
 		try {
 			await isProtected;

@@ -146,12 +146,19 @@ test.serial(
 		// Each of the daemon's threads waits for S3.
 		const isSilent = async () => (await new MountProbe().ask(first, 15_000)) === 'silent';
 		t.true(await waitUntil(isSilent, createDeadline(300_000)));
+		// A kubelet that is restarted during the call takes a mount that it sees for good.
+		let wasShown = false;
+		const watching = setInterval(() => {
+			wasShown ||= mountsAt(readMountTable(), second).length > 0;
+		}, 20);
+		t.teardown(() => clearInterval(watching));
 		const {reply} = await node.callWith(
 			{PNX_VOLUME_MOUNT_TIMEOUT_MS: '20000'},
 			'mount',
 			second,
 			toKubeletJson(second, options),
 		);
+		t.false(wasShown);
 		t.is(reply.status, 'Failure');
 		t.regex(reply.message ?? '', /^The file system of bucket \S+ is mounted at \S+ but does not answer; see /);
 		t.deepEqual(mountsAt(readMountTable(), second), []);
