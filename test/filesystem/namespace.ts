@@ -105,7 +105,9 @@ test('in a uniform volume a listing answers look-ups', async t => {
 test('a walk through a listing has its look-ups sent ahead', async t => {
 	const names = Array.from({length: 20}, (_, index) => `d/${String(index).padStart(2, '0')}`);
 	const {namespace, store} = await setUp(names);
+	namespace.opened('d');
 	await namespace.list('d', undefined);
+	namespace.closed('d');
 	await namespace.lookup(names[0]!);
 	t.is(store.callCount('head'), 1, 'the first may be the only one');
 	await namespace.lookup(names[1]!);
@@ -125,11 +127,12 @@ test('a walk through an open directory that takes much longer than answers are g
 	] as const) {
 		const names = Array.from({length: 300}, (_, index) => `d/${String(index).padStart(3, '0')}`);
 		const {namespace, store, clock} = await setUp([...names, 'd/dir/']);
-		if (isOpen) {
-			namespace.opened('d');
+		namespace.opened('d');
+		await namespace.list('d', undefined);
+		if (!isOpen) {
+			namespace.closed('d');
 		}
 
-		await namespace.list('d', undefined);
 		store.calls.length = 0;
 		for (const name of [...names, 'd/dir']) {
 			t.not(await namespace.lookup(name), undefined);
