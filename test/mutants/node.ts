@@ -33,8 +33,8 @@ export const mutants: Mutant[] = [
 	{
 		name: 'a mount that answers nothing is taken as good',
 		file: 'src/node/calls/mount-volume.ts',
-		before: 'if (!(await isResponding(path, deadline))) {',
-		after: 'if (!(await isResponding(path, deadline)) && path === paths.mountPoint) {',
+		before: 'if (!(await isResponding(paths.mountPoint, deadline))) {',
+		after: 'if (!(await isResponding(paths.mountPoint, deadline)) && path === paths.mountPoint) {',
 		tests: ['test/end-to-end/driver/real-volume.ts'],
 	},
 	{
