@@ -188,4 +188,4 @@ export class TreeMove {
 	}
 }
 
-const copiesAtOnceMax = 16;
+const copiesAtOnceMax = 80;

@@ -149,6 +149,10 @@ const workloads: Readonly<Record<string, Workload>> = {
 		fileBytes: 4096,
 		act: findFiles,
 	},
+	'`mv` of a directory of 500 files': {
+		keys: ['', ...numbered(500, name => name)],
+		act: async ({node, top}) => node.execute('mv', top, `moved-${top}`),
+	},
 	'`ls -l` of 500 files, as before the daemon was started anew': {
 		keys: numbered(500, name => name),
 		before: statAll,
