@@ -38,6 +38,9 @@ const {serial: testCgroups} = testThatNeeds({
 	missing: kubeletCgroups.length > 0 ? undefined : 'this machine lets nobody make cgroups',
 });
 
+/** Of no other test: the cgroup of a volume has the same name whatever its state directory is. */
+const bucket = 'own-cgroup';
+
 test.after.always(() => {
 	for (const directory of kubeletCgroups) {
 		rmdirSync(directory);
@@ -55,7 +58,7 @@ const mountFromKubelet = (directory: string, variables: Readonly<Record<string, 
 		'json=$1 directory=$2 driver=$3; shift 3; for cgroup; do echo $$ >"$cgroup/cgroup.procs"; done; exec "$driver" mount "$directory" "$json"';
 	return execFileSync(
 		'/bin/sh',
-		['-c', script, 'sh', toKubeletJson(directory, {name: 'bucket-1'}), directory, driverPath, ...kubeletCgroups],
+		['-c', script, 'sh', toKubeletJson(directory, {name: bucket}), directory, driverPath, ...kubeletCgroups],
 		{env: {PATH: '/usr/bin:/bin', ...variables}, encoding: 'utf8'},
 	);
 };
@@ -91,7 +94,7 @@ testCgroups(
 			.flatMap(own => ['memory.max', 'memory.limit_in_bytes'].map(name => join(own, name)))
 			.filter(path => existsSync(path));
 		for (const path of memory) {
-			t.is(Number(readFileSync(path, 'utf8')), planMemoryLimits({name: 'bucket-1'}).maxBytes, path);
+			t.is(Number(readFileSync(path, 'utf8')), planMemoryLimits({name: bucket}).maxBytes, path);
 		}
 
 		t.not(readProcessIdentity(pid), undefined);
@@ -127,7 +130,7 @@ test.serial(
 	async t => {
 		const node = createStandInHarness(t);
 		const directory = node.podDirectory('uid-1');
-		t.is((await node.mount(directory, {name: 'bucket-1'})).output, '{"status":"Success"}\n');
+		t.is((await node.mount(directory, {name: bucket})).output, '{"status":"Success"}\n');
 		const {pid, coreLimit} = node.starts()[0]!; // It is mounted, so one has started.
 		const status = readFileSync(`/proc/${pid}/status`, 'utf8');
 		// CAP_DAC_READ_SEARCH (2), CAP_LINUX_IMMUTABLE (9), CAP_SYS_PTRACE (19), CAP_SYS_ADMIN (21) of linux/capability.h.
